@@ -1,0 +1,241 @@
+#include "control_plane.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <filesystem>
+#include <future>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include "controller/reconciler.h"
+
+namespace holdfast {
+namespace {
+
+namespace asio = boost::asio;
+
+/// For a debug page: longer than the compilation of a large cluster.
+constexpr std::chrono::seconds kStatePatience{5};
+
+std::set<kube::Kind> kinds_of(const ControlPlaneOptions& options) {
+  std::set<kube::Kind> kinds = {kube::Kind::kIngress, kube::Kind::kIngressClass,
+                                kube::Kind::kService};
+  const bool is_folder = std::holds_alternative<std::string>(options.source);
+  if (is_folder || !options.endpoints_api) kinds.insert(kube::Kind::kEndpointSlice);
+  if (is_folder || options.endpoints_api) kinds.insert(kube::Kind::kEndpoints);
+  return kinds;
+}
+
+base::Status check_folder(const std::string& folder) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(folder, error)) {
+    return absl::InvalidArgumentError("--manifests: \"" + folder + "\" is not a folder");
+  }
+  if (::access(folder.c_str(), R_OK | X_OK) != 0) {
+    return absl::InvalidArgumentError("--manifests: \"" + folder + "\" cannot be read");
+  }
+  return {};
+}
+
+}  // namespace
+
+base::StatusOr<ControlPlaneOptions> control_plane_options(const Options& options) {
+  ControlPlaneOptions result;
+  result.endpoints_api = options.endpoints_api == "endpoints";
+  result.ingress_class = options.ingress_class;
+  result.discovery_listen = options.discovery_listen;
+  if (options.ingress_class.empty()) {
+    return absl::InvalidArgumentError("--ingress-class: the name is empty");
+  }
+  if (!options.manifests.empty()) {
+    if (!options.kubeconfig.empty()) {
+      return absl::InvalidArgumentError("--manifests and --kubeconfig exclude each other");
+    }
+    base::Status checked = check_folder(options.manifests);
+    if (!checked.ok()) return checked;
+    result.source = options.manifests;
+    return result;
+  }
+  base::StatusOr<kube::ClusterConfig> cluster = options.kubeconfig.empty()
+                                                    ? kube::load_in_cluster_config()
+                                                    : kube::load_kubeconfig(options.kubeconfig);
+  if (!cluster.ok()) return cluster.status();
+  result.source = *std::move(cluster);
+  return result;
+}
+
+/// Stands between the source and the reconciler, to set the timer after every change.
+class ControlPlane::State final : public kube::ObjectSink {
+ public:
+  State(ControlPlaneOptions options, const base::Clock& clock, const base::Log& log)
+      : options_(std::move(options)),
+        clock_(clock),
+        log_(log),
+        reconciler_({.ingress_class = options_.ingress_class}, kinds_of(options_), clock, log,
+                    [this](model::Transaction change) { publish(std::move(change)); }),
+        server_(log, [this](const std::string&, const model::Refusal& refusal) {
+          asio::post(context_, [this, refusal] { report_refusal(refusal); });
+        }) {}
+
+  base::Status bind();
+  void start();
+  void stop();
+  [[nodiscard]] std::optional<ControlState> state();
+
+  void replace(kube::Kind kind, std::vector<kube::Object> objects) override {
+    reconciler_.replace(kind, std::move(objects));
+    set_timer();
+  }
+  void upsert(kube::Object object) override {
+    reconciler_.upsert(std::move(object));
+    set_timer();
+  }
+  void remove(kube::Kind kind, const kube::ObjectName& name) override {
+    reconciler_.remove(kind, name);
+    set_timer();
+  }
+  void report_unreadable(kube::Kind kind, const kube::ObjectName& name,
+                         const std::string& reason) override {
+    reconciler_.report_unreadable(kind, name, reason);
+    set_timer();
+  }
+
+  discovery::Server& server() { return server_; }
+  [[nodiscard]] const kube::Source* source() const { return source_.get(); }
+  [[nodiscard]] bool published() const { return published_.load(std::memory_order_acquire); }
+
+ private:
+  base::Status make_source();
+  void publish(model::Transaction change) {
+    server_.publish(std::move(change));
+    published_.store(true, std::memory_order_release);
+  }
+  void report_refusal(const model::Refusal& refusal) {
+    reconciler_.report_refusal(refusal);
+    set_timer();
+  }
+  void set_timer();
+
+  // Fixed after bind().
+  const ControlPlaneOptions options_;
+  const base::Clock& clock_;
+  const base::Log& log_;
+  std::atomic<bool> published_{false};
+
+  // Touched on the control thread only, once it runs.
+  asio::io_context context_{1};
+  asio::steady_timer timer_{context_};
+  std::optional<base::Instant> timer_set_for_;
+  controller::Reconciler reconciler_;
+  std::unique_ptr<kube::Source> source_;
+
+  discovery::Server server_;
+  std::thread thread_;
+};
+
+base::Status ControlPlane::State::make_source() {
+  if (const auto* folder = std::get_if<std::string>(&options_.source)) {
+    auto made = kube::make_manifest_source(context_, *folder, *this, log_);
+    if (!made.ok()) return made.status();
+    source_ = *std::move(made);
+  } else {
+    source_ = kube::make_api_server_source(context_, std::get<kube::ClusterConfig>(options_.source),
+                                           kinds_of(options_), *this, clock_, log_);
+  }
+  return {};
+}
+
+base::Status ControlPlane::State::bind() {
+  base::Status made = make_source();
+  if (!made.ok()) return made;
+  return server_.start(options_.discovery_listen);
+}
+
+void ControlPlane::State::start() {
+  asio::post(context_, [this] { source_->start(); });
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "control");
+    const auto work = asio::make_work_guard(context_);
+    context_.run();
+  });
+}
+
+void ControlPlane::State::stop() {
+  if (thread_.joinable()) {
+    asio::post(context_, [this] {
+      source_->stop();
+      timer_.cancel();
+      context_.stop();
+    });
+    thread_.join();
+  }
+  server_.stop();
+}
+
+void ControlPlane::State::set_timer() {
+  const std::optional<base::Instant> due = reconciler_.deadline();
+  if (due == timer_set_for_) return;
+  timer_set_for_ = due;
+  if (!due) {
+    timer_.cancel();
+    return;
+  }
+  timer_.expires_at(*due);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    timer_set_for_.reset();
+    reconciler_.run_due();
+    set_timer();
+  });
+}
+
+std::optional<ControlState> ControlPlane::State::state() {
+  auto promise = std::make_shared<std::promise<ControlState>>();
+  std::future<ControlState> answer = promise->get_future();
+  asio::post(context_, [this, promise] {
+    ControlState held;
+    for (const auto& [key, resource] : reconciler_.compiled().resources) {
+      held.resources.push_back(resource);
+    }
+    held.problems = reconciler_.problems();
+    promise->set_value(std::move(held));
+  });
+  if (answer.wait_for(kStatePatience) != std::future_status::ready) return std::nullopt;
+  return answer.get();
+}
+
+ControlPlane::ControlPlane(ControlPlaneOptions options, const base::Clock& clock,
+                           const base::Log& log)
+    : state_(std::make_unique<State>(std::move(options), clock, log)) {}
+
+ControlPlane::~ControlPlane() { stop(); }
+
+base::Status ControlPlane::bind() { return state_->bind(); }
+
+void ControlPlane::start() { state_->start(); }
+
+void ControlPlane::stop() { state_->stop(); }
+
+const discovery::Server& ControlPlane::discovery() const { return state_->server(); }
+
+std::shared_ptr<grpc::Channel> ControlPlane::in_process_channel() {
+  return state_->server().in_process_channel();
+}
+
+bool ControlPlane::published() const { return state_->published(); }
+
+std::optional<ControlState> ControlPlane::state() const { return state_->state(); }
+
+void ControlPlane::collect(std::vector<base::MetricFamily>& out) const {
+  state_->source()->collect(out);
+  state_->server().collect(out);
+}
+
+}  // namespace holdfast

@@ -1,0 +1,50 @@
+#include "data_plane.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <utility>
+
+namespace holdfast {
+namespace {
+
+/// In a pod this is the pod's name.
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0) return "unknown";
+  return name.data();
+}
+
+}  // namespace
+
+DataPlane::DataPlane(const Options& options, std::shared_ptr<grpc::Channel> channel,
+                     const base::Clock& clock, const base::Log& log, base::LogSink* access_log)
+    : proxy_({.http_listen = options.http_listen, .workers = options.workers}, clock, log,
+             access_log),
+      client_(std::move(channel), {.node = host_name(), .version = HOLDFAST_VERSION}, proxy_, clock,
+              log) {}
+
+DataPlane::~DataPlane() { stop(); }
+
+base::Status DataPlane::bind() {
+  base::Status status = proxy_.start();
+  bound_ = status.ok();
+  return status;
+}
+
+void DataPlane::start() {
+  client_.start();
+  started_ = true;
+}
+
+void DataPlane::stop() {
+  if (std::exchange(started_, false)) client_.stop();
+  if (std::exchange(bound_, false)) proxy_.stop();
+}
+
+void DataPlane::collect(std::vector<base::MetricFamily>& out) const {
+  proxy_.collect(out);
+  client_.collect(out);
+}
+
+}  // namespace holdfast

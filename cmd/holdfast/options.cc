@@ -1,0 +1,149 @@
+#include "options.h"
+
+#include <sys/un.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <CLI/Validators.hpp>
+#include <algorithm>
+#include <cctype>
+#include <string_view>
+
+#include "base/host_port.h"
+#include "base/machine.h"
+
+namespace holdfast {
+namespace {
+
+/// More threads than any machine has CPUs today; a larger number is a typing error.
+constexpr unsigned kWorkersMost = 1024;
+
+/// "--admin-listen" -> "HOLDFAST_ADMIN_LISTEN"
+std::string environment_name(std::string_view flag) {
+  std::string name = "HOLDFAST_";
+  for (const char c : flag.substr(2)) {
+    name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return name;
+}
+
+template <typename Value>
+CLI::Option* add(CLI::App& app, const std::string& flag, Value& value, const std::string& help) {
+  return app.add_option(flag, value, help)->envname(environment_name(flag))->capture_default_str();
+}
+
+base::Status bad_flag(const std::string& flag, const std::string& reason) {
+  return absl::InvalidArgumentError(flag + ": " + reason);
+}
+
+base::Status check_listen(const std::string& flag, const std::string& text) {
+  const auto address = base::parse_host_port(text);
+  if (!address.ok()) return bad_flag(flag, std::string(address.status().message()));
+  if (!address->is_numeric()) {
+    return bad_flag(flag, "\"" + address->host + "\" is not an IP address");
+  }
+  return {};
+}
+
+base::Status check_discovery(const std::string& flag, const std::string& text) {
+  constexpr std::string_view kUnix = "unix:";
+  if (text.rfind(kUnix, 0) == 0) {
+    const std::size_t length = text.size() - kUnix.size();
+    if (length == 0) return bad_flag(flag, "unix: needs a path");
+    if (length >= sizeof(sockaddr_un::sun_path)) {
+      return bad_flag(flag, "the path of a Unix socket has at most " +
+                                std::to_string(sizeof(sockaddr_un::sun_path) - 1) + " bytes");
+    }
+    return {};
+  }
+  const auto address = base::parse_host_port(text);
+  if (!address.ok()) return bad_flag(flag, std::string(address.status().message()));
+  if (!address->is_loopback()) {
+    return bad_flag(flag, "\"" + address->host +
+                              "\" is not a loopback address, and the stream is not encrypted yet");
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_common_flags(CLI::App& app, Options& options) {
+  add(app, "--admin-listen", options.admin_listen,
+      "Where /metrics, /healthz, /readyz and /debug/config are served")
+      ->type_name("ADDR:PORT");
+  add(app, "--log-level", options.log_level, "What the program says about itself")
+      ->type_name("LEVEL")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+}
+
+void add_data_plane_flags(CLI::App& app, Options& options) {
+  options.workers = base::usable_cpus();
+  // One address a flag: without this the next positional would be taken for another.
+  add(app, "--http-listen", options.http_listen, "Where HTTP is served; repeatable")
+      ->type_name("ADDR:PORT")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  add(app, "--workers", options.workers, "Worker threads; by default what the CPU quota allows")
+      ->type_name("N")
+      ->check(CLI::Range(1U, kWorkersMost));
+  add(app, "--access-log", options.access_log, "Requests and WebSockets on standard output")
+      ->type_name("off|json")
+      ->check(CLI::IsMember({"off", "json"}));
+}
+
+void add_control_plane_flags(CLI::App& app, Options& options) {
+  add(app, "--ingress-class", options.ingress_class, "The IngressClass that is served")
+      ->type_name("NAME");
+}
+
+void add_cluster_flags(CLI::App& app, Options& options) {
+  add(app, "--kubeconfig", options.kubeconfig,
+      "How to reach the API server; by default as a pod does")
+      ->type_name("FILE");
+  add(app, "--endpoints-api", options.endpoints_api, "Which kind tells the endpoints of a Service")
+      ->type_name("KIND")
+      ->check(CLI::IsMember({"endpointslices", "endpoints"}));
+}
+
+void add_manifests_flag(CLI::App& app, Options& options, bool required) {
+  add(app, "--manifests", options.manifests,
+      "A watched folder of Ingress, IngressClass, Service and EndpointSlice manifests")
+      ->type_name("DIR")
+      ->required(required);
+}
+
+void add_discovery_listen_flag(CLI::App& app, Options& options) {
+  add(app, "--discovery-listen", options.discovery_listen, "Where data planes connect")
+      ->type_name("unix:PATH|HOST:PORT")
+      ->required();
+}
+
+void add_discovery_flag(CLI::App& app, Options& options) {
+  add(app, "--discovery", options.discovery, "Where the controller listens")
+      ->type_name("unix:PATH|HOST:PORT")
+      ->required();
+}
+
+base::Status check_addresses(const Options& options) {
+  base::Status status = check_listen("--admin-listen", options.admin_listen);
+  for (const std::string& address : options.http_listen) {
+    status.Update(check_listen("--http-listen", address));
+  }
+  if (!options.discovery_listen.empty()) {
+    status.Update(check_discovery("--discovery-listen", options.discovery_listen));
+  }
+  if (!options.discovery.empty()) {
+    status.Update(check_discovery("--discovery", options.discovery));
+  }
+  return status;
+}
+
+base::LogLevel log_level_of(const Options& options) {
+  if (options.log_level == "debug") return base::LogLevel::kDebug;
+  if (options.log_level == "warn") return base::LogLevel::kWarn;
+  if (options.log_level == "error") return base::LogLevel::kError;
+  return base::LogLevel::kInfo;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,118 @@
+#include "run.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "admin/process_metrics.h"
+#include "admin/server.h"
+#include "base/host_port.h"
+#include "command.h"
+#include "data_plane.h"
+#include "debug_pages.h"
+#include "discovery/client.h"
+#include "program.h"
+
+namespace holdfast {
+namespace {
+
+std::string host_of(const std::string& address) {
+  const auto parsed = base::parse_host_port(address);
+  return parsed.ok() ? parsed->host : address;
+}
+
+/// Everything that runs between bind and stop. Declared in the order in which it is made.
+class Running {
+ public:
+  Running(const Options& options, const Program& program)
+      : options_(options), program_(program), admin_(program.log()) {}
+
+  base::Status bind(std::optional<ControlPlaneOptions> control, bool with_data_plane) {
+    base::Status status;
+    if (control) status = bind_control_plane(*std::move(control));
+    if (status.ok() && with_data_plane) status = bind_data_plane();
+    if (status.ok()) status = bind_admin();
+    return status;
+  }
+
+  void say_where() const {
+    if (data_) {
+      const std::vector<int> ports = data_->proxy().ports();
+      for (std::size_t i = 0; i < ports.size(); ++i) {
+        program_.log_listening("http", host_of(options_.http_listen[i]), ports[i]);
+      }
+    }
+    if (control_ && !options_.discovery_listen.empty()) {
+      program_.log_listening("discovery", host_of(options_.discovery_listen),
+                             control_->discovery().port());
+    }
+    program_.log_listening("admin", host_of(options_.admin_listen), admin_.port());
+  }
+
+  void start() {
+    if (control_) control_->start();
+    if (data_) data_->start();
+  }
+
+  /// Pages first, which look at the rest; then whoever is fed before whoever feeds.
+  void stop() {
+    admin_.stop();
+    if (data_) data_->stop();
+    if (control_) control_->stop();
+  }
+
+ private:
+  base::Status bind_control_plane(ControlPlaneOptions control) {
+    control_ = std::make_unique<ControlPlane>(std::move(control), program_.clock(), program_.log());
+    return control_->bind();
+  }
+
+  base::Status bind_data_plane() {
+    std::shared_ptr<grpc::Channel> channel;
+    if (control_) {
+      channel = control_->in_process_channel();
+    } else {
+      auto made = discovery::make_channel(options_.discovery);
+      if (!made.ok()) return made.status();
+      channel = *std::move(made);
+    }
+    data_ = std::make_unique<DataPlane>(options_, std::move(channel), program_.clock(),
+                                        program_.log(), program_.access_log());
+    return data_->bind();
+  }
+
+  base::Status bind_admin() {
+    admin_.add_metrics(process_);
+    admin_.add_metrics(program_);
+    if (control_) admin_.add_metrics(*control_);
+    if (data_) admin_.add_metrics(*data_);
+    add_debug_pages(admin_, control_.get(), data_.get());
+    return admin_.start(options_.admin_listen);
+  }
+
+  const Options& options_;
+  const Program& program_;
+  const admin::ProcessMetrics process_{HOLDFAST_VERSION};
+  std::unique_ptr<ControlPlane> control_;
+  std::unique_ptr<DataPlane> data_;
+  admin::Server admin_;
+};
+
+}  // namespace
+
+int run(const Options& options, std::optional<ControlPlaneOptions> control, bool with_data_plane) {
+  const Program program(options);
+  Running running(options, program);
+  const base::Status bound = running.bind(std::move(control), with_data_plane);
+  if (!bound.ok()) {
+    running.stop();
+    return program.failed(bound);
+  }
+  running.say_where();
+  running.start();
+  program.wait_for_stop();
+  running.stop();
+  return 0;
+}
+
+}  // namespace holdfast

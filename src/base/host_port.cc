@@ -1,0 +1,44 @@
+#include "base/host_port.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <charconv>
+
+namespace holdfast::base {
+
+bool HostPort::is_numeric() const {
+  in6_addr address{};
+  return inet_pton(AF_INET, host.c_str(), &address) == 1 ||
+         inet_pton(AF_INET6, host.c_str(), &address) == 1;
+}
+
+bool HostPort::is_loopback() const {
+  in_addr v4{};
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+  in6_addr v6{};
+  if (inet_pton(AF_INET6, host.c_str(), &v6) == 1) return IN6_IS_ADDR_LOOPBACK(&v6);
+  return host == "localhost";
+}
+
+StatusOr<HostPort> parse_host_port(const std::string& text) {
+  const Status bad = absl::InvalidArgumentError(
+      "\"" + text + "\" is not HOST:PORT (IPv6 addresses stand in brackets)");
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos) return bad;
+  HostPort result;
+  result.host = text.substr(0, colon);
+  if (result.host.size() > 2 && result.host.front() == '[' && result.host.back() == ']') {
+    result.host = result.host.substr(1, result.host.size() - 2);
+    if (result.host.find(':') == std::string::npos || !result.is_numeric()) return bad;
+  } else if (result.host.empty() || result.host.find_first_of(":[]") != std::string::npos) {
+    return bad;
+  }
+  const char* first = text.data() + colon + 1;
+  const char* last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(first, last, result.port);
+  if (error != std::errc() || end != last) return bad;
+  return result;
+}
+
+}  // namespace holdfast::base

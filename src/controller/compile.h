@@ -1,0 +1,75 @@
+#pragma once
+
+// Kubernetes objects in, discovery resources and problems out: pure and deterministic. The same
+// objects in any order give byte-identical resources.
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kube/objects.h"
+#include "model/resource.h"
+
+namespace holdfast::controller {
+
+/// Distinguishes slices that were made of Endpoints: no object's name has a slash.
+inline constexpr std::string_view kEndpointsSlicePrefix = "endpoints/";
+
+/// What the controller knows of the cluster, by kind and name. Core/v1 Endpoints stand among the
+/// slices, as kube::slices_of() makes them. One thread (control).
+struct World {
+  std::map<kube::ObjectName, std::shared_ptr<const kube::Ingress>> ingresses;
+  std::map<std::string, std::shared_ptr<const kube::IngressClass>> classes;
+  std::map<kube::ObjectName, std::shared_ptr<const kube::Service>> services;
+  /// Keyed by Service (namespace, service name), then by the slice's own name; those made of
+  /// Endpoints by kEndpointsSlicePrefix and their name.
+  std::map<kube::ObjectName, std::map<std::string, std::shared_ptr<const kube::EndpointSlice>>>
+      slices;
+};
+
+enum class Severity { kWarning, kError };
+
+/// What is wrong with one object, and what is served instead.
+struct Problem {
+  std::string kind;
+  kube::ObjectName object;
+  /// JSONPath-like, as in discovery.proto's Origin.
+  std::string field;
+  Severity severity = Severity::kError;
+  /// One sentence that says what is wrong and what is served instead.
+  std::string message;
+
+  auto operator<=>(const Problem&) const = default;
+};
+
+struct Options {
+  /// --ingress-class: the Ingresses that name this class are ours, if the IngressClass object of
+  /// that name has our controller name, or does not exist.
+  std::string ingress_class = "holdfast";
+  /// IngressClass.spec.controller of ours.
+  std::string controller_name = "holdfast.dev/ingress";
+};
+
+struct Compiled {
+  /// Sorted by key; sealed and valid (model::validate).
+  std::map<model::ResourceKey, model::ResourcePtr> resources;
+  /// Sorted, without duplicates.
+  std::vector<Problem> problems;
+  /// Those of them that compile_endpoint_set() found, by the EndpointSet's name.
+  std::map<std::string, std::vector<Problem>> endpoint_problems;
+  /// For endpoint-only changes: which EndpointSets each Service has.
+  std::map<kube::ObjectName, std::set<std::string>> endpoint_sets_of_service;
+};
+
+/// Everything. Never fails: a bad object becomes a problem and the rest is compiled.
+Compiled compile(const World& world, const Options& options);
+
+/// Only the EndpointSet called `name` ("NAMESPACE/SERVICE/PORT"), for a change that touched nothing
+/// but endpoints. Equal to what compile() makes of it. Appends to `problems`.
+model::ResourcePtr compile_endpoint_set(const World& world, const std::string& name,
+                                        std::vector<Problem>& problems);
+
+}  // namespace holdfast::controller

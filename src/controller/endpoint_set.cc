@@ -1,0 +1,182 @@
+// compile_endpoint_set(): the EndpointSlices of a Service merged into one set for one of its ports.
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+#include <tuple>
+
+#include "controller/compile.h"
+#include "controller/limits.h"
+#include "controller/problem_list.h"
+#include "controller/quote.h"
+#include "controller/service_port.h"
+
+namespace holdfast::controller {
+
+namespace v1 = model::v1;
+
+namespace {
+
+struct Address {
+  bool ipv6 = false;
+  /// As inet_ntop writes it, so that two spellings of one address are one endpoint.
+  std::string text;
+};
+
+std::optional<Address> parse_address(const std::string& text) {
+  std::array<unsigned char, sizeof(in6_addr)> bytes{};
+  std::array<char, INET6_ADDRSTRLEN> canonical{};
+  for (const int family : {AF_INET, AF_INET6}) {
+    if (inet_pton(family, text.c_str(), bytes.data()) != 1) continue;
+    inet_ntop(family, bytes.data(), canonical.data(), canonical.size());
+    return Address{family == AF_INET6, canonical.data()};
+  }
+  return std::nullopt;
+}
+
+/// UIDs and zones are opaque, but end up in every data plane: what Kubernetes would never write
+/// counts as absent.
+std::string label_or_empty(const std::string& text) {
+  const bool sane =
+      text.size() <= kEndpointLabelBytes &&
+      std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+  return sane ? text : "";
+}
+
+class SetBuilder {
+ public:
+  explicit SetBuilder(std::string port_name) : port_name_(std::move(port_name)) {}
+
+  void add(const std::string& key, const kube::EndpointSlice& slice) {
+    const char* kind = "EndpointSlice";
+    kube::ObjectName object = slice.metadata.name;
+    if (key.starts_with(kEndpointsSlicePrefix)) {
+      kind = "Endpoints";
+      object.name = slice.service_name;
+    }
+    if (slice.address_type == "FQDN") {
+      problems_.add(Severity::kWarning, kind, object, "addressType",
+                    "host names are not served as endpoints; this slice is ignored");
+      return;
+    }
+    for (const kube::EndpointPort& port : slice.ports) {
+      // No number means "all ports", which names none to connect to.
+      if (port.name != port_name_ || !is_tcp(port.protocol) || !port.port) continue;
+      if (*port.port < 1 || *port.port > 65535) {
+        problems_.add(Severity::kError, kind, object, "ports",
+                      std::to_string(*port.port) + " is not a port number; it is ignored");
+        continue;
+      }
+      add_endpoints(slice, static_cast<std::uint32_t>(*port.port), kind, object);
+    }
+  }
+
+  v1::EndpointSet build(const kube::ObjectName& service) {
+    // Both families of a dual-stack Service name the same pods; using both would double their
+    // weight. So the set has one: IPv4, unless only IPv6 has a ready endpoint.
+    const bool ipv6 = best_[true] > best_[false];
+    v1::EndpointSet set;
+    std::size_t count = 0;
+    for (bool terminating : {false, true}) {
+      for (const auto& [place, endpoint] : endpoints_[ipv6]) {
+        if (endpoint.terminating() != terminating) continue;
+        if (++count <= kEndpointsPerSet) *set.add_endpoints() = endpoint;
+      }
+    }
+    if (count > kEndpointsPerSet) {
+      problems_.add(Severity::kError, "Service", service, "",
+                    "there are " + std::to_string(count) + " endpoints; only " +
+                        std::to_string(kEndpointsPerSet) + " of them are used");
+    }
+    return set;
+  }
+
+  std::vector<Problem> take_problems() { return problems_.take(); }
+
+ private:
+  /// How well a family serves, in rising order.
+  enum Best { kNone, kTerminating, kReady };
+
+  void add_endpoints(const kube::EndpointSlice& slice, std::uint32_t port, const char* kind,
+                     const kube::ObjectName& object) {
+    for (std::size_t i = 0; i < slice.endpoints.size(); ++i) {
+      const kube::Endpoint& from = slice.endpoints[i];
+      const auto& is = from.conditions;
+      // Never one that does not serve; terminating ones travel along, so that the data plane has
+      // them at hand when no ready one is left.
+      if (from.addresses.empty() || (!is.ready && !(is.serving && is.terminating))) continue;
+      // discovery/v1: consumers use the first address only.
+      const auto address = parse_address(from.addresses[0]);
+      if (!address) {
+        problems_.add(Severity::kError, kind, object,
+                      "endpoints[" + std::to_string(i) + "].addresses[0]",
+                      quote(from.addresses[0]) + " is not an IP address; the endpoint is ignored");
+        continue;
+      }
+      v1::Endpoint endpoint;
+      endpoint.set_address(address->text);
+      endpoint.set_port(port);
+      endpoint.set_uid(label_or_empty(from.pod_uid));
+      endpoint.set_terminating(!is.ready);
+      endpoint.set_zone(label_or_empty(from.zone));
+      merge(address->ipv6, std::move(endpoint));
+    }
+  }
+
+  /// The same endpoint may stand in two slices for a moment: the better condition wins, then the
+  /// one that says more; what is left is decided by content, so that order never matters.
+  void merge(bool ipv6, v1::Endpoint endpoint) {
+    best_[ipv6] = std::max(best_[ipv6], endpoint.terminating() ? kTerminating : kReady);
+    const auto [place, fresh] =
+        endpoints_[ipv6].try_emplace({endpoint.address(), endpoint.port()}, endpoint);
+    const auto rank = [](const v1::Endpoint& e) {
+      return std::tuple(e.terminating(), e.uid().empty(), e.zone().empty(),
+                        std::string_view(e.uid()), std::string_view(e.zone()));
+    };
+    if (!fresh && rank(endpoint) < rank(place->second)) place->second = std::move(endpoint);
+  }
+
+  const std::string port_name_;
+  std::array<std::map<std::pair<std::string, std::uint32_t>, v1::Endpoint>, 2> endpoints_;
+  std::array<Best, 2> best_{kNone, kNone};
+  ProblemList problems_;
+};
+
+/// A number, or 0 where the last part of the set's name is none: the port does not exist then.
+std::int32_t port_number(std::string_view text) {
+  std::int32_t number = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  return read.ec == std::errc() && read.ptr == text.data() + text.size() ? number : 0;
+}
+
+}  // namespace
+
+model::ResourcePtr compile_endpoint_set(const World& world, const std::string& name,
+                                        std::vector<Problem>& problems) {
+  v1::Resource resource;
+  resource.set_name(name);
+  resource.mutable_endpoint_set();
+  const std::size_t first = name.find('/');
+  const std::size_t last = name.rfind('/');
+  if (first == last) return model::seal(std::move(resource));
+  const kube::ObjectName service_name{name.substr(0, first),
+                                      name.substr(first + 1, last - first - 1)};
+  const kube::Service* service = find_service(world, service_name);
+  const kube::ServicePort* port =
+      service == nullptr
+          ? nullptr
+          : find_port(*service, {.name = "", .number = port_number(name.substr(last + 1))});
+  const auto slices = world.slices.find(service_name);
+  if (port != nullptr && slices != world.slices.end()) {
+    SetBuilder builder(port->name);
+    for (const auto& [key, slice] : slices->second) builder.add(key, *slice);
+    *resource.mutable_endpoint_set() = builder.build(service_name);
+    for (Problem& problem : builder.take_problems()) problems.push_back(std::move(problem));
+  }
+  return model::seal(std::move(resource));
+}
+
+}  // namespace holdfast::controller

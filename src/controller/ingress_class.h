@@ -1,0 +1,26 @@
+#pragma once
+
+#include "controller/compile.h"
+#include "controller/problem_list.h"
+
+namespace holdfast::controller {
+
+/// Which Ingresses are ours. The order of what decides: spec.ingressClassName; where there is none,
+/// the legacy annotation kubernetes.io/ingress.class; where there is neither, the default
+/// IngressClass (of several the newest, as the API server's admission plugin does it). An empty
+/// name counts as none. Pure; the world outlives it.
+class IngressClassFilter {
+ public:
+  /// A class of our name that belongs to another controller is a problem on that class.
+  IngressClassFilter(const World& world, const Options& options, ProblemList& problems);
+
+  /// Says nothing about Ingresses that are not ours: they are another controller's business.
+  [[nodiscard]] bool selects(const kube::Ingress& ingress, ProblemList& problems) const;
+
+ private:
+  const std::string& ours_;
+  bool foreign_ = false;
+  bool default_is_ours_ = false;
+};
+
+}  // namespace holdfast::controller

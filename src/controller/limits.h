@@ -1,0 +1,35 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+namespace holdfast::controller {
+
+/// A change waits this long for company: one `kubectl apply` writes several objects within it.
+inline constexpr std::chrono::milliseconds kDebounceDelay{5};
+/// A steady trickle of changes publishes at least this often.
+inline constexpr std::chrono::milliseconds kDebounceMaximum{50};
+static_assert(kDebounceDelay < kDebounceMaximum);
+
+/// Defaults of the route policies, where no annotation says otherwise.
+inline constexpr std::chrono::seconds kConnectTimeout{5};
+inline constexpr std::chrono::hours kIdleTimeout{1};
+inline constexpr std::chrono::seconds kRequestTimeout{60};
+/// Shorter than for plain requests: an upgrade is answered at once or not at all.
+inline constexpr std::chrono::seconds kUpgradeTimeout{10};
+
+/// A path of an Ingress. The edge takes request lines of 8 KiB; nobody writes paths that long by
+/// hand, and each is kept once in every data plane.
+inline constexpr std::size_t kPathBytes = 1024;
+/// Endpoints of one EndpointSet: at about 100 bytes each they fit into one resource. Kubernetes
+/// itself stops at 5,000 nodes; beyond this limit the rest is left out and the Service is told.
+inline constexpr std::size_t kEndpointsPerSet = 8192;
+/// A Pod's UID has 36 bytes, a zone is a label's value of at most 63.
+inline constexpr std::size_t kEndpointLabelBytes = 63;
+
+/// Problems shown of one object: an Ingress with 10,000 bad paths needs no 10,000 log lines.
+inline constexpr std::size_t kProblemsPerObject = 32;
+/// How much of a bad value a message quotes.
+inline constexpr std::size_t kQuotedBytes = 64;
+
+}  // namespace holdfast::controller

@@ -1,0 +1,96 @@
+#include "controller/names.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+
+#include "controller/limits.h"
+#include "controller/quote.h"
+#include "model/limits.h"
+
+namespace holdfast::controller {
+
+namespace {
+
+bool is_letter(char c) { return c >= 'a' && c <= 'z'; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/// A label of DNS-1123, of any length: the API server looks at the whole name's length only.
+bool is_label(std::string_view label) {
+  return !label.empty() && label.front() != '-' && label.back() != '-' &&
+         std::all_of(label.begin(), label.end(),
+                     [](char c) { return is_letter(c) || is_digit(c) || c == '-'; });
+}
+
+bool is_subdomain(std::string_view name) {
+  if (name.size() > model::kHostBytes) return false;
+  while (true) {
+    const std::size_t dot = name.find('.');
+    if (!is_label(name.substr(0, dot))) return false;
+    if (dot == std::string_view::npos) return true;
+    name.remove_prefix(dot + 1);
+  }
+}
+
+bool is_ip_address(const std::string& text) {
+  std::array<unsigned char, sizeof(in6_addr)> bytes{};
+  return inet_pton(AF_INET, text.c_str(), bytes.data()) == 1 ||
+         inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1;
+}
+
+base::Status wrong(const std::string& half_sentence) {
+  return absl::InvalidArgumentError(half_sentence);
+}
+
+}  // namespace
+
+base::StatusOr<std::string> parse_host(std::string_view host) {
+  if (host.empty()) return std::string("*");
+  std::string lower(host);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  if (lower == "*") return wrong("\"*\" is not a host: leave it out to mean every host");
+  if (is_ip_address(lower)) return wrong(quote(host) + " is an IP address, not a host name");
+  const bool wildcard = lower.starts_with("*.");
+  if (lower.size() > model::kHostBytes || !is_subdomain(lower.substr(wildcard ? 2 : 0))) {
+    return wrong(quote(host) +
+                 " is not a host name such as \"chat.example.com\" or "
+                 "\"*.example.com\" (no port, no trailing dot)");
+  }
+  return lower;
+}
+
+base::Status check_path(std::string_view path, bool strict) {
+  if (!path.starts_with('/')) return wrong(quote(path) + " does not start with /");
+  if (path.size() > kPathBytes) {
+    return wrong(quote(path) + " has more than " + std::to_string(kPathBytes) + " bytes");
+  }
+  if (std::any_of(path.begin(), path.end(), [](char c) { return c <= 0x20 || c >= 0x7f; })) {
+    return wrong(
+        quote(path) +
+        " has a byte that no request's path has (write others than printable ASCII as %XX)");
+  }
+  if (path.find_first_of("?#") != std::string_view::npos) {
+    return wrong(quote(path) + " has a query or a fragment, which are no part of a path");
+  }
+  if (!strict) return absl::OkStatus();
+  for (const std::string_view sequence : {"//", "/./", "/../", "%2f", "%2F"}) {
+    if (path.find(sequence) != std::string_view::npos) {
+      return wrong(quote(path) + " has " + quote(sequence));
+    }
+  }
+  for (const std::string_view ending : {"/.", "/.."}) {
+    if (path.ends_with(ending)) return wrong(quote(path) + " ends in " + quote(ending));
+  }
+  return absl::OkStatus();
+}
+
+bool is_object_name(std::string_view name) { return is_subdomain(name); }
+
+bool is_port_name(std::string_view name) {
+  return name.size() <= 15 && is_label(name) && name.find("--") == std::string_view::npos &&
+         std::any_of(name.begin(), name.end(), is_letter);
+}
+
+}  // namespace holdfast::controller

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+
+#include "controller/compile.h"
+
+namespace holdfast::controller {
+
+/// The Service of that name, or null.
+const kube::Service* find_service(const World& world, const kube::ObjectName& name);
+
+/// The Service's port that an Ingress names by number or by name: a TCP port, since HTTP runs on
+/// nothing else; null when there is none.
+const kube::ServicePort* find_port(const kube::Service& service,
+                                   const kube::ServiceBackendPort& port);
+
+/// core/v1: absent means TCP.
+inline bool is_tcp(const std::string& protocol) { return protocol.empty() || protocol == "TCP"; }
+
+}  // namespace holdfast::controller

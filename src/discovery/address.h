@@ -1,0 +1,34 @@
+#pragma once
+
+// Where discovery listens or connects: "unix:PATH" or HOST:PORT of loopback. Nothing else exists
+// until there is mutual TLS.
+//
+// Any thread, but claim() is for the one server of the process. Errors are sentences that name the
+// address.
+
+#include <cstdint>
+#include <string>
+
+#include "base/status.h"
+
+namespace holdfast::discovery {
+
+struct Address {
+  /// The path of a Unix socket; empty: TCP.
+  std::string path;
+  /// TCP.
+  std::string host;
+  std::uint16_t port = 0;
+
+  /// As gRPC wants it.
+  [[nodiscard]] std::string target() const;
+};
+
+base::StatusOr<Address> parse_address(const std::string& text);
+
+/// Makes way for a server on `address` and finds out, with the kernel's reason, whether it could
+/// listen there. A socket file left by a dead process is removed; one that a living process serves
+/// is an error, and so is a file of another kind.
+base::Status claim(const Address& address);
+
+}  // namespace holdfast::discovery

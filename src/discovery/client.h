@@ -1,0 +1,52 @@
+#pragma once
+
+// The data plane's end of the discovery stream. Keeps what it has, for ever, whatever happens to
+// the server, and reconnects with jittered backoff of at most kReconnectMost (gRPC's own reconnect
+// delay is capped to the same).
+//
+// start(), stop() and the getters: any thread. The handler is called on gRPC's threads, one call at
+// a time. Owned by main; the handler outlives it.
+
+#include <grpcpp/channel.h>
+
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "base/status.h"
+#include "model/resource.h"
+
+namespace holdfast::discovery {
+
+struct ClientOptions {
+  /// Who this is, for the server's log and debug pages.
+  std::string node;
+  std::string version;
+};
+
+/// A channel to "unix:PATH" or HOST:PORT of loopback; anything else is an error until mTLS exists.
+base::StatusOr<std::shared_ptr<grpc::Channel>> make_channel(const std::string& address);
+
+class Client final : public base::MetricSource {
+ public:
+  Client(std::shared_ptr<grpc::Channel> channel, ClientOptions options,
+         model::TransactionHandler& handler, const base::Clock& clock, const base::Log& log);
+  ~Client() override;
+
+  void start();
+  /// Ends the stream and waits until the handler is not running and will not be called again.
+  void stop();
+
+  [[nodiscard]] bool connected() const;
+  /// Transactions applied since the start; 0: nothing received yet.
+  [[nodiscard]] std::uint64_t applied() const;
+  void collect(std::vector<base::MetricFamily>& out) const override;
+
+ private:
+  class State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace holdfast::discovery

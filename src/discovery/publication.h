@@ -1,0 +1,48 @@
+#pragma once
+
+// What a server and its streams share: the published state, the streams, and the counters.
+//
+// Everything but the counters is guarded by `mutex`, which is never held during a callback or while
+// a message is built. Owned by the server; outlives every stream.
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include "base/log.h"
+#include "discovery/subscription.h"
+#include "model/resource.h"
+
+namespace holdfast::discovery {
+
+class Stream;
+
+struct Publication {
+  using OnRefusal = std::function<void(const std::string& node, const model::Refusal&)>;
+
+  Publication(const base::Log& log_to, OnRefusal callback)
+      : log(log_to), on_refusal(std::move(callback)) {}
+
+  const base::Log& log;
+  const OnRefusal on_refusal;
+
+  std::mutex mutex;
+  /// The first publish() came: streams may begin to send.
+  bool complete = false;
+  bool stopping = false;
+  Published resources;
+  std::set<Stream*> streams;
+  /// Notified when the last stream is gone.
+  std::condition_variable empty;
+
+  std::atomic<std::uint64_t> transactions = 0;
+  std::atomic<std::uint64_t> resources_sent = 0;
+  std::atomic<std::uint64_t> refusals = 0;
+  std::atomic<std::uint64_t> bytes_sent = 0;
+};
+
+}  // namespace holdfast::discovery

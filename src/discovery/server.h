@@ -1,0 +1,65 @@
+#pragma once
+
+// The control plane's end of the discovery stream (proto/holdfast/discovery/v1/discovery.proto has
+// the contract). Any number of clients; each gets the difference between what it holds and the
+// newest state, one transaction at a time.
+//
+// publish() may be called from any thread; the refusal callback comes on a gRPC thread. Owned by
+// main. Errors of a client end that client's stream only.
+
+#include <grpcpp/channel.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/metric.h"
+#include "base/status.h"
+#include "model/resource.h"
+
+namespace holdfast::discovery {
+
+/// One connected data plane, for debug pages.
+struct ClientState {
+  std::string node;
+  std::string version;
+  /// The newest transaction it acknowledged, and whether it holds everything that is published
+  /// (refused resources aside).
+  std::uint64_t acknowledged_transaction = 0;
+  bool current = false;
+  std::vector<model::Refusal> refusals;
+};
+
+class Server final : public base::MetricSource {
+ public:
+  using OnRefusal = std::function<void(const std::string& node, const model::Refusal&)>;
+
+  Server(const base::Log& log, OnRefusal on_refusal);
+  ~Server() override;
+
+  /// Serves on "unix:PATH" (mode 0600; a socket file left by a dead process is replaced) or on
+  /// HOST:PORT of loopback. Any other address is refused until mTLS exists. An empty address:
+  /// in-process only. REQUIRES: called once.
+  base::Status start(const std::string& address);
+  /// The port bound for HOST:0, else 0.
+  [[nodiscard]] int port() const;
+  /// A channel within this process. REQUIRES: start().
+  std::shared_ptr<grpc::Channel> in_process_channel();
+  /// Ends every stream and waits for it.
+  void stop();
+
+  /// Changes the published state. The first call says that the state is complete: before it nothing
+  /// is sent.
+  void publish(model::Transaction change);
+
+  [[nodiscard]] std::vector<ClientState> clients() const;
+  void collect(std::vector<base::MetricFamily>& out) const override;
+
+ private:
+  class State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace holdfast::discovery

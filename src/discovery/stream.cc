@@ -1,0 +1,206 @@
+#include "discovery/stream.h"
+
+#include <utility>
+
+#include "discovery/limits.h"
+
+namespace holdfast::discovery {
+
+Stream::Stream(Publication& publication, grpc::CallbackServerContext& context)
+    : publication_(publication), context_(context) {
+  const std::lock_guard lock(publication_.mutex);
+  publication_.streams.insert(this);
+  if (publication_.stopping) {
+    end(grpc::Status(grpc::StatusCode::UNAVAILABLE, "the control plane is stopping"));
+  } else if (publication_.streams.size() > kStreamsMost) {
+    end(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "too many streams"));
+  } else {
+    StartRead(&message_);
+  }
+}
+
+void Stream::changed(const model::ResourceKey& key, Version before, Version now) {
+  if (subscription_) subscription_->changed(key, before, now);
+}
+
+bool Stream::claim_write() {
+  if (writing_ || ended_ || !said_hello_) return false;
+  if (!parts_owed_ && !begin_transaction()) return false;
+  writing_ = true;
+  return true;
+}
+
+bool Stream::begin_transaction() {
+  if (!publication_.complete) return false;
+  if (!subscription_) {
+    subscription_.emplace(held_, publication_.resources);
+    held_.clear();
+  }
+  if (!subscription_->has_news()) return false;
+  Outgoing out = subscription_->next(publication_.resources);
+  publication_.transactions += 1;
+  publication_.resources_sent += out.transaction.upserts.size();
+  unsendable_ = std::move(out.unsendable);
+  cutter_.emplace(out.number, std::move(out.transaction));
+  parts_owed_ = true;
+  return true;
+}
+
+void Stream::end(grpc::Status status) {
+  if (ended_) return;
+  ended_ = true;
+  last_status_ = std::move(status);
+  if (writing_) {
+    context_.TryCancel();  // OnWriteDone() finishes.
+  } else {
+    Finish(last_status_);
+  }
+}
+
+ClientState Stream::state() const {
+  ClientState state;
+  state.node = node_;
+  state.version = version_;
+  if (subscription_) {
+    state.acknowledged_transaction = subscription_->acknowledged();
+    state.current = subscription_->current();
+    state.refusals = subscription_->refusals();
+  }
+  return state;
+}
+
+void Stream::write_claimed() {
+  report(std::exchange(unsendable_, {}));
+  cutter_->next(part_);
+  publication_.bytes_sent += part_.ByteSizeLong();
+  {
+    const std::lock_guard lock(publication_.mutex);
+    parts_owed_ = !cutter_->done();
+  }
+  StartWrite(&part_);
+}
+
+void Stream::OnReadDone(bool ok) {
+  // Without a reader nobody will answer: a stream that cannot be read is over.
+  base::Status status = ok ? take_message() : absl::CancelledError("the client is gone");
+  bool claimed = false;
+  {
+    const std::lock_guard lock(publication_.mutex);
+    if (ended_) return;
+    if (!status.ok()) {
+      if (ok) {
+        publication_.log.warn("discovery client broke the contract",
+                              {{"node", node_}, {"reason", std::string(status.message())}});
+      }
+      end(grpc::Status(static_cast<grpc::StatusCode>(status.code()),
+                       std::string(status.message())));
+      return;
+    }
+    claimed = claim_write();
+  }
+  message_ = v1::ClientMessage();  // A Hello's megabyte is not kept.
+  StartRead(&message_);
+  if (claimed) write_claimed();
+}
+
+base::Status Stream::take_message() {
+  switch (message_.message_case()) {
+    case v1::ClientMessage::kHello:
+      return take_hello(message_.hello());
+    case v1::ClientMessage::kVerdict:
+      return take_verdict(message_.verdict());
+    case v1::ClientMessage::MESSAGE_NOT_SET:
+      break;
+  }
+  if (!said_hello_) return absl::InvalidArgumentError("the first message is no Hello");
+  return absl::OkStatus();  // From a newer client.
+}
+
+base::Status Stream::take_hello(const v1::Hello& hello) {
+  if (said_hello_) return absl::InvalidArgumentError("a second Hello");
+  hello_bytes_ += hello.ByteSizeLong();
+  if (hello_bytes_ > kHelloBytesMost) {
+    return absl::ResourceExhaustedError("a Hello of more than " + std::to_string(kHelloBytesMost) +
+                                        " bytes");
+  }
+  for (const v1::HeldResource& held : hello.held()) {
+    held_[model::key_of(held.name())] = held.version();
+  }
+  const std::lock_guard lock(publication_.mutex);
+  if (node_.empty()) node_ = hello.node();
+  if (version_.empty()) version_ = hello.version();
+  said_hello_ = !hello.more();
+  if (said_hello_) {
+    publication_.log.info("discovery client connected",
+                          {{"node", node_},
+                           {"version", version_},
+                           {"held", static_cast<std::uint64_t>(held_.size())}});
+  }
+  return absl::OkStatus();
+}
+
+base::Status Stream::take_verdict(const v1::Verdict& verdict) {
+  std::vector<model::Refusal> refusals;
+  {
+    const std::lock_guard lock(publication_.mutex);
+    if (!subscription_ || parts_owed_) {
+      return absl::InvalidArgumentError("a verdict before its transaction's commit");
+    }
+    auto named = subscription_->answer(verdict, publication_.resources);
+    if (!named.ok()) return named.status();
+    refusals = *std::move(named);
+  }
+  report(refusals);
+  return absl::OkStatus();
+}
+
+void Stream::report(const std::vector<model::Refusal>& refusals) {
+  if (refusals.empty()) return;
+  publication_.refusals += refusals.size();
+  publication_.log.warn("data plane refused resources",
+                        {{"node", node_},
+                         {"count", static_cast<std::uint64_t>(refusals.size())},
+                         {"first", model::to_string(refusals.front().key)},
+                         {"reason", refusals.front().reason}});
+  if (!publication_.on_refusal) return;
+  for (const model::Refusal& refusal : refusals) publication_.on_refusal(node_, refusal);
+}
+
+void Stream::OnWriteDone(bool ok) {
+  bool claimed = false;
+  {
+    const std::lock_guard lock(publication_.mutex);
+    writing_ = false;
+    if (ended_) {
+      Finish(last_status_);
+      return;
+    }
+    if (!ok) {
+      end(grpc::Status(grpc::StatusCode::CANCELLED, "the client is gone"));
+      return;
+    }
+    if (!parts_owed_) {
+      cutter_.reset();
+      part_ = v1::Part();  // Clear() would keep a megabyte for each client.
+    }
+    claimed = claim_write();
+  }
+  if (claimed) write_claimed();
+}
+
+void Stream::OnCancel() {
+  const std::lock_guard lock(publication_.mutex);
+  end(grpc::Status::CANCELLED);
+}
+
+void Stream::OnDone() {
+  {
+    const std::lock_guard lock(publication_.mutex);
+    publication_.streams.erase(this);
+    if (said_hello_) publication_.log.info("discovery client gone", {{"node", node_}});
+    if (publication_.streams.empty()) publication_.empty.notify_all();
+  }
+  delete this;
+}
+
+}  // namespace holdfast::discovery

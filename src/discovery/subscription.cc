@@ -1,0 +1,145 @@
+#include "discovery/subscription.h"
+
+#include <string>
+#include <utility>
+
+namespace holdfast::discovery {
+
+using model::Refusal;
+using model::ResourceKey;
+
+Version version_in(const Published& published, const ResourceKey& key) {
+  const auto found = published.find(key);
+  return found == published.end() ? Version() : Version(found->second->version());
+}
+
+Subscription::Subscription(const Held& held, const Published& published, Limits limits)
+    : limits_(limits) {
+  // Both are sorted: one walk over the two finds the difference.
+  auto has = held.begin();
+  for (const auto& [key, resource] : published) {
+    for (; has != held.end() && has->first < key; ++has) news_.emplace(has->first, has->second);
+    const bool same_key = has != held.end() && has->first == key;
+    if (!same_key) {
+      news_.emplace(key, Version());
+    } else {
+      if (has->second != resource->version()) news_.emplace(key, has->second);
+      ++has;
+    }
+  }
+  for (; has != held.end(); ++has) news_.emplace(has->first, has->second);
+}
+
+void Subscription::changed(const ResourceKey& key, Version before, Version now) {
+  if (before == now || under_way_.contains(key)) return;  // The Verdict settles what is under way.
+  if (const auto news = news_.find(key); news != news_.end()) {
+    if (news->second == now) news_.erase(news);
+    return;
+  }
+  if (const auto refused = refused_.find(key); refused != refused_.end()) {
+    if (refused->second.refused == now) return;
+    before = refused->second.held;
+    refused_.erase(refused);
+  }
+  if (before != now) news_.emplace(key, before);
+}
+
+bool Subscription::has_news() const { return !waiting_ && (!news_.empty() || acknowledged_ == 0); }
+
+base::Status Subscription::sendable(const v1::Resource& resource) const {
+  if (resource.ByteSizeLong() > limits_.resource) {
+    return absl::ResourceExhaustedError("is larger than " + std::to_string(limits_.resource) +
+                                        " bytes, too large to be sent to a data plane");
+  }
+  // A string that is not UTF-8 would end the stream, and with it everything else.
+  return model::validate(resource);
+}
+
+Outgoing Subscription::next(const Published& published) {
+  Outgoing out;
+  out.number = ++number_;
+  waiting_ = true;
+  std::size_t bytes = 0;
+  while (!news_.empty() && bytes < limits_.transaction) {
+    const auto first = news_.begin();
+    const auto found = published.find(first->first);
+    if (found == published.end()) {
+      bytes += first->first.name.size();
+      under_way_.emplace(first->first, Sent{first->second, Version()});
+      out.transaction.removals.push_back(first->first);
+    } else if (base::Status fit = sendable(*found->second); !fit.ok()) {
+      std::string reason(fit.message());
+      refused_.emplace(first->first, Refused{first->second, found->second->version(), reason});
+      out.unsendable.push_back({first->first, std::move(reason)});
+    } else {
+      bytes += found->second->ByteSizeLong();
+      under_way_.emplace(first->first, Sent{first->second, found->second->version()});
+      out.transaction.upserts.push_back(found->second);
+    }
+    news_.erase(first);
+  }
+  return out;
+}
+
+std::vector<Refusal> Subscription::mark(const v1::Verdict& verdict) {
+  std::vector<Refusal> named;
+  for (const v1::Refusal& refusal : verdict.refusals()) {
+    const ResourceKey key = model::key_of(refusal.name());
+    if (const auto sent = under_way_.find(key); sent != under_way_.end()) {
+      if (!sent->second.refusal) named.push_back({key, refusal.reason()});
+      sent->second.refusal = &refusal;
+      continue;
+    }
+    if (key.kind != v1::KIND_UNSPECIFIED) continue;
+    // A client that does not know a body does not know its kind either.
+    for (auto& [other, sent] : under_way_) {
+      if (other.name != key.name || !sent.sent || sent.refusal) continue;
+      sent.refusal = &refusal;
+      named.push_back({other, refusal.reason()});
+    }
+  }
+  return named;
+}
+
+void Subscription::settle(const ResourceKey& key, const Sent& sent, bool applied, Version now) {
+  const Version held = applied ? sent.sent : sent.held;
+  if (held == now) return;
+  if (sent.refusal && now == sent.sent) {
+    refused_.emplace(key, Refused{held, now, sent.refusal->reason()});
+  } else {
+    news_.emplace(key, held);
+  }
+}
+
+base::StatusOr<std::vector<Refusal>> Subscription::answer(const v1::Verdict& verdict,
+                                                          const Published& published) {
+  if (!waiting_ || verdict.transaction() != number_) {
+    return absl::InvalidArgumentError("verdict on transaction " +
+                                      std::to_string(verdict.transaction()) +
+                                      ", which is not under way");
+  }
+  std::vector<Refusal> named = mark(verdict);
+  const bool applied = verdict.refusals().empty();
+  if (!applied && named.empty()) {
+    return absl::InvalidArgumentError("verdict that refuses nothing of transaction " +
+                                      std::to_string(number_));
+  }
+  for (const auto& [key, sent] : under_way_) {
+    settle(key, sent, applied, version_in(published, key));
+  }
+  under_way_.clear();
+  waiting_ = false;
+  if (applied) acknowledged_ = number_;
+  return named;
+}
+
+bool Subscription::current() const { return !waiting_ && news_.empty() && acknowledged_ != 0; }
+
+std::vector<Refusal> Subscription::refusals() const {
+  std::vector<Refusal> all;
+  all.reserve(refused_.size());
+  for (const auto& [key, refused] : refused_) all.push_back({key, refused.reason});
+  return all;
+}
+
+}  // namespace holdfast::discovery

@@ -1,0 +1,179 @@
+#include "http/serialize.h"
+
+#include <charconv>
+#include <cstring>
+#include <initializer_list>
+
+#include "http/hop_by_hop.h"
+
+namespace holdfast::http {
+namespace {
+
+/// Room for everything that a head gets besides its own start line and fields.
+constexpr std::size_t kExtraBytes = 256;
+
+/// Writes behind the end of a string whose room is made once. REQUIRES: no more than `room` bytes.
+class Writer {
+ public:
+  Writer(std::string& out, std::size_t room) : out_(out) {
+    const std::size_t size = out.size();
+    out.resize(size + room);
+    at_ = out.data() + size;
+  }
+  ~Writer() { out_.resize(static_cast<std::size_t>(at_ - out_.data())); }
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  void add(std::string_view text) {
+    if (text.empty()) return;
+    std::memcpy(at_, text.data(), text.size());
+    at_ += text.size();
+  }
+  void add(std::initializer_list<std::string_view> texts) {
+    for (const std::string_view text : texts) add(text);
+  }
+  void add_number(std::uint64_t value) { at_ = std::to_chars(at_, at_ + 20, value).ptr; }
+  void add_field(const Field& field) { add({field.name, ": ", field.value, "\r\n"}); }
+
+ private:
+  std::string& out_;
+  char* at_;
+};
+
+std::size_t bytes_of(std::span<const Field> fields) {
+  std::size_t bytes = 0;
+  for (const Field& field : fields) bytes += field.name.size() + field.value.size() + 4;
+  return bytes;
+}
+
+void add_length(Writer& writer, std::uint64_t length) {
+  writer.add("Content-Length: ");
+  writer.add_number(length);
+  writer.add("\r\n");
+}
+
+void add_status_line(Writer& writer, int status, std::string_view reason) {
+  writer.add("HTTP/1.1 ");
+  writer.add_number(static_cast<std::uint64_t>(status));
+  writer.add({" ", reason, "\r\n"});
+}
+
+/// One Connection field for all options; none without options.
+void add_connection(Writer& writer, bool close, bool upgrade, bool keep_alive) {
+  if (close && upgrade) {
+    writer.add("Connection: close, Upgrade\r\n");
+  } else if (close) {
+    writer.add("Connection: close\r\n");
+  } else if (upgrade) {
+    writer.add("Connection: Upgrade\r\n");
+  } else if (keep_alive) {
+    writer.add("Connection: keep-alive\r\n");
+  }
+  if (upgrade) writer.add("Upgrade: websocket\r\n");
+}
+
+void add_response_framing(Writer& writer, const ResponseHead& head, Framing framing) {
+  // RFC 9110 section 8.6, RFC 9112 section 6.1: neither field in a 1xx or 204.
+  if (head.status < 200 || head.status == 204) return;
+  switch (framing) {
+    case Framing::kLength:
+      add_length(writer, head.content_length);
+      break;
+    case Framing::kChunked:
+      writer.add("Transfer-Encoding: chunked\r\n");
+      break;
+    case Framing::kNone:
+      if (head.has_content_length) add_length(writer, head.content_length);
+      break;
+    case Framing::kUntilClose:
+      break;
+  }
+}
+
+}  // namespace
+
+void append_request_head(std::string& out, const RequestHead& head,
+                         const RequestForwarding& forwarding) {
+  const std::size_t room = head.method.size() + head.target.size() + head.authority.size() +
+                           bytes_of(head.fields) + bytes_of(forwarding.set) + kExtraBytes;
+  Writer writer(out, room);
+  // RFC 9112 section 3.2.1: an empty path is sent as "/".
+  const std::string_view slash = head.target.starts_with('?') ? "/" : "";
+  writer.add({head.method, " ", slash, head.target, " HTTP/1.1\r\n"});
+  if (!head.authority.empty()) writer.add({"Host: ", head.authority, "\r\n"});
+  const ForwardFilter filter(head, forwarding.set);
+  for (const Field& field : head.fields) {
+    if (equal_ignoring_case(field.name, "host") || filter.drops(field.name)) continue;
+    writer.add_field(field);
+  }
+  for (const Field& field : forwarding.set) writer.add_field(field);
+  // RFC 9110 section 7.6.3: the version is that of the message as received.
+  writer.add(head.minor_version == 0 ? "Via: 1.0 holdfast\r\n" : "Via: 1.1 holdfast\r\n");
+  if (forwarding.framing == Framing::kLength) add_length(writer, head.content_length);
+  if (forwarding.framing == Framing::kChunked) writer.add("Transfer-Encoding: chunked\r\n");
+  add_connection(writer, false, forwarding.websocket_upgrade, false);
+  writer.add("\r\n");
+}
+
+void append_response_head(std::string& out, const ResponseHead& head,
+                          const ResponseForwarding& forwarding) {
+  Writer writer(out,
+                head.reason.size() + bytes_of(head.fields) + forwarding.date.size() + kExtraBytes);
+  add_status_line(writer, head.status, head.reason);
+  const ForwardFilter filter(head, {});
+  bool has_date = false;
+  for (const Field& field : head.fields) {
+    if (filter.drops(field.name)) continue;
+    has_date |= equal_ignoring_case(field.name, "date");
+    writer.add_field(field);
+  }
+  const bool is_final = head.status >= 200;
+  if (is_final && !has_date && !forwarding.date.empty()) {
+    writer.add({"Date: ", forwarding.date, "\r\n"});
+  }
+  add_response_framing(writer, head, forwarding.framing);
+  // RFC 9110 section 15.5.22: a 426 says what to upgrade to.
+  const bool upgrade = forwarding.websocket_upgrade ||
+                       (head.status == 426 && head.has_token("upgrade", "websocket"));
+  const bool close = forwarding.close || forwarding.framing == Framing::kUntilClose;
+  add_connection(writer, close && is_final, upgrade,
+                 is_final && forwarding.request_minor_version == 0);
+  writer.add("\r\n");
+}
+
+void append_own_answer(std::string& out, const OwnAnswer& answer) {
+  const std::string_view reason = reason_phrase(answer.status);
+  const std::size_t texts = 2 * reason.size() + answer.sentence.size() +
+                            2 * answer.request_id.size() + answer.date.size();
+  Writer writer(out, texts + bytes_of(answer.set) + 2 * kExtraBytes);
+  add_status_line(writer, answer.status, reason);
+  if (!answer.date.empty()) writer.add({"Date: ", answer.date, "\r\n"});
+  if (!answer.request_id.empty()) writer.add({"X-Request-ID: ", answer.request_id, "\r\n"});
+  bool has_allow = false;
+  for (const Field& field : answer.set) {
+    if (equal_ignoring_case(field.name, "upgrade") ||
+        equal_ignoring_case(field.name, "connection")) {
+      continue;
+    }
+    has_allow |= equal_ignoring_case(field.name, "allow");
+    writer.add_field(field);
+  }
+  // RFC 9110 section 15.5.6: a 405 says what is allowed.
+  if (answer.status == 405 && !has_allow) {
+    writer.add("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n");
+  }
+  const std::string_view id_label = answer.request_id.empty() ? "" : "Request ID: ";
+  const std::string_view id_end = answer.request_id.empty() ? "" : "\n";
+  const std::size_t body_bytes = 3 + 1 + reason.size() + 1 + answer.sentence.size() + 1 +
+                                 id_label.size() + answer.request_id.size() + id_end.size();
+  // Ours are states of a moment; a cache may keep a 404 otherwise (RFC 9110 section 15.1).
+  writer.add("Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\n");
+  add_length(writer, body_bytes);
+  add_connection(writer, answer.close, answer.status == 426, false);
+  writer.add("\r\n");
+  if (answer.request_is_head) return;
+  writer.add_number(static_cast<std::uint64_t>(answer.status));
+  writer.add({" ", reason, "\n", answer.sentence, "\n", id_label, answer.request_id, id_end});
+}
+
+}  // namespace holdfast::http

@@ -1,0 +1,77 @@
+#pragma once
+
+// Heads out: what we forward and what we answer ourselves. Everything hop-by-hop is left out here
+// and nowhere else (RFC 9110 section 7.6.1): Connection and what it names, Keep-Alive,
+// Proxy-Connection, TE, Transfer-Encoding, Trailer, Upgrade, HTTP2-Settings, Content-Length
+// (framing is written afresh). Fields that Connection names and that the exchange itself stands on
+// (Host, Cookie, Authorization, Content-*, Sec-*, X-Forwarded-* and the like) are kept: naming them
+// there is an attack, not a wish. Pure; any thread.
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "http/head.h"
+
+namespace holdfast::http {
+
+/// What a forwarded request gets besides its own end-to-end fields.
+struct RequestForwarding {
+  /// Framing of the body that follows: kNone, kLength (head.content_length) or kChunked.
+  Framing framing = Framing::kNone;
+  /// Write "Connection: Upgrade" and "Upgrade: websocket".
+  bool websocket_upgrade = false;
+  /// Written after hop-by-hop removal; incoming fields of the same name (with '-' and '_' alike)
+  /// are dropped.
+  std::span<const Field> set;
+};
+
+/// Appends the request line, Host: head.authority first (no Host for an empty one), end-to-end
+/// fields in order, `set`, Via ("1.1 holdfast"; 1.0 for a 1.0 request), framing, and the empty
+/// line.
+void append_request_head(std::string& out, const RequestHead& head,
+                         const RequestForwarding& forwarding);
+
+struct ResponseForwarding {
+  Framing framing = Framing::kNone;
+  /// "Connection: close", which Framing::kUntilClose implies; otherwise "Connection: keep-alive" to
+  /// HTTP/1.0 requests only.
+  bool close = false;
+  int request_minor_version = 1;
+  /// A validated 101: write "Connection: Upgrade" and "Upgrade: websocket"; no framing fields.
+  bool websocket_upgrade = false;
+  /// IMF-fixdate of now, added when the response has no Date.
+  std::string_view date;
+};
+
+/// Appends the status line (always HTTP/1.1) and fields likewise. A 1xx and a 204 get no framing
+/// field; HEAD and 304 answers keep the Content-Length that they state (framing kNone). A 426 that
+/// asks for websocket keeps asking (RFC 9110 section 15.5.22). No Via: a gateway may leave it out
+/// here.
+void append_response_head(std::string& out, const ResponseHead& head,
+                          const ResponseForwarding& forwarding);
+
+/// Our own answer with a short text/plain body, in whole. A 426 gets "Upgrade: websocket" and a 405
+/// gets Allow by itself (RFC 9110 sections 15.5.22 and 15.5.6).
+struct OwnAnswer {
+  int status = 0;
+  /// One short sentence for a person; nothing of our inside.
+  std::string_view sentence;
+  std::string_view request_id;
+  /// Extra fields, such as Retry-After or Sec-WebSocket-Version; Connection and Upgrade are
+  /// ignored.
+  std::span<const Field> set;
+  bool close = false;
+  bool request_is_head = false;
+  std::string_view date;
+};
+void append_own_answer(std::string& out, const OwnAnswer& answer);
+
+/// The standard phrase of a status code, or "Unknown".
+std::string_view reason_phrase(int status);
+
+/// "Tue, 24 Nov 2026 00:12:00 GMT" for seconds since 1970 (RFC 9110 section 5.6.7).
+std::string format_date(std::int64_t unix_seconds);
+
+}  // namespace holdfast::http

@@ -1,0 +1,54 @@
+#pragma once
+
+// What all connections to one API server share: where it is, how to show who we are, whom to trust,
+// and how patient to be. Control thread only; shared by the watchers of all kinds.
+
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "kube/credentials.h"
+#include "kube/limits.h"
+#include "kube/reflector.h"
+#include "kube/source.h"
+#include "kube/stream.h"
+
+namespace holdfast::kube {
+
+/// What tests make shorter.
+struct ApiServerOptions {
+  ReflectorOptions reflector;
+  base::Duration connect_timeout = kConnectTimeout;
+  base::Duration head_timeout = kHeadTimeout;
+  base::Duration body_timeout = kBodyTimeout;
+  /// Instead of the watch's own timeoutSeconds + kWatchSlack, when not zero.
+  base::Duration watch_deadline{0};
+  std::size_t event_bytes = kEventBytes;
+};
+
+class ApiServer {
+ public:
+  ApiServer(ClusterConfig config, ApiServerOptions options, const base::Clock& clock,
+            const base::Log& log);
+
+  /// For the next connection: null for plain TCP. Takes up a changed bundle of authorities.
+  base::StatusOr<std::shared_ptr<TlsSettings>> tls();
+  /// The bytes of a GET request.
+  [[nodiscard]] std::string request(const std::string& target, const std::string& token) const;
+
+  [[nodiscard]] const ClusterConfig& config() const { return config_; }
+  [[nodiscard]] const ApiServerOptions& options() const { return options_; }
+  TokenSource& tokens() { return tokens_; }
+
+ private:
+  const ClusterConfig config_;
+  const ApiServerOptions options_;
+  const base::Log& log_;
+  TokenSource tokens_;
+  CaSource authorities_;
+  std::shared_ptr<TlsSettings> tls_;
+};
+
+}  // namespace holdfast::kube

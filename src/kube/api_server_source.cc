@@ -1,0 +1,66 @@
+#include "kube/api_server_source.h"
+
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "kube/kind_watcher.h"
+#include "kube/watch_metrics.h"
+
+namespace holdfast::kube {
+namespace {
+
+/// One KindWatcher a kind, each on a connection of its own.
+class ApiServerSource final : public Source {
+ public:
+  ApiServerSource(boost::asio::io_context& context, ClusterConfig config, ApiServerOptions options,
+                  const std::set<Kind>& kinds, ObjectSink& sink, const base::Clock& clock,
+                  const base::Log& log)
+      : metrics_(std::make_shared<WatchMetrics>(kinds)) {
+    const auto server = std::make_shared<ApiServer>(std::move(config), options, clock, log);
+    for (const Kind kind : kinds) {
+      watchers_.push_back(
+          std::make_shared<KindWatcher>(context, server, kind, sink, metrics_, clock, log));
+    }
+  }
+
+  ~ApiServerSource() override { stop_all(); }
+
+  void start() override {
+    for (const auto& watcher : watchers_) watcher->start();
+  }
+
+  void stop() override { stop_all(); }
+
+  void collect(std::vector<base::MetricFamily>& out) const override { metrics_->collect(out); }
+
+ private:
+  void stop_all() {
+    for (const auto& watcher : watchers_) watcher->stop();
+  }
+
+  const std::shared_ptr<WatchMetrics> metrics_;
+  std::vector<std::shared_ptr<KindWatcher>> watchers_;
+};
+
+}  // namespace
+
+std::unique_ptr<Source> make_api_server_source(boost::asio::io_context& context,
+                                               ClusterConfig config, ApiServerOptions options,
+                                               std::set<Kind> kinds, ObjectSink& sink,
+                                               const base::Clock& clock, const base::Log& log) {
+  return std::make_unique<ApiServerSource>(context, std::move(config), options, kinds, sink, clock,
+                                           log);
+}
+
+std::unique_ptr<Source> make_api_server_source(boost::asio::io_context& context,
+                                               ClusterConfig config, std::set<Kind> kinds,
+                                               ObjectSink& sink, const base::Clock& clock,
+                                               const base::Log& log) {
+  ApiServerOptions options;
+  options.reflector.seed = std::random_device()();
+  return make_api_server_source(context, std::move(config), options, std::move(kinds), sink, clock,
+                                log);
+}
+
+}  // namespace holdfast::kube

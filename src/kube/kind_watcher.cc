@@ -1,0 +1,256 @@
+#include "kube/kind_watcher.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <exception>
+#include <utility>
+
+#include "kube/limits.h"
+
+namespace holdfast::kube {
+
+namespace asio = boost::asio;
+
+namespace {
+
+ReflectorOptions options_for(const ApiServerOptions& options, Kind kind) {
+  ReflectorOptions result = options.reflector;
+  // Kinds must not knock in lock-step either.
+  result.seed += static_cast<std::uint64_t>(kind) * 0x9e3779b97f4a7c15u;
+  return result;
+}
+
+/// A query value (RFC 3986, 2.1). Resource versions and continue tokens are opaque.
+std::string percent_encoded(const std::string& text) {
+  constexpr char kHex[] = "0123456789ABCDEF";
+  std::string result;
+  for (const unsigned char c : text) {
+    if (std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '~') {
+      result += static_cast<char>(c);
+    } else {
+      result += {'%', kHex[c >> 4], kHex[c & 15]};
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+KindWatcher::KindWatcher(asio::io_context& context, std::shared_ptr<ApiServer> server, Kind kind,
+                         ObjectSink& sink, std::shared_ptr<WatchMetrics> metrics,
+                         const base::Clock& clock, const base::Log& log)
+    : context_(context),
+      server_(std::move(server)),
+      kind_(kind),
+      metrics_(std::move(metrics)),
+      clock_(clock),
+      log_(log),
+      reflector_(options_for(server_->options(), kind), clock),
+      cache_(kind, sink),
+      connection_(std::make_shared<ApiConnection>(context, server_)),
+      wait_(context),
+      framer_(server_->options().event_bytes) {}
+
+void KindWatcher::start() {
+  asio::co_spawn(
+      context_, [self = shared_from_this()] { return self->run(); }, asio::detached);
+}
+
+void KindWatcher::stop() {
+  stopped_ = true;
+  wait_.cancel();
+  connection_->cancel();
+  metrics_->connected(kind_, false);
+}
+
+asio::awaitable<void> KindWatcher::run() {
+  const std::shared_ptr<KindWatcher> self = shared_from_this();
+  while (!stopped_) {
+    const Step step = reflector_.next();
+    if (step.wait > base::Duration{0}) {
+      boost::system::error_code cancelled;  // By stop(), which the loop sees.
+      wait_.expires_after(step.wait);
+      co_await wait_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+      if (stopped_) break;
+    }
+    if (const auto* request = std::get_if<ListRequest>(&step.request)) {
+      co_await list(*request);
+    } else {
+      co_await watch(std::get<WatchRequest>(step.request));
+    }
+  }
+}
+
+std::string KindWatcher::list_target(const ListRequest& request) const {
+  std::string target = collection_path(kind_);
+  char separator = '?';
+  const auto add = [&](const char* name, const std::string& value) {
+    if (value.empty()) return;
+    target += separator + (name + ("=" + percent_encoded(value)));
+    separator = '&';
+  };
+  if (request.limit > 0) add("limit", std::to_string(request.limit));
+  add("continue", request.continue_token);
+  if (request.continue_token.empty()) add("resourceVersion", request.resource_version);
+  return target;
+}
+
+std::string KindWatcher::watch_target(const WatchRequest& request) const {
+  return collection_path(kind_) + "?watch=1&allowWatchBookmarks=true&resourceVersion=" +
+         percent_encoded(request.resource_version) +
+         "&timeoutSeconds=" + std::to_string(request.timeout.count());
+}
+
+asio::awaitable<void> KindWatcher::list(ListRequest request) {
+  if (request.continue_token.empty()) {
+    metrics_->list(kind_, request.reason);
+    pages_.clear();
+  }
+  ListPage page;
+  const std::optional<Failure> failure = co_await fetch_page(request, page);
+  if (stopped_) co_return;
+  if (failure) {
+    // Half a list is no list: the old state stays.
+    pages_.clear();
+    note(*failure, "list");
+    reflector_.list_failed(*failure);
+    co_return;
+  }
+  pages_.insert(pages_.end(), std::make_move_iterator(page.objects.begin()),
+                std::make_move_iterator(page.objects.end()));
+  reflector_.page_received(page.resource_version, page.continue_token);
+  if (page.continue_token.empty()) list_complete();
+}
+
+asio::awaitable<std::optional<Failure>> KindWatcher::fetch_page(ListRequest request,
+                                                                ListPage& page) {
+  std::optional<Failure> failure = co_await connection_->get(list_target(request));
+  if (failure) co_return failure;
+  connection_->limit_body(server_->options().body_timeout);
+  std::string body;
+  do {
+    failure = co_await connection_->read_body(body);
+    if (!failure && body.size() > kListBodyBytes) {
+      failure = Failure{FailureKind::kTooLarge, {}, "the list is beyond the limit"};
+    }
+    if (failure) {
+      connection_->close();
+      co_return failure;
+    }
+  } while (!connection_->body_done());
+  base::StatusOr<ListPage> parsed = parse_list_page(kind_, body);
+  if (!parsed.ok()) {
+    co_return Failure{FailureKind::kMalformed, {}, std::string(parsed.status().message())};
+  }
+  page = *std::move(parsed);
+  co_return std::nullopt;
+}
+
+void KindWatcher::list_complete() {
+  const std::size_t unreadable = cache_.replace(std::exchange(pages_, {}));
+  metrics_->unreadable_objects(kind_, unreadable);
+  metrics_->objects(kind_, cache_.size());
+  log_.info("listed", {{"kind", to_string(kind_)},
+                       {"objects", static_cast<std::uint64_t>(cache_.size())},
+                       {"unreadable", static_cast<std::uint64_t>(unreadable)},
+                       {"resource_version", std::string_view(reflector_.resource_version())}});
+}
+
+asio::awaitable<void> KindWatcher::watch(WatchRequest request) {
+  std::optional<Failure> failure = co_await connection_->get(watch_target(request));
+  if (!failure && !stopped_) {
+    reflector_.watch_started();
+    metrics_->connected(kind_, true);
+    const base::Duration deadline = server_->options().watch_deadline;
+    connection_->limit_body(deadline > base::Duration{0} ? deadline
+                                                         : request.timeout + kWatchSlack);
+    failure = co_await read_events();
+  }
+  metrics_->connected(kind_, false);
+  if (stopped_) co_return;
+  if (!connection_->body_done()) connection_->close();
+  if (failure) {
+    reflector_.watch_failed(*failure);
+  } else {
+    failure = reflector_.watch_ended();
+  }
+  if (failure) note(*failure, "watch");
+}
+
+asio::awaitable<std::optional<Failure>> KindWatcher::read_events() {
+  framer_ = WatchFramer(server_->options().event_bytes);
+  std::optional<Failure> failure;
+  std::string bytes;
+  do {
+    bytes.clear();
+    failure = co_await connection_->read_body(bytes);
+    if (stopped_) co_return failure;
+    framer_.append(bytes);
+    // What came before the failure is news all the same.
+    std::optional<Failure> told = apply_events();
+    if (told) co_return told;
+  } while (!failure && !stopped_ && !connection_->body_done());
+  co_return failure;
+}
+
+std::optional<Failure> KindWatcher::apply_events() {
+  while (!stopped_) {
+    const std::optional<std::string_view> line = framer_.next();
+    if (!line) break;
+    base::StatusOr<WatchEvent> event = parse_watch_event(kind_, *line);
+    if (!event.ok()) {
+      return Failure{FailureKind::kMalformed, {}, std::string(event.status().message())};
+    }
+    metrics_->event(kind_, event->type, clock_.wall_now());
+    if (event->type == WatchEventType::kError) {
+      return Failure{FailureKind::kErrorEvent, event->status,
+                     "ERROR event " + std::to_string(event->status.code) + ": " +
+                         event->status.message};
+    }
+    apply(*std::move(event));
+  }
+  if (framer_.overflowed()) {
+    return Failure{FailureKind::kTooLarge, {}, "a watch event is beyond the limit"};
+  }
+  return std::nullopt;
+}
+
+void KindWatcher::apply(WatchEvent event) {
+  reflector_.event_received(event);
+  switch (event.type) {
+    case WatchEventType::kAdded:
+    case WatchEventType::kModified: {
+      const ObjectName name = event.object->name;
+      if (!cache_.upsert(*std::move(event.object))) {
+        metrics_->unreadable_objects(kind_, 1);
+        log_.warn("object unreadable, keeping its last state",
+                  {{"kind", to_string(kind_)},
+                   {"namespace", std::string_view(name.namespace_name)},
+                   {"name", std::string_view(name.name)}});
+      }
+      break;
+    }
+    case WatchEventType::kDeleted:
+      cache_.remove(event.object->name);
+      break;
+    case WatchEventType::kUnknown:
+      log_.warn("watch event of an unknown type or kind, skipped", {{"kind", to_string(kind_)}});
+      break;
+    case WatchEventType::kBookmark:
+    case WatchEventType::kError:
+      break;
+  }
+  metrics_->objects(kind_, cache_.size());
+}
+
+void KindWatcher::note(const Failure& failure, std::string_view doing) {
+  metrics_->error(kind_, failure);
+  log_.warn("API server trouble", {{"kind", to_string(kind_)},
+                                   {"doing", doing},
+                                   {"reason", failure.reason()},
+                                   {"detail", std::string_view(failure.detail)}});
+}
+
+}  // namespace holdfast::kube

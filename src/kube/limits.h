@@ -1,0 +1,81 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace holdfast::kube {
+
+/// Objects asked for in one page of a list: what client-go asks for; a page of Services or Ingresses
+/// is one to two megabytes.
+inline constexpr std::uint32_t kListLimit = 500;
+/// One page of a list, bytes. An unpaged list (after a 410 in mid-paging) of 50,000 objects of 5 KiB.
+inline constexpr std::size_t kListBodyBytes = std::size_t{256} << 20;
+/// The body of an answer that is an error, bytes: a Status object.
+inline constexpr std::size_t kStatusBodyBytes = std::size_t{1} << 20;
+/// The head of a response, bytes.
+inline constexpr std::uint32_t kHeadBytes = 64u << 10;
+/// One watch event, bytes. etcd stores objects of 1.5 MB and the API server takes bodies of 3 MiB;
+/// JSON may be several times that.
+inline constexpr std::size_t kEventBytes = std::size_t{16} << 20;
+/// One read from a connection, bytes: a TLS record holds 16 KiB.
+inline constexpr std::size_t kReadBytes = std::size_t{32} << 10;
+/// Levels of nesting in a JSON text or a YAML document. Our kinds have about 15, managedFields more.
+inline constexpr int kNesting = 200;
+
+/// Waits between tries: 800 ms to 30 s, as client-go's reflector.
+inline constexpr std::chrono::milliseconds kBackoffFirst{800};
+inline constexpr std::chrono::seconds kBackoffMost{30};
+/// Health of this length makes the next wait short again.
+inline constexpr std::chrono::minutes kHealthyAfter{2};
+/// A Retry-After beyond this is cut: nobody wants to be blind for an hour.
+inline constexpr std::chrono::minutes kRetryAfterMost{5};
+/// A watch that ends sooner and brought nothing new is an error, or a broken middlebox would make us
+/// spin.
+inline constexpr std::chrono::seconds kShortWatch{1};
+/// A watch that lived this long and brought nothing, not even a bookmark (one is sent about each
+/// minute), may be waiting for a resource version that a restored etcd will reach in a year.
+inline constexpr std::chrono::minutes kSilentWatchAge{3};
+/// ERROR events with code 500 in a row, without anything new between, before a full list.
+inline constexpr int kErrorEventRetries = 5;
+/// timeoutSeconds of a watch is drawn from [least, most), so that watches do not end together.
+inline constexpr std::chrono::seconds kWatchTimeoutLeast{300};
+inline constexpr std::chrono::seconds kWatchTimeoutMost{600};
+/// How much later than timeoutSeconds we end a watch that the API server has not ended.
+inline constexpr std::chrono::seconds kWatchSlack{30};
+
+/// Name resolution, TCP and TLS handshake together.
+inline constexpr std::chrono::seconds kConnectTimeout{15};
+/// From the request to the head of the response. The API server's own limit is 60 s.
+inline constexpr std::chrono::seconds kHeadTimeout{70};
+/// From the head of the response to the end of one page.
+inline constexpr std::chrono::seconds kBodyTimeout{120};
+/// TCP keepalive: dead after 30 s + 3 × 10 s; unacknowledged data: the same (TCP_USER_TIMEOUT).
+inline constexpr std::chrono::seconds kKeepaliveIdle{30};
+inline constexpr std::chrono::seconds kKeepaliveInterval{10};
+inline constexpr int kKeepaliveProbes = 3;
+inline constexpr std::chrono::seconds kUserTimeout{60};
+
+/// A rotated token is in use this long after it was written.
+inline constexpr std::chrono::seconds kTokenRefresh{60};
+/// The same for the bundle of certificate authorities.
+inline constexpr std::chrono::minutes kCaRefresh{5};
+/// A token, a certificate, a key or a kubeconfig, bytes.
+inline constexpr std::size_t kCredentialFileBytes = std::size_t{4} << 20;
+
+/// One manifest file, bytes: about 20,000 Ingresses.
+inline constexpr std::size_t kManifestFileBytes = std::size_t{16} << 20;
+/// Files of the manifest folder.
+inline constexpr std::size_t kManifestFiles = 10'000;
+/// Values, and bytes of text, that one YAML document may unfold to: stops documents that multiply by
+/// aliases. An Ingress has about 40 values.
+inline constexpr std::size_t kYamlValues = 1'000'000;
+inline constexpr std::size_t kYamlTextBytes = std::size_t{64} << 20;
+/// The folder is read after it has been quiet for this long, so that a file is not read while it is
+/// being written; after the second one whatever happens.
+inline constexpr std::chrono::milliseconds kManifestSettle{20};
+inline constexpr std::chrono::milliseconds kManifestSettleMost{500};
+/// How often a folder that is gone is looked for.
+inline constexpr std::chrono::milliseconds kManifestRetry{500};
+
+}  // namespace holdfast::kube

@@ -1,0 +1,205 @@
+#include "kube/manifest_folder.h"
+
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "kube/json.h"
+#include "kube/object_parser.h"
+#include "kube/yaml.h"
+
+namespace holdfast::kube {
+namespace {
+
+constexpr Kind kAllKinds[] = {Kind::kIngress, Kind::kIngressClass, Kind::kService,
+                              Kind::kEndpointSlice, Kind::kEndpoints};
+
+std::optional<Kind> known_kind(const std::string& kind, const std::string& version) {
+  for (const Kind known : kAllKinds) {
+    if (kind == to_string(known) && version == api_version_of(known)) return known;
+  }
+  return std::nullopt;
+}
+
+base::StatusOr<std::vector<Json>> parse_file(const std::string& name, const std::string& content) {
+  if (content.find_first_not_of(" \t\r\n") == std::string::npos) {
+    return absl::InvalidArgumentError("the file is empty; remove it to remove its objects");
+  }
+  if (!name.ends_with(".json")) return parse_yaml(content);
+  base::StatusOr<Json> document = parse_json(content);
+  if (!document.ok()) return document.status();
+  std::vector<Json> documents;
+  documents.push_back(*std::move(document));
+  return documents;
+}
+
+/// Stands in for the API server's resource version: the same content has the same one.
+void stamp(Json& document) {
+  const auto metadata = document.find("metadata");
+  if (metadata == document.end() || !metadata->is_object()) return;
+  metadata->erase("resourceVersion");
+  const std::string text = document.dump(-1, ' ', false, Json::error_handler_t::replace);
+  (*metadata)["resourceVersion"] = "content-" + std::to_string(std::hash<std::string>()(text));
+}
+
+/// A file that keeps its last content although `files` says it is gone or broken stays reported.
+void add_problem(std::string& problem, const std::string& more) {
+  if (!problem.empty()) problem += "; ";
+  problem += more;
+}
+
+}  // namespace
+
+void ManifestFolder::set_file(const std::string& name, const base::StatusOr<std::string>& content) {
+  File& file = files_[name];
+  base::StatusOr<std::vector<Json>> documents = content.status();
+  if (content.ok()) documents = parse_file(name, *content);
+  File fresh;
+  for (std::size_t i = 0; documents.ok() && i < documents->size(); ++i) {
+    if ((*documents)[i].is_object()) {
+      read_document(name, (*documents)[i], file, fresh);
+    } else if (!(*documents)[i].is_null()) {
+      documents = absl::InvalidArgumentError("document " + std::to_string(i + 1) +
+                                             ": expected an object");
+    }
+  }
+  if (documents.ok()) {
+    file = std::move(fresh);
+  } else {
+    file.problem = std::string(documents.status().message());
+  }
+}
+
+void ManifestFolder::read_document(const std::string& file_name, Json& document, const File& last,
+                                   File& into) const {
+  base::Status complaint;
+  const Fields fields(document, complaint);
+  const std::string kind = fields.text("kind");
+  const std::string version = fields.text("apiVersion");
+  if (!complaint.ok()) return add_problem(into.problem, std::string(complaint.message()));
+  if (kind.ends_with("List") && document.contains("items")) {
+    const std::string item_kind = kind.substr(0, kind.size() - 4);
+    return read_list(file_name, item_kind, version, document, last, into);
+  }
+  const std::optional<Kind> known = known_kind(kind, version);
+  if (!known) {
+    log_.info("manifest of a kind that is not used, skipped",
+              {{"file", std::string_view(file_name)},
+               {"kind", std::string_view(kind)},
+               {"api_version", std::string_view(version)}});
+    return;
+  }
+  stamp(document);
+  ParsedObject parsed = parse_object(*known, document, "default");
+  if (parsed.name.name.empty()) {
+    return add_problem(into.problem, kind + ": " + std::string(parsed.object.status().message()));
+  }
+  Entry entry{{*known, parsed.name}, std::nullopt, ""};
+  if (parsed.object.ok()) {
+    entry.object = *std::move(parsed.object);
+  } else {
+    entry.problem = std::string(parsed.object.status().message());
+    for (const Entry& old : last.entries) {
+      if (old.key == entry.key) entry.object = old.object;
+    }
+  }
+  into.entries.push_back(std::move(entry));
+}
+
+void ManifestFolder::read_list(const std::string& file_name, const std::string& item_kind,
+                               const std::string& item_version, Json& list, const File& last,
+                               File& into) const {
+  Json& items = list["items"];
+  if (items.is_null()) return;
+  if (!items.is_array()) return add_problem(into.problem, "items: expected a list");
+  for (Json& item : items) {
+    if (!item.is_object()) {
+      add_problem(into.problem, "items: expected objects");
+      continue;
+    }
+    // The items of a list of one kind leave out what the list has said.
+    if (!item_kind.empty() && !item.contains("kind")) {
+      item["kind"] = item_kind;
+      item["apiVersion"] = item_version;
+    }
+    read_document(file_name, item, last, into);
+  }
+}
+
+void ManifestFolder::remove_file(const std::string& name) { files_.erase(name); }
+
+void ManifestFolder::merge(std::array<Objects, kKinds>& objects,
+                           std::map<Key, std::string>& problems) const {
+  std::map<Key, std::string> defined_in;
+  // Files have no kind; they are told from Ingresses by having no namespace.
+  if (!folder_problem_.empty()) problems[{Kind::kIngress, {"", "."}}] = folder_problem_;
+  for (const auto& [name, file] : files_) {
+    if (!file.problem.empty()) problems[{Kind::kIngress, {"", name}}] = file.problem;
+    for (const Entry& entry : file.entries) {
+      const auto [first, is_first] = defined_in.emplace(entry.key, name);
+      if (!is_first) {
+        add_problem(problems[entry.key],
+                    "defined again in " + name + "; the one in " + first->second + " counts");
+        continue;
+      }
+      if (!entry.problem.empty()) problems[entry.key] = entry.problem + " (in " + name + ")";
+      const auto& [kind, object_name] = entry.key;
+      if (entry.object) {
+        objects[static_cast<std::size_t>(kind)].emplace(object_name, *entry.object);
+      }
+    }
+  }
+}
+
+void ManifestFolder::publish() {
+  std::array<Objects, kKinds> objects;
+  std::map<Key, std::string> problems;
+  merge(objects, problems);
+  publish_problems(std::move(problems));
+  const auto same = [](const Objects::value_type& one, const Objects::value_type& two) {
+    return one.first == two.first &&
+           metadata_of(one.second).resource_version == metadata_of(two.second).resource_version;
+  };
+  for (const Kind kind : kAllKinds) {
+    Objects& fresh = objects[static_cast<std::size_t>(kind)];
+    Objects& known = published_[static_cast<std::size_t>(kind)];
+    const bool unchanged = published_once_ && std::equal(fresh.begin(), fresh.end(), known.begin(),
+                                                         known.end(), same);
+    if (unchanged) continue;
+    known = std::move(fresh);
+    std::vector<Object> all;
+    all.reserve(known.size());
+    for (const auto& [name, object] : known) all.push_back(object);
+    sink_.replace(kind, std::move(all));
+  }
+  published_once_ = true;
+}
+
+void ManifestFolder::publish_problems(std::map<Key, std::string> problems) {
+  const std::map<Key, std::string> known = std::exchange(published_problems_, std::move(problems));
+  for (const auto& [key, reason] : known) {
+    if (published_problems_.count(key) == 0) sink_.report_unreadable(key.first, key.second, "");
+  }
+  for (const auto& [key, reason] : published_problems_) {
+    const auto before = known.find(key);
+    if (before != known.end() && before->second == reason) continue;
+    log_.warn("manifest unreadable, keeping its last good state",
+              {{"namespace", std::string_view(key.second.namespace_name)},
+               {"name", std::string_view(key.second.name)},
+               {"reason", std::string_view(reason)}});
+    sink_.report_unreadable(key.first, key.second, reason);
+  }
+}
+
+std::vector<std::string> ManifestFolder::file_names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, file] : files_) names.push_back(name);
+  return names;
+}
+
+std::size_t ManifestFolder::unreadable_files() const {
+  std::size_t count = 0;
+  for (const auto& [name, file] : files_) count += file.problem.empty() ? 0 : 1;
+  return count;
+}
+
+}  // namespace holdfast::kube

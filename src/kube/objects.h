@@ -1,0 +1,190 @@
+#pragma once
+
+// The Kubernetes objects that Holdfast reads, as plain values with only the fields that it uses.
+// They come from the API server or from a folder of manifests; nobody downstream can tell which.
+// Immutable once shared: one thread builds an object, any thread may read it.
+// Field names and meanings are those of k8s.io/api (networking/v1, core/v1, discovery/v1).
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace holdfast::kube {
+
+enum class Kind { kIngress, kIngressClass, kService, kEndpointSlice, kEndpoints };
+
+/// Namespace and name. The namespace of a cluster-scoped object is empty.
+struct ObjectName {
+  std::string namespace_name;
+  std::string name;
+
+  auto operator<=>(const ObjectName&) const = default;
+};
+
+/// metadata
+struct Metadata {
+  ObjectName name;
+  std::string uid;
+  /// Opaque; compared for equality only.
+  std::string resource_version;
+  /// RFC 3339 in UTC as the API server writes it, so that text order is time order; may be empty.
+  std::string creation_timestamp;
+  std::map<std::string, std::string> labels;
+  std::map<std::string, std::string> annotations;
+};
+
+/// A Service port by number or by name (networking/v1 ServiceBackendPort; exactly one is set).
+struct ServiceBackendPort {
+  std::string name;
+  std::int32_t number = 0;
+};
+
+/// networking/v1 IngressBackend. Absent service: a resource backend, which Holdfast does not serve.
+struct IngressBackend {
+  bool has_service = false;
+  std::string service_name;
+  ServiceBackendPort port;
+};
+
+/// networking/v1 HTTPIngressPath. path_type is as written: Exact, Prefix, ImplementationSpecific,
+/// or anything else.
+struct IngressPath {
+  std::string path;
+  std::string path_type;
+  IngressBackend backend;
+};
+
+/// networking/v1 IngressRule. An empty host means every host. Without http, has_http is false: all
+/// traffic of the host goes to the default backend.
+struct IngressRule {
+  std::string host;
+  bool has_http = false;
+  std::vector<IngressPath> paths;
+};
+
+/// networking/v1 IngressTLS
+struct IngressTls {
+  std::vector<std::string> hosts;
+  std::string secret_name;
+};
+
+/// networking/v1 Ingress
+struct Ingress {
+  Metadata metadata;
+  std::optional<std::string> ingress_class_name;
+  std::optional<IngressBackend> default_backend;
+  std::vector<IngressRule> rules;
+  std::vector<IngressTls> tls;
+};
+
+/// networking/v1 IngressClass. The default class carries the annotation
+/// ingressclass.kubernetes.io/is-default-class: "true".
+struct IngressClass {
+  Metadata metadata;
+  std::string controller;
+};
+
+/// core/v1 ServicePort. target_port is a number or a name of a container port, in text.
+struct ServicePort {
+  std::string name;
+  std::int32_t port = 0;
+  std::string target_port;
+  /// TCP (the default), UDP or SCTP.
+  std::string protocol;
+  std::string app_protocol;
+};
+
+/// core/v1 Service
+struct Service {
+  Metadata metadata;
+  /// ClusterIP, NodePort, LoadBalancer or ExternalName.
+  std::string type;
+  std::string cluster_ip;
+  std::string external_name;
+  std::vector<ServicePort> ports;
+};
+
+/// discovery/v1 EndpointConditions; nil values resolved as k8s.io/api says: ready and serving true,
+/// terminating false.
+struct EndpointConditions {
+  bool ready = true;
+  bool serving = true;
+  bool terminating = false;
+};
+
+/// discovery/v1 Endpoint
+struct Endpoint {
+  std::vector<std::string> addresses;
+  EndpointConditions conditions;
+  /// targetRef.uid when targetRef is a Pod.
+  std::string pod_uid;
+  std::string zone;
+};
+
+/// discovery/v1 EndpointPort. nil port ("all ports") is kept as absent.
+struct EndpointPort {
+  std::string name;
+  std::optional<std::int32_t> port;
+  std::string protocol;
+  std::string app_protocol;
+};
+
+/// discovery/v1 EndpointSlice. Core/v1 Endpoints are read as slices too, one for each subset, by
+/// slices_of().
+struct EndpointSlice {
+  Metadata metadata;
+  /// The Service, from the label kubernetes.io/service-name, in the slice's own namespace.
+  std::string service_name;
+  /// IPv4, IPv6 or FQDN.
+  std::string address_type;
+  std::vector<Endpoint> endpoints;
+  std::vector<EndpointPort> ports;
+};
+
+/// core/v1 EndpointSubset
+struct EndpointSubset {
+  std::vector<Endpoint> addresses;
+  std::vector<Endpoint> not_ready_addresses;
+  std::vector<EndpointPort> ports;
+};
+
+/// core/v1 Endpoints; carries the name of its Service.
+struct Endpoints {
+  Metadata metadata;
+  std::vector<EndpointSubset> subsets;
+};
+
+using Object = std::variant<std::shared_ptr<const Ingress>, std::shared_ptr<const IngressClass>,
+                            std::shared_ptr<const Service>, std::shared_ptr<const EndpointSlice>,
+                            std::shared_ptr<const Endpoints>>;
+
+Kind kind_of(const Object& object);
+const Metadata& metadata_of(const Object& object);
+/// "Ingress", "IngressClass", ... as in `kind:`.
+const char* to_string(Kind kind);
+
+/// The slices that the EndpointSlice mirroring controller would make of `endpoints`: not-ready
+/// addresses become endpoints with ready = false.
+std::vector<EndpointSlice> slices_of(const Endpoints& endpoints);
+
+/// Who wants to know. Called on the control thread only.
+class ObjectSink {
+ public:
+  virtual ~ObjectSink() = default;
+  /// The complete state of one kind: what is missing is gone. The first call for a kind says that
+  /// its first full list is in.
+  virtual void replace(Kind kind, std::vector<Object> objects) = 0;
+  /// Added or changed.
+  virtual void upsert(Object object) = 0;
+  /// Gone. Unknown objects are ignored.
+  virtual void remove(Kind kind, const ObjectName& name) = 0;
+  /// An object (or a file of the manifest folder) that could not be read; its last good state, if
+  /// any, stays. `reason` is one sentence. An empty reason: it reads well again.
+  virtual void report_unreadable(Kind kind, const ObjectName& name, const std::string& reason) = 0;
+};
+
+}  // namespace holdfast::kube

@@ -1,0 +1,57 @@
+#include "kube/utf8.h"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace holdfast::kube {
+namespace {
+
+/// Bytes of the valid sequence at the start of `text`, 0 when there is none (RFC 3629, section 4).
+std::size_t sequence_length(std::string_view text) {
+  const auto byte = [text](std::size_t i) {
+    return i < text.size() ? static_cast<std::uint8_t>(text[i]) : std::uint8_t{0};
+  };
+  const auto tail = [byte](std::size_t from, std::size_t to) {
+    for (; from < to; ++from) {
+      if ((byte(from) & 0xc0) != 0x80) return false;
+    }
+    return true;
+  };
+  const std::uint8_t first = byte(0);
+  const std::uint8_t second = byte(1);
+  if (first < 0x80) return 1;
+  if (first < 0xc2 || first > 0xf4) return 0;
+  if (first < 0xe0) return tail(1, 2) ? 2 : 0;
+  if (first < 0xf0) {
+    const bool overlong = first == 0xe0 && second < 0xa0;
+    const bool surrogate = first == 0xed && second > 0x9f;
+    return !overlong && !surrogate && tail(1, 3) ? 3 : 0;
+  }
+  const bool overlong = first == 0xf0 && second < 0x90;
+  const bool beyond = first == 0xf4 && second > 0x8f;
+  return !overlong && !beyond && tail(1, 4) ? 4 : 0;
+}
+
+}  // namespace
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = sequence_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+std::string repair_utf8(std::string_view text) {
+  std::string result;
+  result.reserve(text.size());
+  while (!text.empty()) {
+    const std::size_t length = sequence_length(text);
+    result += length == 0 ? std::string_view("\xef\xbf\xbd") : text.substr(0, length);
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return result;
+}
+
+}  // namespace holdfast::kube

@@ -1,0 +1,97 @@
+#include "model/resource.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/util/json_util.h>
+
+#include <string_view>
+
+namespace holdfast::model {
+
+namespace {
+
+v1::Kind kind_of(const v1::Resource& resource) {
+  switch (resource.body_case()) {
+    case v1::Resource::kVirtualHost:
+      return v1::KIND_VIRTUAL_HOST;
+    case v1::Resource::kCluster:
+      return v1::KIND_CLUSTER;
+    case v1::Resource::kEndpointSet:
+      return v1::KIND_ENDPOINT_SET;
+    case v1::Resource::BODY_NOT_SET:
+      break;
+  }
+  return v1::KIND_UNSPECIFIED;
+}
+
+const char* kind_text(v1::Kind kind) {
+  switch (kind) {
+    case v1::KIND_VIRTUAL_HOST:
+      return "VirtualHost";
+    case v1::KIND_CLUSTER:
+      return "Cluster";
+    case v1::KIND_ENDPOINT_SET:
+      return "EndpointSet";
+    default:
+      return "resource of unknown kind";
+  }
+}
+
+/// FNV-1a, 64 bits: the same on every machine and in every release, unlike std::hash. A version
+/// only has to tell contents of one name apart, it guards against nobody.
+std::uint64_t fnv1a(std::string_view bytes) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char byte : bytes) {
+    hash ^= static_cast<unsigned char>(byte);
+    hash *= 0x100000001b3;
+  }
+  return hash;
+}
+
+std::string serialize(const v1::Resource& resource) {
+  std::string bytes;
+  // The stream writes its last bytes when it goes. It cannot fail: the string grows, and proto3 has
+  // no required fields.
+  google::protobuf::io::StringOutputStream stream(&bytes);
+  google::protobuf::io::CodedOutputStream coded(&stream);
+  coded.SetSerializationDeterministic(true);
+  resource.SerializeToCodedStream(&coded);
+  coded.Trim();
+  return bytes;
+}
+
+}  // namespace
+
+ResourceKey key_of(const v1::Resource& resource) { return {kind_of(resource), resource.name()}; }
+
+ResourceKey key_of(const v1::ResourceName& name) { return {name.kind(), name.name()}; }
+
+v1::ResourceName name_of(const ResourceKey& key) {
+  v1::ResourceName name;
+  name.set_kind(key.kind);
+  name.set_name(key.name);
+  return name;
+}
+
+std::string to_string(const ResourceKey& key) {
+  return std::string(kind_text(key.kind)) + " " + key.name;
+}
+
+ResourcePtr seal(v1::Resource resource) {
+  resource.clear_version();
+  resource.set_version(fnv1a(serialize(resource)));
+  return std::make_shared<const v1::Resource>(std::move(resource));
+}
+
+std::string to_json(const v1::Resource& resource) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  std::string json;
+  if (!google::protobuf::util::MessageToJsonString(resource, &json, options).ok()) {
+    // Only bytes that are not UTF-8 lead here, and validate() lets none in.
+    return "{}";
+  }
+  return json;
+}
+
+}  // namespace holdfast::model

@@ -1,0 +1,92 @@
+#include "proxy/address.h"
+
+#include <arpa/inet.h>
+
+#include <charconv>
+#include <cstring>
+
+namespace holdfast::proxy {
+
+namespace {
+
+base::Status bad_address(std::string_view text) {
+  return absl::InvalidArgumentError("\"" + std::string(text) + "\" is not ADDR:PORT");
+}
+
+}  // namespace
+
+Address::Address(const sockaddr_storage& storage) {
+  if (storage.ss_family == AF_INET) {
+    std::memcpy(&address_.v4, &storage, sizeof address_.v4);
+    return;
+  }
+  std::memcpy(&address_.v6, &storage, sizeof address_.v6);
+  if (!IN6_IS_ADDR_V4MAPPED(&address_.v6.sin6_addr)) return;
+  sockaddr_in v4 = {};
+  v4.sin_family = AF_INET;
+  v4.sin_port = address_.v6.sin6_port;
+  std::memcpy(&v4.sin_addr, address_.v6.sin6_addr.s6_addr + 12, 4);
+  address_ = {};
+  address_.v4 = v4;
+}
+
+base::StatusOr<Address> Address::from_ip(const std::string& ip, std::uint32_t port) {
+  Address result;
+  if (port > 65535) return bad_address(ip + ":" + std::to_string(port));
+  if (inet_pton(AF_INET, ip.c_str(), &result.address_.v4.sin_addr) == 1) {
+    result.address_.v4.sin_family = AF_INET;
+    result.address_.v4.sin_port = htons(static_cast<std::uint16_t>(port));
+    return result;
+  }
+  result.address_.v6 = {};
+  if (inet_pton(AF_INET6, ip.c_str(), &result.address_.v6.sin6_addr) == 1) {
+    result.address_.v6.sin6_family = AF_INET6;
+    result.address_.v6.sin6_port = htons(static_cast<std::uint16_t>(port));
+    return result;
+  }
+  return bad_address(ip);
+}
+
+base::StatusOr<Address> Address::parse(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos) return bad_address(text);
+  std::string ip = text.substr(0, colon);
+  if (ip.size() >= 2 && ip.front() == '[' && ip.back() == ']') {
+    ip = ip.substr(1, ip.size() - 2);
+  } else if (ip.find(':') != std::string::npos) {
+    return bad_address(text);
+  }
+  std::uint32_t port = 0;
+  const char* first = text.data() + colon + 1;
+  const char* last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(first, last, port);
+  if (error != std::errc() || end != last || first == last || port > 65535) {
+    return bad_address(text);
+  }
+  return from_ip(ip.empty() ? "0.0.0.0" : ip, port);
+}
+
+socklen_t Address::size() const {
+  return family() == AF_INET ? sizeof address_.v4 : sizeof address_.v6;
+}
+
+std::uint16_t Address::port() const {
+  return ntohs(family() == AF_INET ? address_.v4.sin_port : address_.v6.sin6_port);
+}
+
+std::string Address::ip() const {
+  char text[INET6_ADDRSTRLEN] = {};
+  if (family() == AF_INET) {
+    inet_ntop(AF_INET, &address_.v4.sin_addr, text, sizeof text);
+  } else if (family() == AF_INET6) {
+    inet_ntop(AF_INET6, &address_.v6.sin6_addr, text, sizeof text);
+  }
+  return text;
+}
+
+std::string Address::to_string() const {
+  const std::string port_text = ":" + std::to_string(port());
+  return family() == AF_INET6 ? "[" + ip() + "]" + port_text : ip() + port_text;
+}
+
+}  // namespace holdfast::proxy

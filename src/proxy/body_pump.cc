@@ -1,0 +1,131 @@
+#include "proxy/body_pump.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "proxy/worker.h"
+
+namespace holdfast::proxy {
+
+using http::Framing;
+
+BodyPump::BodyPump(Worker& worker, Socket& source, ReadBuffer& ahead, const http::Head& message,
+                   Socket& sink, Framing sink_framing, std::string head)
+    : worker_(worker),
+      source_(source),
+      ahead_(ahead),
+      sink_(sink),
+      source_framing_(message.framing),
+      sink_framing_(sink_framing),
+      remaining_(message.framing == Framing::kLength ? message.content_length : 0),
+      owed_(std::move(head)),
+      decoded_(message.framing == Framing::kNone ||
+               (message.framing == Framing::kLength && message.content_length == 0)) {}
+
+BodyPump::State BodyPump::pump() {
+  std::size_t moved = 0;
+  // A head in front is held back for the first piece of body, if that is here already.
+  const bool head_waits = bytes_ == 0 && !decoded_ && (!ahead_.empty() || source_.readable());
+  if (owes() && !head_waits) {
+    const std::string owed = std::exchange(owed_, {});
+    if (const State state = send(owed); state != State::kDone) return state;
+  }
+  while (!decoded_) {
+    if (moved >= kTurnBytes) return State::kTurnOver;
+    bool from_ahead = false;
+    State why = State::kBlocked;
+    const std::string_view input = next_input(from_ahead, why);
+    if (input.empty() && !decoded_) {
+      const std::string owed = std::exchange(owed_, {});
+      const State state = send(owed);
+      return state == State::kDone ? why : state;
+    }
+
+    std::string& out = worker_.staging();
+    out = std::exchange(owed_, {});
+    std::size_t consumed = 0;
+    const State state = input.empty() ? State::kBlocked : take(input, out, consumed);
+    moved += input.size();
+    const std::string_view rest = input.substr(consumed);
+    if (state == State::kBadCoding) {
+      out.clear();
+      return state;
+    }
+    if (decoded_ && sink_framing_ == Framing::kChunked) out += http::kLastChunk;
+    if (from_ahead) {
+      ahead_.consume(consumed);
+    } else if (!rest.empty()) {
+      ahead_.assign(rest);
+    }
+    const State sent = send(out);
+    out.clear();
+    if (sent != State::kDone) return sent;
+  }
+  return State::kDone;
+}
+
+std::string_view BodyPump::next_input(bool& from_ahead, State& state) {
+  const std::uint64_t wanted = source_framing_ == Framing::kLength
+                                   ? std::min<std::uint64_t>(remaining_, kScratchBytes)
+                                   : kScratchBytes;
+  if (!ahead_.empty()) {
+    from_ahead = true;
+    return ahead_.view().substr(0, wanted);
+  }
+  if (!source_.readable()) return {};
+  const Socket::Result result = source_.receive(worker_.scratch(), wanted);
+  if (result.error == EAGAIN) return {};
+  if (result.bytes > 0) return {worker_.scratch(), result.bytes};
+  if (result.error == 0 && source_framing_ == Framing::kUntilClose) {
+    decoded_ = true;
+    return {};
+  }
+  state = State::kTruncated;
+  return {};
+}
+
+BodyPump::State BodyPump::take(std::string_view input, std::string& out, std::size_t& consumed) {
+  if (source_framing_ != Framing::kChunked) {
+    encode(input, out);
+    bytes_ += input.size();
+    consumed = input.size();
+    if (source_framing_ == Framing::kLength) {
+      remaining_ -= input.size();
+      decoded_ = remaining_ == 0;
+    }
+    return State::kBlocked;
+  }
+  while (consumed < input.size() && !decoded_) {
+    const http::ChunkDecoder::Step step = chunks_.next(input.substr(consumed));
+    if (step.state == http::ChunkDecoder::State::kError) return State::kBadCoding;
+    encode(step.data, out);
+    bytes_ += step.data.size();
+    consumed += step.consumed;
+    decoded_ = step.state == http::ChunkDecoder::State::kDone;
+  }
+  return State::kBlocked;
+}
+
+void BodyPump::encode(std::string_view data, std::string& out) const {
+  if (data.empty()) return;
+  if (sink_framing_ != Framing::kChunked) {
+    out += data;
+    return;
+  }
+  char header[http::kChunkHeaderBytes];
+  out.append(header, http::write_chunk_header(data.size(), header));
+  out += data;
+  out += "\r\n";
+}
+
+BodyPump::State BodyPump::send(std::string_view bytes) {
+  if (bytes.empty()) return State::kDone;
+  const Socket::Result result = sink_.send(bytes.data(), bytes.size());
+  if (result.error != 0 && result.error != EAGAIN) return State::kSinkFailed;
+  if (result.bytes == bytes.size()) return State::kDone;
+  owed_ = bytes.substr(result.bytes);
+  return State::kBlocked;
+}
+
+}  // namespace holdfast::proxy

@@ -1,0 +1,82 @@
+#include "proxy/close_reason.h"
+
+#include <algorithm>
+
+namespace holdfast::proxy {
+
+namespace {
+
+using enum CloseReason;
+
+constexpr std::array<CloseReasonFacts, kCloseReasonCount> kFacts = {{
+    {kNone, "none", Side::kNobody, 0, ""},
+    {kCompleted, "completed", Side::kNobody, 0, ""},
+    {kDownstreamCloseFrame, "downstream_close", Side::kDownstream, 0, ""},
+    {kDownstreamEnded, "downstream_ended", Side::kDownstream, 0, ""},
+    {kDownstreamReset, "downstream_reset", Side::kDownstream, 0, ""},
+    {kDownstreamStalled, "downstream_stalled", Side::kDownstream, 0, ""},
+    {kKeepAliveTimedOut, "keep_alive_timeout", Side::kDownstream, 0, ""},
+    {kHeadTimedOut, "head_timeout", Side::kDownstream, 408, "The request took too long to arrive."},
+    {kBodyTimedOut, "body_timeout", Side::kDownstream, 408,
+     "The request's body took too long to arrive."},
+    {kBadRequest, "bad_request", Side::kDownstream, 0, "The request is not valid HTTP/1.1."},
+    {kBadBody, "bad_body", Side::kDownstream, 400, "The request's body is not valid HTTP/1.1."},
+    {kBadUpgrade, "bad_upgrade", Side::kDownstream, 400,
+     "The request is not a valid WebSocket handshake."},
+    {kBadWebSocketVersion, "bad_websocket_version", Side::kDownstream, 426,
+     "Only version 13 of the WebSocket protocol is spoken here."},
+    {kNoRoute, "no_route", Side::kInternal, 404, "Nothing is served under this address."},
+    {kNoEndpoint, "no_endpoint", Side::kInternal, 503,
+     "The service has no endpoint ready at the moment."},
+    {kConnectFailed, "connect_failed", Side::kUpstream, 502, "The service could not be reached."},
+    {kConnectTimedOut, "connect_timeout", Side::kUpstream, 504,
+     "The service could not be reached in time."},
+    {kUpstreamNoAnswer, "upstream_no_answer", Side::kUpstream, 502,
+     "The service closed the connection without an answer."},
+    {kUpstreamTimedOut, "upstream_timeout", Side::kUpstream, 504,
+     "The service did not answer in time."},
+    {kBadResponse, "bad_response", Side::kUpstream, 502,
+     "The service's answer is not valid HTTP/1.1."},
+    {kBadSwitch, "bad_switch", Side::kUpstream, 502,
+     "The service's answer to the WebSocket handshake is not valid."},
+    {kUpstreamTruncated, "upstream_truncated", Side::kUpstream, 0, ""},
+    {kUpstreamCloseFrame, "upstream_close", Side::kUpstream, 0, ""},
+    {kUpstreamEnded, "upstream_ended", Side::kUpstream, 0, ""},
+    {kUpstreamReset, "upstream_reset", Side::kUpstream, 502,
+     "The service closed the connection without an answer."},
+    {kUpstreamStalled, "upstream_stalled", Side::kUpstream, 504,
+     "The service did not take the request in time."},
+    {kIdleTimedOut, "idle_timeout", Side::kInternal, 0, ""},
+    {kHalfCloseTimedOut, "half_close_timeout", Side::kInternal, 0, ""},
+    {kDescriptorsExhausted, "descriptors_exhausted", Side::kInternal, 503,
+     "Too many connections are open at the moment."},
+    {kShutdown, "shutdown", Side::kInternal, 503, "This server is shutting down."},
+}};
+
+constexpr bool in_order() {
+  for (std::size_t i = 0; i < kFacts.size(); ++i) {
+    if (static_cast<std::size_t>(kFacts[i].reason) != i) return false;
+  }
+  return true;
+}
+static_assert(in_order(), "the table has one row a reason, in the order of the enum");
+
+constexpr std::array<std::uint16_t, 14> kNamedCodes = {1000, 1001, 1002, 1003, 1005, 1007, 1008,
+                                                       1009, 1010, 1011, 1012, 1013, 1014, 1015};
+
+}  // namespace
+
+const CloseReasonFacts& facts_of(CloseReason reason) {
+  return kFacts[static_cast<std::size_t>(reason)];
+}
+
+std::size_t close_code_index(std::uint16_t code) {
+  if (code == 0) return 0;
+  const auto* const named = std::find(kNamedCodes.begin(), kNamedCodes.end(), code);
+  if (named != kNamedCodes.end()) return 1 + static_cast<std::size_t>(named - kNamedCodes.begin());
+  if (code >= 3000 && code < 4000) return 15;
+  if (code >= 4000 && code < 5000) return 16;
+  return 17;
+}
+
+}  // namespace holdfast::proxy

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+#include "http/limits.h"
+
+namespace holdfast::proxy {
+
+using namespace std::chrono_literals;
+
+// Time. The timer wheel rounds every wait up by at most one tick.
+
+/// One step of a worker's timer wheel: coarse, since no wait here needs better.
+inline constexpr std::chrono::milliseconds kTimerTick = 20ms;
+/// From the first byte of a request (for the first one: from accept) to the end of its head; 408.
+inline constexpr std::chrono::seconds kHeadTimeout = 10s;
+/// A keep-alive connection without a request. Longer than the 60 s of common load balancers.
+inline constexpr std::chrono::seconds kKeepAliveTimeout = 75s;
+/// A request or response body without a byte while bytes are due; 408, or the answer is cut.
+inline constexpr std::chrono::seconds kBodyIdleTimeout = 30s;
+/// A peer that does not read while bytes are owed to it.
+inline constexpr std::chrono::seconds kWriteStallTimeout = 60s;
+/// After one side of a relay has ended: how long the other may be silent.
+inline constexpr std::chrono::seconds kHalfCloseTimeout = 30s;
+/// How long the rest of a refused request is read and dropped, so that the answer is not lost to a
+/// reset (RFC 9112 section 9.6).
+inline constexpr std::chrono::seconds kLingerTimeout = 2s;
+/// How long an upstream connection is kept for the next request. Below the 60 s of common servers.
+inline constexpr std::chrono::seconds kUpstreamIdleTimeout = 30s;
+/// Accepting is tried again this long after it stopped for want of descriptors.
+inline constexpr std::chrono::milliseconds kAcceptPause = 100ms;
+/// Retry-After on 503: long enough for an endpoint change, short enough for a person.
+inline constexpr std::chrono::seconds kRetryAfter = 5s;
+
+// Bytes.
+
+/// A worker's shared buffer: one read of a relay or a body.
+inline constexpr std::size_t kScratchBytes = 64 * 1024;
+/// The first buffer of a head; it grows to kHeadBufferBytesMost.
+inline constexpr std::size_t kHeadBufferBytesFirst = 2 * 1024;
+/// Also bounds what of a body, of a next request or of early frames is held with a head.
+inline constexpr std::size_t kHeadBufferBytesMost = http::kHeadBytesMost + 4 * 1024;
+/// What one connection may move in a row before others have their turn.
+inline constexpr std::size_t kTurnBytes = 256 * 1024;
+/// What of a refused request is read and dropped.
+inline constexpr std::size_t kLingerBytesMost = 256 * 1024;
+static_assert(kHeadBufferBytesMost >= http::kHeadBytesMost);
+
+// Counts.
+
+/// Attempts for one request, the first included.
+inline constexpr int kTriesMost = 3;
+/// Interim (1xx) responses to one request; then 502.
+inline constexpr int kInterimResponsesMost = 16;
+/// Kept upstream connections for one endpoint, and in all, of one worker.
+inline constexpr std::size_t kIdlePerEndpointMost = 32;
+inline constexpr std::size_t kIdleMost = 512;
+/// Connections accepted in a row before the worker turns to those it has.
+inline constexpr int kAcceptBatch = 64;
+/// Pending connections of a listening socket (the kernel's somaxconn may be lower).
+inline constexpr int kListenBacklog = 4096;
+/// Descriptors kept for everything that is not a proxied connection: logs, admin, discovery, the
+/// pools of kept upstream connections.
+inline constexpr std::size_t kReservedDescriptors = 200;
+/// Readiness events taken in one call, and rounds in a row while they keep coming in numbers.
+inline constexpr int kEventBatch = 256;
+inline constexpr int kPollRoundsMost = 16;
+inline constexpr int kBusyBatch = 8;
+
+// TCP keepalive and user timeout, both sides: a dead peer is found within about two minutes.
+
+inline constexpr std::chrono::seconds kTcpKeepAliveIdle = 45s;
+inline constexpr std::chrono::seconds kTcpKeepAliveInterval = 15s;
+inline constexpr int kTcpKeepAliveProbes = 5;
+inline constexpr std::chrono::seconds kTcpUserTimeout = 60s;
+
+}  // namespace holdfast::proxy

@@ -1,0 +1,42 @@
+#pragma once
+
+// One listening socket of one worker. Accepts in batches; when descriptors run out, here or in the
+// process's count, it stops being interested for kAcceptPause instead of spinning. Worker thread
+// only.
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <cstdint>
+
+#include "base/status.h"
+#include "proxy/address.h"
+#include "proxy/timer_wheel.h"
+
+namespace holdfast::proxy {
+
+class Worker;
+
+class Listener final : public Timer {
+ public:
+  Listener(Worker& worker, boost::asio::io_context& context) : worker_(worker), socket_(context) {}
+
+  /// Binds and begins to accept.
+  base::Status open(const Address& address);
+  void close();
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+
+ private:
+  void wait();
+  void accept_batch();
+  /// False when nothing more can be accepted now.
+  bool accept_one();
+  void pause();
+  void on_deadline() override;
+
+  Worker& worker_;
+  boost::asio::posix::stream_descriptor socket_;
+  std::uint16_t port_ = 0;
+  bool paused_ = false;
+};
+
+}  // namespace holdfast::proxy

@@ -1,0 +1,22 @@
+#pragma once
+
+// The data plane's metrics, put together at scrape time from what the workers count.
+
+#include <memory>
+#include <vector>
+
+#include "base/metric.h"
+#include "proxy/route.h"
+#include "proxy/worker.h"
+
+namespace holdfast::proxy {
+
+/// Series by route: namespace, ingress and service label each of them. Any thread.
+void collect_routes(const std::vector<std::shared_ptr<RoutePolicy>>& policies,
+                    std::vector<base::MetricFamily>& out);
+
+/// Series of the process as a whole. Any thread.
+void collect_workers(const std::vector<const WorkerCounters*>& workers,
+                     std::vector<base::MetricFamily>& out);
+
+}  // namespace holdfast::proxy

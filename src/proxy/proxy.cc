@@ -1,0 +1,159 @@
+#include "proxy/proxy.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cassert>
+#include <latch>
+#include <thread>
+
+#include "proxy/metrics.h"
+#include "proxy/snapshot_compiler.h"
+#include "proxy/worker.h"
+
+namespace holdfast::proxy {
+
+namespace {
+
+std::uint64_t connections_most() {
+  rlimit limit = {};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1;
+  const std::uint64_t reserved = std::min<std::uint64_t>(kReservedDescriptors, limit.rlim_cur / 4);
+  return std::max<std::uint64_t>(1, (limit.rlim_cur - reserved) / 2);
+}
+
+}  // namespace
+
+class Proxy::State {
+ public:
+  State(Options options, const base::Clock& clock, const base::Log& log, base::LogSink* access_log)
+      : options_(std::move(options)),
+        shared_{.clock = clock,
+                .log = log,
+                .access_log = access_log,
+                .connections_most = connections_most()},
+        compiler_(options_.workers) {
+    assert(options_.workers >= 1);
+  }
+
+  base::Status start() {
+    std::vector<std::unique_ptr<Worker>> workers;
+    std::vector<int> ports;
+    for (unsigned i = 0; i < options_.workers; ++i) {
+      auto& worker = workers.emplace_back(std::make_unique<Worker>(i, shared_));
+      if (base::Status status = worker->open(); !status.ok()) return status;
+    }
+    for (const std::string& text : options_.http_listen) {
+      auto address = Address::parse(text);
+      if (!address.ok()) return address.status();
+      for (auto& worker : workers) {
+        const auto port = worker->listen(*address);
+        if (!port.ok()) return port.status();
+        // The first worker has settled which port 0 means.
+        if (worker == workers.front()) {
+          ports.push_back(*port);
+          address = Address::from_ip(address->ip(), *port);
+        }
+      }
+    }
+    workers_ = std::move(workers);
+    ports_ = std::move(ports);
+    for (auto& worker : workers_) {
+      threads_.emplace_back([&worker] { worker->run(); });
+    }
+    return absl::OkStatus();
+  }
+
+  void stop() {
+    for (auto& worker : workers_) worker->stop();
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+    workers_.clear();
+  }
+
+  std::vector<model::Refusal> apply(const model::Transaction& transaction) {
+    assert(!threads_.empty());
+    const base::Instant begun = shared_.clock.now();
+    SnapshotCompiler::Result compiled = compiler_.compile(transaction);
+    if (!compiled.refusals.empty()) {
+      refused_.fetch_add(1, std::memory_order_relaxed);
+      return std::move(compiled.refusals);
+    }
+    const bool policies_changed = compiler_.commit(transaction);
+    std::latch done(static_cast<std::ptrdiff_t>(workers_.size()));
+    for (auto& worker : workers_) {
+      worker->post([&, target = worker.get()] {
+        target->snapshot().apply(compiled.change);
+        if (policies_changed) target->announce_policy_change();
+        done.count_down();
+      });
+    }
+    done.wait();
+    const base::Duration took = shared_.clock.now() - begun;
+    apply_nanoseconds_.store(took.count(), std::memory_order_relaxed);
+    applied_.fetch_add(1, std::memory_order_release);
+    return {};
+  }
+
+  [[nodiscard]] bool ready() const { return applied_.load(std::memory_order_acquire) > 0; }
+  [[nodiscard]] const std::vector<int>& ports() const { return ports_; }
+  [[nodiscard]] std::vector<model::ResourcePtr> resources() const { return compiler_.resources(); }
+
+  void collect(std::vector<base::MetricFamily>& out) const {
+    collect_routes(compiler_.policies(), out);
+    std::vector<const WorkerCounters*> counters;
+    for (const auto& worker : workers_) counters.push_back(&worker->counters());
+    collect_workers(counters, out);
+    const auto single = [&](const char* name, const char* help, base::MetricType type,
+                            double value) {
+      base::MetricFamily family{name, help, type, {}};
+      family.samples.emplace_back().value = value;
+      out.push_back(std::move(family));
+    };
+    single("holdfast_snapshot_version",
+           "Transactions in force on every worker since the start of the process.",
+           base::MetricType::kGauge, static_cast<double>(applied_.load()));
+    single(
+        "holdfast_snapshot_apply_seconds",
+        "Seconds from the receipt of the last transaction to its being in force on every worker.",
+        base::MetricType::kGauge, static_cast<double>(apply_nanoseconds_.load()) / 1e9);
+    single("holdfast_snapshot_refused_total", "Transactions refused as a whole.",
+           base::MetricType::kCounter, static_cast<double>(refused_.load()));
+  }
+
+ private:
+  const Options options_;
+  Shared shared_;
+  SnapshotCompiler compiler_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::thread> threads_;
+  std::vector<int> ports_;
+  std::atomic<std::uint64_t> applied_{0};
+  std::atomic<std::uint64_t> refused_{0};
+  std::atomic<std::int64_t> apply_nanoseconds_{0};
+};
+
+Proxy::Proxy(Options options, const base::Clock& clock, const base::Log& log,
+             base::LogSink* access_log)
+    : state_(std::make_unique<State>(std::move(options), clock, log, access_log)) {}
+
+Proxy::~Proxy() { stop(); }
+
+base::Status Proxy::start() { return state_->start(); }
+
+std::vector<int> Proxy::ports() const { return state_->ports(); }
+
+void Proxy::stop() { state_->stop(); }
+
+std::vector<model::Refusal> Proxy::apply(const model::Transaction& transaction) {
+  return state_->apply(transaction);
+}
+
+bool Proxy::ready() const { return state_->ready(); }
+
+std::vector<model::ResourcePtr> Proxy::resources() const { return state_->resources(); }
+
+void Proxy::collect(std::vector<base::MetricFamily>& out) const { state_->collect(out); }
+
+}  // namespace holdfast::proxy

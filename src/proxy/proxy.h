@@ -1,0 +1,58 @@
+#pragma once
+
+// The data plane as a whole: worker threads, each with its own io_context, socket set and listening
+// sockets, and the configuration that is in force on them.
+//
+// Owned by main, which outlives nothing else of this room. start() and stop() on one thread;
+// apply() by one thread at a time; the getters and collect() from any thread.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "base/status.h"
+#include "model/resource.h"
+
+namespace holdfast::proxy {
+
+struct Options {
+  /// ADDR:PORT, IPv6 in brackets; port 0 lets the kernel choose.
+  std::vector<std::string> http_listen = {"0.0.0.0:8080"};
+  /// Worker threads, at least 1.
+  unsigned workers = 1;
+};
+
+class Proxy final : public model::TransactionHandler, public base::MetricSource {
+ public:
+  /// `access_log` may be null: no access log.
+  Proxy(Options options, const base::Clock& clock, const base::Log& log, base::LogSink* access_log);
+  ~Proxy() override;
+
+  /// Binds every address on every worker (SO_REUSEPORT) and starts the threads. On an error nothing
+  /// is left bound.
+  base::Status start();
+  /// The ports bound, in the order of Options::http_listen.
+  [[nodiscard]] std::vector<int> ports() const;
+  /// Stops accepting, closes everything and joins the threads.
+  void stop();
+
+  /// Puts a transaction in force: compiled once here, then posted to every worker. Returns when
+  /// every worker has it, or with refusals and nothing changed. REQUIRES: start() succeeded.
+  std::vector<model::Refusal> apply(const model::Transaction& transaction) override;
+
+  /// The first transaction is in force on every worker.
+  [[nodiscard]] bool ready() const;
+  /// Everything held, sorted by key, for /debug/config.
+  [[nodiscard]] std::vector<model::ResourcePtr> resources() const;
+  void collect(std::vector<base::MetricFamily>& out) const override;
+
+ private:
+  class State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace holdfast::proxy

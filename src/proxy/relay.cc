@@ -1,0 +1,218 @@
+#include "proxy/relay.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "proxy/access_log.h"
+
+namespace holdfast::proxy {
+
+void Relay::start(Worker& worker, RelayStart start) {
+  auto* relay = new Relay(worker, start);
+  relay->set_deadline();
+  if (!relay->deliver(Direction::kDownstreamward, start.switching_head)) return;
+  relay->pass(Direction::kDownstreamward, start.from_upstream);
+  if (relay->retired()) return;
+  relay->pass(Direction::kUpstreamward, start.from_downstream);
+  if (!relay->retired()) relay->work();
+}
+
+Relay::Relay(Worker& worker, RelayStart& start)
+    : Connection(worker),
+      downstream_(std::move(start.downstream)),
+      upstream_(std::move(start.upstream)),
+      lease_(std::move(start.lease)),
+      policy_(std::move(start.policy)),
+      opened_(worker.now()),
+      last_activity_(worker.now()),
+      last_payment_(worker.now()),
+      id_(start.id),
+      client_(start.client),
+      slot_(std::move(start.slot)) {
+  downstream_->set_handler(this);
+  upstream_->set_handler(this);
+  policy_->counters(worker.index()).open_websockets.add();
+}
+
+Socket& Relay::source_of(Direction direction) {
+  return direction == Direction::kUpstreamward ? *downstream_ : *upstream_;
+}
+
+Socket& Relay::sink_of(Direction direction) {
+  return direction == Direction::kUpstreamward ? *upstream_ : *downstream_;
+}
+
+void Relay::on_ready(Socket&) {
+  last_activity_ = worker_.now();
+  work();
+}
+
+void Relay::on_turn() { work(); }
+
+void Relay::work() {
+  for (const Direction direction : {Direction::kUpstreamward, Direction::kDownstreamward}) {
+    if (!pay_debt(direction) || !move(direction)) return;
+  }
+}
+
+bool Relay::pay_debt(Direction direction) {
+  Flow& flow = this->flow(direction);
+  if (flow.owed == nullptr || !sink_of(direction).writable()) return true;
+  const std::unique_ptr<std::string> owed = std::move(flow.owed);
+  const base::Instant last_payment = last_payment_;
+  if (!deliver(direction, *owed)) return false;
+  if (flow.owed != nullptr && flow.owed->size() == owed->size()) last_payment_ = last_payment;
+  if (flow.owed == nullptr && flow.ended) {
+    if (finish_if_done()) return false;
+    sink_of(direction).end_sending();
+  }
+  return true;
+}
+
+bool Relay::finish_if_done() {
+  for (const Flow& flow : flows_) {
+    if (!flow.ended || flow.owed != nullptr) return false;
+  }
+  finish(first_sign_);
+  return true;
+}
+
+bool Relay::move(Direction direction) {
+  Flow& flow = this->flow(direction);
+  Socket& source = source_of(direction);
+  std::size_t moved = 0;
+  while (source.readable() && flow.owed == nullptr && !flow.ended) {
+    if (moved >= kTurnBytes) {
+      worker_.sockets().take_turn_later(*this);
+      return true;
+    }
+    const Socket::Result result = source.receive(worker_.scratch(), kScratchBytes);
+    if (result.error == EAGAIN) return true;
+    if (result.error != 0) {
+      finish(reason_of_error(direction == Direction::kUpstreamward, result.error));
+      return false;
+    }
+    if (result.bytes == 0) return on_source_end(direction);
+    moved += result.bytes;
+    pass(direction, {worker_.scratch(), result.bytes});
+    if (retired()) return false;
+  }
+  return true;
+}
+
+void Relay::pass(Direction direction, std::string_view bytes) {
+  if (bytes.empty()) return;
+  Flow& flow = this->flow(direction);
+  const websocket::WalkTally tally = flow.walker.walk(bytes.data(), bytes.size());
+  flow.bytes += bytes.size();
+  flow.messages += tally.messages;
+  RouteCounters& counters = policy_->counters(worker_.index());
+  counters.bytes[index_of(direction)].add(bytes.size());
+  counters.messages[index_of(direction)].add(tally.messages);
+  if (first_sign_ == CloseReason::kNone && flow.walker.closed()) {
+    first_sign_ = direction == Direction::kUpstreamward ? CloseReason::kDownstreamCloseFrame
+                                                        : CloseReason::kUpstreamCloseFrame;
+  }
+  deliver(direction, bytes);
+}
+
+bool Relay::deliver(Direction direction, std::string_view bytes) {
+  const Socket::Result result = sink_of(direction).send(bytes.data(), bytes.size());
+  if (result.error != 0 && result.error != EAGAIN) {
+    finish(reason_of_error(direction == Direction::kDownstreamward, result.error));
+    return false;
+  }
+  if (result.bytes < bytes.size()) {
+    flow(direction).owed = std::make_unique<std::string>(bytes.substr(result.bytes));
+    last_payment_ = worker_.now();
+    set_deadline();
+  }
+  return true;
+}
+
+bool Relay::on_source_end(Direction direction) {
+  Flow& flow = this->flow(direction);
+  flow.ended = true;
+  if (first_sign_ == CloseReason::kNone) {
+    first_sign_ = direction == Direction::kUpstreamward ? CloseReason::kDownstreamEnded
+                                                        : CloseReason::kUpstreamEnded;
+  }
+  if (finish_if_done()) return false;
+  if (flow.owed == nullptr) sink_of(direction).end_sending();
+  set_deadline();
+  return true;
+}
+
+CloseReason Relay::reason_of_error(bool downstream, int error) const {
+  // After a Close frame or an end of stream, how the TCP connection goes down says nothing more.
+  if (first_sign_ != CloseReason::kNone) return first_sign_;
+  if (error == ETIMEDOUT) {
+    return downstream ? CloseReason::kDownstreamStalled : CloseReason::kUpstreamStalled;
+  }
+  return downstream ? CloseReason::kDownstreamReset : CloseReason::kUpstreamReset;
+}
+
+void Relay::set_deadline() {
+  base::Instant when = last_activity_ + policy_->idle_timeout();
+  for (const Flow& flow : flows_) {
+    if (flow.ended) when = std::min(when, last_activity_ + kHalfCloseTimeout);
+    if (flow.owed != nullptr) when = std::min(when, last_payment_ + kWriteStallTimeout);
+  }
+  worker_.set_timer(*this, when);
+}
+
+void Relay::on_deadline() {
+  const base::Instant now = worker_.now();
+  const bool ended = flows_[0].ended || flows_[1].ended;
+  if (now - last_activity_ >= policy_->idle_timeout()) {
+    finish(CloseReason::kIdleTimedOut);
+  } else if (ended && now - last_activity_ >= kHalfCloseTimeout) {
+    // After a Close frame only the peer's end of stream was awaited: the reason is that frame.
+    const bool closing = first_sign_ == CloseReason::kDownstreamCloseFrame ||
+                         first_sign_ == CloseReason::kUpstreamCloseFrame;
+    finish(closing ? first_sign_ : CloseReason::kHalfCloseTimedOut);
+  } else if (now - last_payment_ >= kWriteStallTimeout &&
+             flow(Direction::kDownstreamward).owed != nullptr) {
+    finish(CloseReason::kDownstreamStalled);
+  } else if (now - last_payment_ >= kWriteStallTimeout &&
+             flow(Direction::kUpstreamward).owed != nullptr) {
+    finish(CloseReason::kUpstreamStalled);
+  } else {
+    set_deadline();
+  }
+}
+
+void Relay::abort(CloseReason reason) { finish(reason); }
+
+void Relay::finish(CloseReason reason) {
+  const Flow& up = flow(Direction::kUpstreamward);
+  const Flow& down = flow(Direction::kDownstreamward);
+  // The code that the side which closed first gave; the echo repeats it.
+  const std::uint16_t code = first_sign_ == CloseReason::kUpstreamCloseFrame || !up.walker.closed()
+                                 ? down.walker.close_code()
+                                 : up.walker.close_code();
+  RouteCounters& counters = policy_->counters(worker_.index());
+  counters.open_websockets.subtract();
+  counters.count_close(reason, code);
+  worker_.counters().lifetimes.observe(worker_.now() - opened_);
+  if (base::LogSink* sink = worker_.shared().access_log) {
+    WebSocketClose closed;
+    closed.id = id_;
+    closed.client = client_.ip();
+    closed.policy = policy_.get();
+    closed.endpoint = lease_.endpoint()->text;
+    closed.reason = reason;
+    closed.code = code;
+    closed.open_for = worker_.now() - opened_;
+    closed.bytes = {up.bytes, down.bytes};
+    closed.messages = {up.messages, down.messages};
+    sink->write(to_line(closed, worker_.shared().clock.wall_now()));
+  }
+  lease_ = {};
+  downstream_.reset();
+  upstream_.reset();
+  retire();
+}
+
+}  // namespace holdfast::proxy

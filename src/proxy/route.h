@@ -1,0 +1,139 @@
+#pragma once
+
+// Routes as the data plane uses them: what is fixed at the handshake (Route, part of a snapshot)
+// and what lives as long as a connection does (RoutePolicy: live settings and counters).
+
+#include <array>
+#include <atomic>
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "holdfast/discovery/v1/discovery.pb.h"
+#include "proxy/close_reason.h"
+#include "proxy/counter.h"
+
+namespace holdfast::proxy {
+
+enum class Direction : std::uint8_t { kUpstreamward, kDownstreamward };
+inline constexpr std::size_t kDirectionCount = 2;
+constexpr std::size_t index_of(Direction direction) { return static_cast<std::size_t>(direction); }
+constexpr Direction opposite(Direction direction) {
+  return direction == Direction::kUpstreamward ? Direction::kDownstreamward
+                                               : Direction::kUpstreamward;
+}
+
+/// How a TCP connect failed.
+enum class ConnectFailure : std::uint8_t { kRefused, kTimeout, kOther };
+inline constexpr std::size_t kConnectFailureCount = 3;
+
+/// Closes by reason and close code. 4 KiB: made at a route's first close.
+struct CloseCounters {
+  std::array<std::array<Counter, kCloseCodeLabels.size()>, kCloseReasonCount> by_reason_and_code;
+};
+
+/// What one worker counts for one route. Written by that worker, read by the scraping thread.
+struct alignas(64) RouteCounters {
+  ~RouteCounters() { delete closes_.load(std::memory_order_acquire); }
+
+  Counter open_websockets;
+  std::array<Counter, kDirectionCount> messages;
+  std::array<Counter, kDirectionCount> bytes;
+  /// Upgrades that became a relay under kCompleted, the others under their reason.
+  std::array<Counter, kCloseReasonCount> upgrades;
+  /// Plain requests by the class of the status sent (1xx to 5xx); [0]: none was sent.
+  std::array<Counter, 6> requests;
+  std::array<Counter, kConnectFailureCount> connect_failures;
+
+  void count_close(CloseReason reason, std::uint16_t code);
+  /// Null before the first close.
+  [[nodiscard]] const CloseCounters* closes() const {
+    return closes_.load(std::memory_order_acquire);
+  }
+
+ private:
+  std::atomic<CloseCounters*> closes_{nullptr};
+};
+
+/// What labels a route in metrics and logs.
+struct RouteNames {
+  std::string ingress_namespace;
+  std::string ingress;
+  std::string service;
+
+  auto operator<=>(const RouteNames&) const = default;
+};
+
+/// What the connections of an Ingress towards one Service share for as long as any of them is open,
+/// whatever happens to the Ingress: live settings and counters. Interned by its names; any thread.
+class RoutePolicy {
+ public:
+  RoutePolicy(RouteNames route_names, unsigned workers)
+      : names(std::move(route_names)), counters_(workers) {}
+
+  const RouteNames names;
+
+  [[nodiscard]] base::Duration idle_timeout() const {
+    return base::Duration(idle_timeout_.load(std::memory_order_relaxed));
+  }
+  void set_idle_timeout(base::Duration timeout) {
+    idle_timeout_.store(timeout.count(), std::memory_order_relaxed);
+  }
+
+  RouteCounters& counters(unsigned worker) { return counters_[worker]; }
+  [[nodiscard]] const std::vector<RouteCounters>& all_counters() const { return counters_; }
+
+ private:
+  std::atomic<std::int64_t> idle_timeout_{0};
+  std::vector<RouteCounters> counters_;
+};
+
+/// Immutable; shared by the workers and by requests under way.
+struct Route {
+  std::shared_ptr<RoutePolicy> policy;
+  std::string cluster;
+  discovery::v1::LoadBalance load_balance = discovery::v1::LOAD_BALANCE_UNSPECIFIED;
+  base::Duration connect_timeout{};
+  base::Duration request_timeout{};
+  base::Duration upgrade_timeout{};
+};
+using RoutePtr = std::shared_ptr<const Route>;
+
+/// Lets maps of strings be asked with a string_view.
+struct StringHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const {
+    return std::hash<std::string_view>()(text);
+  }
+};
+template <class T>
+using StringMap = std::unordered_map<std::string, T, StringHash, std::equal_to<>>;
+
+/// The routes of one host. Immutable once in a snapshot.
+class VirtualHost {
+ public:
+  void add_exact(const std::string& path, RoutePtr route);
+  void add_prefix(std::string_view prefix, RoutePtr route);
+  void set_fallback(RoutePtr route) { fallback_ = std::move(route); }
+
+  /// The route of a path (without query): exact, then the longest prefix by path elements. Null
+  /// when there is none; the fallback is the caller's second question.
+  [[nodiscard]] const RoutePtr& find(std::string_view path) const;
+  [[nodiscard]] const RoutePtr& fallback() const { return fallback_; }
+
+ private:
+  StringMap<RoutePtr> exact_;
+  /// Keyed without trailing slashes: "" is the prefix "/".
+  StringMap<RoutePtr> prefixes_;
+  /// Slashes in the deepest prefix: no deeper part of a path needs to be looked up.
+  std::size_t deepest_ = 0;
+  RoutePtr fallback_;
+};
+
+}  // namespace holdfast::proxy

@@ -1,0 +1,277 @@
+#include "proxy/session.h"
+
+#include <cerrno>
+#include <utility>
+
+#include "http/serialize.h"
+#include "proxy/session_wait.h"
+#include "websocket/handshake.h"
+
+namespace holdfast::proxy {
+
+void Session::start(Worker& worker, int descriptor, const Address& client,
+                    std::uint16_t listen_port) {
+  auto* session = new Session(worker, client, listen_port);
+  session->downstream_ = worker.sockets().add(descriptor, session, true);
+  if (session->downstream_ == nullptr) {
+    session->retire();
+    return;
+  }
+  session->task_ = session->run();
+  session->task_.start();
+}
+
+Session::Session(Worker& worker, const Address& client, std::uint16_t listen_port)
+    : Connection(worker),
+      client_(client),
+      listen_port_(listen_port),
+      slot_(worker),
+      downstream_(nullptr, SocketCloser{&worker.sockets()}) {}
+
+// Waiting.
+
+Session::Waiting Session::wait(unsigned interests, base::Instant deadline) {
+  interests_ = interests;
+  timed_out_ = false;
+  const bool ready = satisfied();
+  if (!ready) {
+    wait_until_ = deadline;
+    worker_.set_timer(*this, deadline);
+  }
+  return {*this, ready};
+}
+
+Session::Waiting Session::yield() {
+  interests_ = kNothing;
+  timed_out_ = false;
+  wait_until_ = base::Instant::max();
+  worker_.sockets().take_turn_later(*this);
+  return {*this, false};
+}
+
+bool Session::satisfied() const {
+  const Socket* upstream = exchange_ == nullptr ? nullptr : exchange_->upstream.get();
+  if ((interests_ & kDownstreamReadable) && downstream_->readable()) return true;
+  if ((interests_ & kDownstreamWritable) && downstream_->writable()) return true;
+  if ((interests_ & kDownstreamEnded) && downstream_->peer_ended()) return true;
+  if ((interests_ & kUpstreamReadable) && upstream->readable()) return true;
+  if ((interests_ & kUpstreamWritable) && upstream->writable()) return true;
+  return interests_ != kNothing && downstream_->broken();
+}
+
+void Session::resume() { std::exchange(waiting_, nullptr).resume(); }
+
+void Session::on_ready(Socket&) {
+  if (waiting_ && satisfied()) resume();
+}
+
+void Session::on_turn() {
+  if (waiting_ && interests_ == kNothing) resume();
+}
+
+void Session::on_deadline() {
+  if (!waiting_ || worker_.now() < wait_until_) return;
+  timed_out_ = true;
+  resume();
+}
+
+// The life of the connection.
+
+Task<> Session::run() {
+  Next next = Next::kAnotherRequest;
+  while (next == Next::kAnotherRequest) {
+    exchange_ = nullptr;
+    next = co_await serve();
+    first_request_ = false;
+  }
+  exchange_ = nullptr;
+  if (next == Next::kLinger) co_await linger();
+  downstream_ = nullptr;
+  retire();
+}
+
+Task<Session::Next> Session::serve() {
+  const CloseReason reason = co_await read_request_head();
+  if (reason != CloseReason::kNone) co_return co_await refuse(reason);
+  Exchange& exchange = *exchange_;
+  switch (websocket::check_upgrade_request(exchange.request)) {
+    case websocket::UpgradeCheck::kNone:
+      break;
+    case websocket::UpgradeCheck::kValid:
+      exchange.upgrade = true;
+      break;
+    case websocket::UpgradeCheck::kBad:
+      co_return co_await refuse(CloseReason::kBadUpgrade);
+    case websocket::UpgradeCheck::kBadVersion:
+      co_return co_await refuse(CloseReason::kBadWebSocketVersion);
+  }
+  exchange.route = worker_.snapshot().find_route(exchange.request.host, exchange.request.path);
+  if (exchange.route == nullptr) co_return co_await refuse(CloseReason::kNoRoute);
+  co_return co_await this->exchange();
+}
+
+Task<CloseReason> Session::read_request_head() {
+  http::RequestHead head;
+  std::size_t scanned = 0;
+  const base::Duration patience =
+      first_request_ ? base::Duration(kHeadTimeout) : base::Duration(kKeepAliveTimeout);
+  base::Instant deadline = worker_.now() + patience;
+  for (;;) {
+    if (!in_.empty()) {
+      if (exchange_ == nullptr) {
+        exchange_ = std::make_unique<Exchange>();
+        exchange_->id = RequestId::make(worker_.random());
+        exchange_->started = worker_.now();
+        exchange_->upstream = {nullptr, SocketCloser{&worker_.sockets()}};
+        deadline = worker_.now() + kHeadTimeout;
+      }
+      const http::ParseResult result =
+          http::parse_request_head(in_.view(), scanned, exchange_->request);
+      if (result.state != http::ParseState::kNeedMore) {
+        exchange_->request_bytes = std::move(in_);
+        in_ = {};
+        exchange_->request_progress = worker_.now();
+        if (result.state == http::ParseState::kDone) {
+          in_.assign(exchange_->request_bytes.view().substr(result.head_bytes));
+          co_return CloseReason::kNone;
+        }
+        exchange_->status = result.status;
+        exchange_->detail = http::to_string(result.error);
+        co_return CloseReason::kBadRequest;
+      }
+    }
+    if (!co_await wait(kDownstreamReadable, deadline)) {
+      forget_partial_head();
+      co_return exchange_ != nullptr || first_request_ ? CloseReason::kHeadTimedOut
+                                                       : CloseReason::kKeepAliveTimedOut;
+    }
+    const Socket::Result read = in_.receive(*downstream_);
+    if (read.bytes > 0 || read.error == EAGAIN) continue;
+    forget_partial_head();
+    co_return read.error != 0 ? CloseReason::kDownstreamReset : CloseReason::kDownstreamEnded;
+  }
+}
+
+void Session::forget_partial_head() {
+  if (exchange_ != nullptr) exchange_->request = {};
+}
+
+bool Session::downstream_gone() const {
+  return downstream_->broken() || (exchange_->upgrade && downstream_->peer_ended());
+}
+
+// Our own answers.
+
+Task<Session::Next> Session::refuse(CloseReason reason) {
+  // Before a byte of a request has come there is nobody to answer.
+  if (exchange_ == nullptr) co_return Next::kClose;
+  Exchange& exchange = *exchange_;
+  const CloseReasonFacts& facts = facts_of(reason);
+  exchange.reason = reason;
+  const int status = reason == CloseReason::kBadRequest ? exchange.status : facts.status;
+  exchange.status = 0;
+  if (status == 0 || downstream_->broken()) {
+    record();
+    co_return Next::kClose;
+  }
+  const std::string retry_after = std::to_string(kRetryAfter.count());
+  std::vector<http::Field> set;
+  if (status == 503) set.push_back({"Retry-After", retry_after});
+  if (status == 426) {
+    set.push_back({"Sec-WebSocket-Version", "13"});
+    set.push_back({"Upgrade", "websocket"});
+  }
+  if (status == 405) set.push_back({"Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"});
+  const std::string id = exchange.id.to_string();
+  // A request with a body that nobody read, or that could not be parsed, ends the connection.
+  const bool close = !exchange.request.keep_alive || exchange.body_begun ||
+                     exchange.request.framing != http::Framing::kNone ||
+                     facts.side == Side::kDownstream || exchange.upgrade;
+  http::OwnAnswer answer;
+  answer.status = status;
+  answer.sentence = facts.sentence;
+  answer.request_id = id;
+  answer.set = set;
+  answer.close = close;
+  answer.request_is_head = exchange.request.method == "HEAD";
+  answer.date = worker_.date();
+  std::string bytes;
+  http::append_own_answer(bytes, answer);
+  if (co_await send_downstream(bytes)) exchange.status = status;
+  record();
+  if (exchange.status == 0) co_return Next::kClose;
+  co_return close ? Next::kLinger : Next::kAnotherRequest;
+}
+
+Task<bool> Session::send_downstream(std::string_view bytes) {
+  const base::Instant deadline = worker_.now() + kWriteStallTimeout;
+  while (!bytes.empty()) {
+    const Socket::Result sent = downstream_->send(bytes.data(), bytes.size());
+    bytes.remove_prefix(sent.bytes);
+    if (sent.error != 0 && sent.error != EAGAIN) co_return false;
+    if (bytes.empty()) break;
+    if (!co_await wait(kDownstreamWritable, deadline) || downstream_->broken()) co_return false;
+  }
+  co_return true;
+}
+
+Task<> Session::linger() {
+  downstream_->end_sending();
+  const base::Instant deadline = worker_.now() + kLingerTimeout;
+  std::size_t dropped = 0;
+  while (dropped < kLingerBytesMost) {
+    if (!co_await wait(kDownstreamReadable, deadline)) co_return;
+    const Socket::Result read = downstream_->receive(worker_.scratch(), kScratchBytes);
+    if (read.bytes == 0 && read.error != EAGAIN) co_return;
+    dropped += read.bytes;
+  }
+}
+
+void Session::record() {
+  const Exchange& exchange = *exchange_;
+  RoutePolicy* policy = exchange.route == nullptr ? nullptr : exchange.route->policy.get();
+  const bool opened = exchange.upgrade && exchange.reason == CloseReason::kCompleted;
+  if (policy == nullptr) {
+    worker_.counters().unrouted[static_cast<std::size_t>(exchange.reason)].add();
+  } else if (exchange.upgrade) {
+    policy->counters(worker_.index()).upgrades[static_cast<std::size_t>(exchange.reason)].add();
+  } else {
+    policy->counters(worker_.index())
+        .requests[static_cast<std::size_t>(exchange.status / 100)]
+        .add();
+  }
+  base::LogSink* sink = worker_.shared().access_log;
+  if (sink == nullptr) return;
+  RequestLine line;
+  line.id = exchange.id;
+  line.client = client_.ip();
+  line.method = exchange.request.method;
+  line.host = exchange.request.authority;
+  line.target = exchange.request.target;
+  line.minor_version = exchange.request.minor_version;
+  if (const http::Field* agent = exchange.request.find("User-Agent")) {
+    line.user_agent = agent->value;
+  }
+  line.policy = policy;
+  if (exchange.lease) line.endpoint = exchange.lease.endpoint()->text;
+  line.status = exchange.status;
+  line.reason = exchange.reason;
+  line.detail = exchange.detail;
+  line.duration = worker_.now() - exchange.started;
+  line.bytes = exchange.bytes;
+  line.websocket_opened = opened;
+  sink->write(to_line(line, worker_.shared().clock.wall_now()));
+}
+
+void Session::abort(CloseReason reason) {
+  if (exchange_ != nullptr) {
+    exchange_->reason = reason;
+    record();
+    exchange_ = nullptr;
+  }
+  waiting_ = nullptr;
+  downstream_ = nullptr;
+  retire();
+}
+
+}  // namespace holdfast::proxy

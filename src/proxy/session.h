@@ -1,0 +1,144 @@
+#pragma once
+
+// The life of a downstream connection, top to bottom, as one coroutine: read a head within its
+// deadline, route it on one snapshot, reach an endpoint, forward, and either finish the HTTP
+// exchange and begin again, or, on a validated 101, hand both sockets to a Relay and end.
+//
+// Worker thread only. Made by start(), deletes itself through the worker. No exception leaves it.
+
+#include <array>
+#include <coroutine>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/head.h"
+#include "proxy/access_log.h"
+#include "proxy/address.h"
+#include "proxy/body_pump.h"
+#include "proxy/connection.h"
+#include "proxy/endpoint.h"
+#include "proxy/read_buffer.h"
+#include "proxy/task.h"
+
+namespace holdfast::proxy {
+
+class Session final : public Connection {
+ public:
+  /// Takes over an accepted descriptor that came in on `listen_port`.
+  static void start(Worker& worker, int descriptor, const Address& client,
+                    std::uint16_t listen_port);
+
+  void on_ready(Socket& socket) override;
+  void on_turn() override;
+  void abort(CloseReason reason) override;
+
+ private:
+  /// What a coroutine waits for; any of them resumes it, and so does a broken downstream.
+  enum Interest : unsigned {
+    kNothing = 0,
+    kDownstreamReadable = 1,
+    kDownstreamWritable = 2,
+    kUpstreamReadable = 4,
+    kUpstreamWritable = 8,
+    /// The downstream peer has ended its side: nobody wants what is waited for.
+    kDownstreamEnded = 16,
+  };
+  struct Waiting;
+  /// Suspends until something of `interests` is there (true) or `deadline` has passed (false).
+  Waiting wait(unsigned interests, base::Instant deadline);
+  /// Lets other connections have their turn.
+  Waiting yield();
+
+  enum class Next : std::uint8_t { kAnotherRequest, kLinger, kClose, kHandedOver };
+
+  /// One request with everything that belongs to it.
+  struct Exchange {
+    RequestId id;
+    base::Instant started;
+    http::RequestHead request;
+    /// What `request` points into.
+    ReadBuffer request_bytes;
+    bool upgrade = false;
+    RoutePtr route;
+    int tries = 0;
+    std::vector<std::shared_ptr<Endpoint>> tried;
+    EndpointLease lease;
+    SocketPtr upstream;
+    /// A kept connection has turned out to be dead: no other is taken.
+    bool fresh_only = false;
+    /// Read from upstream and not used yet.
+    ReadBuffer upstream_in;
+    http::ResponseHead response;
+    ReadBuffer response_bytes;
+    int interim_responses = 0;
+    /// The status sent downstream; 0: none yet.
+    int status = 0;
+    CloseReason reason = CloseReason::kNone;
+    std::string_view detail;
+    std::array<std::uint64_t, kDirectionCount> bytes{};
+    base::Instant request_progress;
+    base::Instant response_progress;
+    /// Some of the request's body was taken from the client.
+    bool body_begun = false;
+  };
+
+  Session(Worker& worker, const Address& client, std::uint16_t listen_port);
+  void on_deadline() override;
+  [[nodiscard]] bool satisfied() const;
+  void resume();
+
+  // session.cc: the downstream side.
+  Task<> run();
+  Task<Next> serve();
+  Task<CloseReason> read_request_head();
+  /// What was parsed of an incomplete head points into a buffer that has moved since.
+  void forget_partial_head();
+  Task<Next> refuse(CloseReason reason);
+  Task<bool> send_downstream(std::string_view bytes);
+  Task<> linger();
+  void record();
+  [[nodiscard]] bool downstream_gone() const;
+
+  // session_upstream.cc: reaching an endpoint and getting a response head.
+  std::string upstream_head();
+  Task<CloseReason> reach_upstream();
+  Task<CloseReason> connect(const Endpoint& endpoint, base::Instant deadline);
+  CloseReason count_connect_failure(int error);
+  void drop_upstream(bool clean);
+  [[nodiscard]] bool may_try_again() const;
+  Task<CloseReason> send_upstream(std::string_view bytes);
+  /// Reads and parses, without waiting. kNone with done = false: more is needed.
+  CloseReason read_response_head(bool& done);
+
+  // session_exchange.cc: the exchange with the upstream.
+  Task<Next> exchange();
+  Task<CloseReason> await_response(std::optional<BodyPump>& request_body);
+  /// Moves what of the request's body there is.
+  CloseReason pump_request(BodyPump& body);
+  Task<CloseReason> forward_interim_response();
+  Task<Next> forward_response(std::optional<BodyPump>& request_body);
+  CloseReason pump_response(BodyPump& body, BodyPump* request_body, bool& turn_over);
+  Next become_relay();
+
+  const Address client_;
+  const std::uint16_t listen_port_;
+  DownstreamSlot slot_;
+  SocketPtr downstream_;
+  /// Read from the client and not used yet.
+  ReadBuffer in_;
+  std::unique_ptr<Exchange> exchange_;
+  bool first_request_ = true;
+
+  std::coroutine_handle<> waiting_;
+  unsigned interests_ = 0;
+  base::Instant wait_until_;
+  bool timed_out_ = false;
+  /// Owns the coroutine; last, so that its frame goes first.
+  Task<> task_;
+};
+
+}  // namespace holdfast::proxy

@@ -1,0 +1,193 @@
+// Reaching an endpoint, sending the request's head and reading the response's.
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "http/serialize.h"
+#include "proxy/balancer.h"
+#include "proxy/session.h"
+#include "proxy/session_wait.h"
+#include "proxy/socket_options.h"
+
+namespace holdfast::proxy {
+
+namespace {
+
+/// RFC 9110 section 9.2.2.
+bool is_idempotent(std::string_view method) {
+  return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" ||
+         method == "OPTIONS" || method == "TRACE";
+}
+
+bool is_exhaustion(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
+         error == EADDRNOTAVAIL;
+}
+
+int pending_error(int descriptor) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno;
+  return error;
+}
+
+}  // namespace
+
+std::string Session::upstream_head() {
+  const Exchange& exchange = *exchange_;
+  const std::string client = client_.ip();
+  const std::string port = std::to_string(listen_port_);
+  const std::string id = exchange.id.to_string();
+  const http::Field set[] = {
+      {"X-Forwarded-For", client},
+      {"X-Forwarded-Proto", "http"},
+      {"X-Forwarded-Host", exchange.request.authority},
+      {"X-Forwarded-Port", port},
+      {"X-Real-IP", client},
+      {"X-Request-ID", id},
+  };
+  http::RequestForwarding forwarding;
+  forwarding.framing = exchange.request.framing;
+  forwarding.websocket_upgrade = exchange.upgrade;
+  forwarding.set = set;
+  std::string head;
+  http::append_request_head(head, exchange.request, forwarding);
+  return head;
+}
+
+Task<CloseReason> Session::reach_upstream() {
+  Exchange& exchange = *exchange_;
+  const Route& route = *exchange.route;
+  CloseReason last = CloseReason::kNoEndpoint;
+  while (exchange.tries < kTriesMost) {
+    // Asked anew each time: what is tried next may have come with a change a moment ago.
+    const auto cluster = worker_.snapshot().find_cluster(route.cluster);
+    if (cluster == nullptr) co_return last;
+    std::shared_ptr<Endpoint> endpoint =
+        pick_endpoint(*cluster, route.load_balance, exchange.tried,
+                      static_cast<std::uint32_t>(worker_.random().next()));
+    if (endpoint == nullptr) co_return last;
+    exchange.lease = EndpointLease(endpoint);
+    ++exchange.tries;
+    if (!exchange.upgrade && !exchange.fresh_only) {
+      exchange.upstream = worker_.upstreams().take(*endpoint);
+    }
+    if (exchange.upstream != nullptr) {
+      exchange.upstream->set_handler(this);
+      co_return CloseReason::kNone;
+    }
+    exchange.tried.push_back(endpoint);
+    last = co_await connect(*endpoint, worker_.now() + route.connect_timeout);
+    if (last == CloseReason::kNone) co_return last;
+    exchange.upstream = nullptr;
+    exchange.lease = {};
+    const bool hopeless =
+        last != CloseReason::kConnectFailed && last != CloseReason::kConnectTimedOut;
+    if (hopeless) co_return last;
+  }
+  co_return last;
+}
+
+Task<CloseReason> Session::connect(const Endpoint& endpoint, base::Instant deadline) {
+  const int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  int descriptor = ::socket(endpoint.address.family(), type, IPPROTO_TCP);
+  if (descriptor < 0 && !worker_.upstreams().empty()) {
+    worker_.upstreams().clear();
+    descriptor = ::socket(endpoint.address.family(), type, IPPROTO_TCP);
+  }
+  if (descriptor < 0) co_return CloseReason::kDescriptorsExhausted;
+  int error = set_tcp_options(descriptor);
+  if (error == 0 && ::connect(descriptor, endpoint.address.data(), endpoint.address.size()) != 0) {
+    error = errno;
+  }
+  if (error != 0 && error != EINPROGRESS) {
+    ::close(descriptor);
+    co_return count_connect_failure(error);
+  }
+  exchange_->upstream = worker_.sockets().add(descriptor, this, error == 0);
+  if (exchange_->upstream == nullptr) co_return CloseReason::kDescriptorsExhausted;
+  const unsigned interests = kUpstreamWritable | (exchange_->upgrade ? kDownstreamEnded : kNothing);
+  if (!co_await wait(interests, deadline)) co_return count_connect_failure(ETIMEDOUT);
+  if (exchange_->upstream->broken()) co_return count_connect_failure(pending_error(descriptor));
+  if (!exchange_->upstream->writable()) co_return CloseReason::kDownstreamEnded;
+  co_return CloseReason::kNone;
+}
+
+CloseReason Session::count_connect_failure(int error) {
+  if (is_exhaustion(error)) return CloseReason::kDescriptorsExhausted;
+  const ConnectFailure failure = error == ECONNREFUSED ? ConnectFailure::kRefused
+                                 : error == ETIMEDOUT  ? ConnectFailure::kTimeout
+                                                       : ConnectFailure::kOther;
+  exchange_->route->policy->counters(worker_.index())
+      .connect_failures[static_cast<std::size_t>(failure)]
+      .add();
+  return failure == ConnectFailure::kTimeout ? CloseReason::kConnectTimedOut
+                                             : CloseReason::kConnectFailed;
+}
+
+bool Session::may_try_again() const {
+  const Exchange& exchange = *exchange_;
+  return exchange.tries < kTriesMost && exchange.request.framing == http::Framing::kNone &&
+         exchange.upstream_in.empty() && exchange.interim_responses == 0 &&
+         is_idempotent(exchange.request.method);
+}
+
+void Session::drop_upstream(bool clean) {
+  Exchange& exchange = *exchange_;
+  if (clean && exchange.upstream != nullptr) {
+    worker_.upstreams().put(exchange.lease.endpoint(), std::move(exchange.upstream));
+  }
+  exchange.upstream = nullptr;
+  exchange.upstream_in.clear();
+}
+
+Task<CloseReason> Session::send_upstream(std::string_view bytes) {
+  const base::Instant deadline = worker_.now() + kWriteStallTimeout;
+  Socket& upstream = *exchange_->upstream;
+  while (!bytes.empty()) {
+    const Socket::Result sent = upstream.send(bytes.data(), bytes.size());
+    bytes.remove_prefix(sent.bytes);
+    if (sent.error != 0 && sent.error != EAGAIN) co_return CloseReason::kUpstreamNoAnswer;
+    if (bytes.empty()) break;
+    if (!co_await wait(kUpstreamWritable, deadline)) co_return CloseReason::kUpstreamStalled;
+    if (downstream_gone()) co_return CloseReason::kDownstreamReset;
+  }
+  co_return CloseReason::kNone;
+}
+
+CloseReason Session::read_response_head(bool& done) {
+  Exchange& exchange = *exchange_;
+  std::size_t scanned = 0;
+  for (;;) {
+    if (!exchange.upstream_in.empty()) {
+      const http::ParseResult result =
+          http::parse_response_head(exchange.upstream_in.view(), scanned,
+                                    exchange.request.method == "HEAD", exchange.response);
+      if (result.state == http::ParseState::kError) {
+        exchange.detail = http::to_string(result.error);
+        return CloseReason::kBadResponse;
+      }
+      if (result.state == http::ParseState::kDone) {
+        exchange.response_bytes = std::move(exchange.upstream_in);
+        exchange.upstream_in = {};
+        exchange.upstream_in.assign(exchange.response_bytes.view().substr(result.head_bytes));
+        done = true;
+        return CloseReason::kNone;
+      }
+    }
+    if (!exchange.upstream->readable()) return CloseReason::kNone;
+    const Socket::Result read = exchange.upstream_in.receive(*exchange.upstream);
+    if (read.error == EAGAIN) return CloseReason::kNone;
+    if (read.bytes == 0) {
+      return exchange.upstream_in.empty() && exchange.interim_responses == 0
+                 ? CloseReason::kUpstreamNoAnswer
+                 : CloseReason::kUpstreamReset;
+    }
+  }
+}
+
+}  // namespace holdfast::proxy

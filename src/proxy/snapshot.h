@@ -1,0 +1,45 @@
+#pragma once
+
+// The configuration that a worker routes by.
+//
+// What a transaction changes is compiled once, into immutable parts that all workers share
+// (Change); each worker then puts those parts into its own Snapshot in one step on its own thread,
+// between two events. A worker therefore never sees half a transaction, takes no lock, and the
+// price of a change does not grow with the configuration's size.
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "proxy/endpoint.h"
+#include "proxy/route.h"
+
+namespace holdfast::proxy {
+
+/// One compiled transaction; a null part is a removal. Immutable once posted.
+struct Change {
+  std::vector<std::pair<std::string, std::shared_ptr<const VirtualHost>>> hosts;
+  std::vector<std::pair<std::string, std::shared_ptr<const Cluster>>> clusters;
+};
+
+/// Worker thread only.
+class Snapshot {
+ public:
+  void apply(const Change& change);
+
+  /// By host (any case, without port) and path: exact host, then `*.` and one label, then "*". The
+  /// most specific VirtualHost decides alone, but for the fallback of "*". Null: 404.
+  [[nodiscard]] RoutePtr find_route(std::string_view host, std::string_view path) const;
+  /// Null when the cluster is not known: 503.
+  [[nodiscard]] std::shared_ptr<const Cluster> find_cluster(std::string_view name) const;
+
+ private:
+  [[nodiscard]] const VirtualHost* find_host(std::string_view lower_case_host) const;
+
+  StringMap<std::shared_ptr<const VirtualHost>> hosts_;
+  StringMap<std::shared_ptr<const Cluster>> clusters_;
+};
+
+}  // namespace holdfast::proxy

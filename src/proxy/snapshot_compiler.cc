@@ -1,0 +1,164 @@
+#include "proxy/snapshot_compiler.h"
+
+#include <algorithm>
+
+namespace holdfast::proxy {
+
+namespace v1 = discovery::v1;
+
+namespace {
+
+base::Duration duration_of(const google::protobuf::Duration& duration) {
+  return std::chrono::seconds(duration.seconds()) + std::chrono::nanoseconds(duration.nanos());
+}
+
+/// The middle of "NAMESPACE/SERVICE/PORT".
+std::string service_of(const std::string& cluster) {
+  const std::size_t first = cluster.find('/');
+  const std::size_t last = cluster.rfind('/');
+  if (first == std::string::npos || first == last) return cluster;
+  return cluster.substr(first + 1, last - first - 1);
+}
+
+template <class Map>
+void erase_expired(Map& map) {
+  std::erase_if(map, [](const auto& entry) { return entry.second.expired(); });
+}
+
+}  // namespace
+
+std::shared_ptr<Endpoint> SnapshotCompiler::intern_endpoint(const v1::Endpoint& endpoint) {
+  const auto address = Address::from_ip(endpoint.address(), endpoint.port());
+  if (!address.ok()) return nullptr;
+  auto& known = endpoints_[{endpoint.address(), endpoint.port(), endpoint.uid()}];
+  if (auto alive = known.lock()) return alive;
+  auto made = std::make_shared<Endpoint>(*address);
+  known = made;
+  return made;
+}
+
+std::shared_ptr<RoutePolicy> SnapshotCompiler::intern_policy(const v1::Route& route) {
+  const RouteNames names = {route.origin().namespace_(), route.origin().name(),
+                            service_of(route.cluster())};
+  const std::lock_guard lock(mutex_);
+  auto& known = policies_[names];
+  if (auto alive = known.lock()) return alive;
+  auto made = std::make_shared<RoutePolicy>(names, workers_);
+  made->set_idle_timeout(duration_of(route.policy().idle_timeout()));
+  known = made;
+  return made;
+}
+
+std::shared_ptr<const VirtualHost> SnapshotCompiler::compile_host(const v1::VirtualHost& host) {
+  auto compiled = std::make_shared<VirtualHost>();
+  for (const v1::Route& route : host.routes()) {
+    auto made = std::make_shared<Route>();
+    made->policy = intern_policy(route);
+    made->cluster = route.cluster();
+    made->load_balance = route.policy().load_balance();
+    made->connect_timeout = duration_of(route.policy().connect_timeout());
+    made->request_timeout = duration_of(route.policy().request_timeout());
+    made->upgrade_timeout = duration_of(route.policy().upgrade_timeout());
+    if (route.path().has_exact()) {
+      compiled->add_exact(route.path().exact(), std::move(made));
+    } else if (route.path().has_prefix()) {
+      compiled->add_prefix(route.path().prefix(), std::move(made));
+    } else {
+      compiled->set_fallback(std::move(made));
+    }
+  }
+  return compiled;
+}
+
+std::shared_ptr<const Cluster> SnapshotCompiler::compile_cluster(const std::string& name,
+                                                                 const v1::EndpointSet& set) {
+  auto cluster = std::make_shared<Cluster>();
+  auto& turn = turns_[name];
+  cluster->turn = turn.lock();
+  if (cluster->turn == nullptr) {
+    cluster->turn = std::make_shared<RoundRobinTurn>();
+    turn = cluster->turn;
+  }
+  for (const v1::Endpoint& endpoint : set.endpoints()) {
+    auto interned = intern_endpoint(endpoint);
+    if (interned == nullptr) return nullptr;
+    (endpoint.terminating() ? cluster->terminating : cluster->ready).push_back(std::move(interned));
+  }
+  return cluster;
+}
+
+SnapshotCompiler::Result SnapshotCompiler::compile(const model::Transaction& transaction) {
+  Result result;
+  for (const model::ResourcePtr& resource : transaction.upserts) {
+    const auto refuse = [&](std::string reason) {
+      result.refusals.push_back({model::key_of(*resource), std::move(reason)});
+    };
+    if (const base::Status valid = model::validate(*resource); !valid.ok()) {
+      refuse(std::string(valid.message()));
+    } else if (resource->has_virtual_host()) {
+      result.change.hosts.emplace_back(resource->virtual_host().host(),
+                                       compile_host(resource->virtual_host()));
+    } else if (resource->has_endpoint_set()) {
+      auto cluster = compile_cluster(resource->name(), resource->endpoint_set());
+      if (cluster == nullptr) refuse("an endpoint's address is not an IP address");
+      result.change.clusters.emplace_back(resource->name(), std::move(cluster));
+    }
+  }
+  for (const model::ResourceKey& key : transaction.removals) {
+    if (key.kind == v1::KIND_VIRTUAL_HOST) result.change.hosts.emplace_back(key.name, nullptr);
+    if (key.kind == v1::KIND_ENDPOINT_SET) result.change.clusters.emplace_back(key.name, nullptr);
+  }
+  return result;
+}
+
+bool SnapshotCompiler::commit(const model::Transaction& transaction) {
+  {
+    const std::lock_guard lock(mutex_);
+    for (const model::ResourcePtr& resource : transaction.upserts) {
+      resources_.insert_or_assign(model::key_of(*resource), resource);
+    }
+    for (const model::ResourceKey& key : transaction.removals) resources_.erase(key);
+  }
+  bool changed = false;
+  for (const model::ResourcePtr& resource : transaction.upserts) {
+    for (const v1::Route& route : resource->virtual_host().routes()) {
+      const base::Duration timeout = duration_of(route.policy().idle_timeout());
+      const std::shared_ptr<RoutePolicy> policy = intern_policy(route);
+      changed |= policy->idle_timeout() != timeout;
+      policy->set_idle_timeout(timeout);
+    }
+  }
+  changes_ += transaction.upserts.size() + transaction.removals.size();
+  forget_unused();
+  return changed;
+}
+
+void SnapshotCompiler::forget_unused() {
+  // As rarely as keeps the tables within a factor of what is in use.
+  if (changes_ <= endpoints_.size() + turns_.size()) return;
+  changes_ = 0;
+  erase_expired(endpoints_);
+  erase_expired(turns_);
+  const std::lock_guard lock(mutex_);
+  erase_expired(policies_);
+}
+
+std::vector<std::shared_ptr<RoutePolicy>> SnapshotCompiler::policies() const {
+  std::vector<std::shared_ptr<RoutePolicy>> alive;
+  const std::lock_guard lock(mutex_);
+  alive.reserve(policies_.size());
+  for (const auto& [key, policy] : policies_) {
+    if (auto pointer = policy.lock()) alive.push_back(std::move(pointer));
+  }
+  return alive;
+}
+
+std::vector<model::ResourcePtr> SnapshotCompiler::resources() const {
+  std::vector<model::ResourcePtr> held;
+  const std::lock_guard lock(mutex_);
+  held.reserve(resources_.size());
+  for (const auto& [key, resource] : resources_) held.push_back(resource);
+  return held;
+}
+
+}  // namespace holdfast::proxy

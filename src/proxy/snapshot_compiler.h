@@ -1,0 +1,62 @@
+#pragma once
+
+// Compiles transactions into Changes, and keeps what must be the same object in every snapshot:
+// endpoints with their counts, route policies with theirs.
+//
+// compile() and commit() on one thread at a time (discovery's); policies() and resources() from any
+// thread.
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "model/resource.h"
+#include "proxy/snapshot.h"
+
+namespace holdfast::proxy {
+
+class SnapshotCompiler {
+ public:
+  explicit SnapshotCompiler(unsigned workers) : workers_(workers) {}
+
+  /// Compiles without changing anything but the intern tables. Refusals: nothing of it may be used.
+  struct Result {
+    Change change;
+    std::vector<model::Refusal> refusals;
+  };
+  Result compile(const model::Transaction& transaction);
+
+  /// The transaction compiled last is accepted: remembers its resources and sets the live settings
+  /// of its routes, for open connections too. True when a setting has changed.
+  bool commit(const model::Transaction& transaction);
+
+  /// Every policy that a route or a connection still refers to.
+  [[nodiscard]] std::vector<std::shared_ptr<RoutePolicy>> policies() const;
+  [[nodiscard]] std::vector<model::ResourcePtr> resources() const;
+
+ private:
+  using EndpointKey = std::tuple<std::string, std::uint32_t, std::string>;
+
+  std::shared_ptr<const VirtualHost> compile_host(const model::v1::VirtualHost& host);
+  std::shared_ptr<const Cluster> compile_cluster(const std::string& name,
+                                                 const model::v1::EndpointSet& set);
+  std::shared_ptr<Endpoint> intern_endpoint(const model::v1::Endpoint& endpoint);
+  std::shared_ptr<RoutePolicy> intern_policy(const model::v1::Route& route);
+  void forget_unused();
+
+  const unsigned workers_;
+  std::map<EndpointKey, std::weak_ptr<Endpoint>> endpoints_;
+  std::map<std::string, std::weak_ptr<RoundRobinTurn>> turns_;
+  /// Changes since the last look for unused entries.
+  std::size_t changes_ = 0;
+
+  mutable std::mutex mutex_;
+  // Guarded by mutex_.
+  std::map<RouteNames, std::weak_ptr<RoutePolicy>> policies_;
+  std::map<model::ResourceKey, model::ResourcePtr> resources_;
+};
+
+}  // namespace holdfast::proxy

@@ -1,0 +1,34 @@
+#include "proxy/socket_options.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "proxy/limits.h"
+
+namespace holdfast::proxy {
+
+namespace {
+
+bool set(int descriptor, int level, int option, int value) {
+  return ::setsockopt(descriptor, level, option, &value, sizeof value) == 0;
+}
+
+}  // namespace
+
+int set_tcp_options(int descriptor) {
+  const auto user_timeout = static_cast<int>(std::chrono::milliseconds(kTcpUserTimeout).count());
+  const bool done =
+      set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1) &&
+      set(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1) &&
+      set(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(kTcpKeepAliveIdle.count())) &&
+      set(descriptor, IPPROTO_TCP, TCP_KEEPINTVL,
+          static_cast<int>(kTcpKeepAliveInterval.count())) &&
+      set(descriptor, IPPROTO_TCP, TCP_KEEPCNT, kTcpKeepAliveProbes) &&
+      set(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, user_timeout);
+  return done ? 0 : errno;
+}
+
+}  // namespace holdfast::proxy

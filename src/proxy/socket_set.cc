@@ -1,0 +1,110 @@
+#include "proxy/socket_set.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+
+namespace holdfast::proxy {
+
+Socket::Result Socket::receive(void* buffer, std::size_t size) {
+  const ssize_t received = ::recv(descriptor_, buffer, size, 0);
+  if (received < 0) {
+    if (errno == EINTR) return {0, EAGAIN};
+    if (errno == EAGAIN) readable_ = false;
+    return {0, errno};
+  }
+  // A short read has emptied the socket (epoll(7)); the end of the stream still has to be read.
+  if (static_cast<std::size_t>(received) < size && !peer_ended_) readable_ = false;
+  return {static_cast<std::size_t>(received), 0};
+}
+
+Socket::Result Socket::send(const void* bytes, std::size_t size) {
+  const ssize_t sent = ::send(descriptor_, bytes, size, MSG_NOSIGNAL);
+  if (sent < 0) {
+    if (errno == EINTR) return {0, EAGAIN};
+    if (errno == EAGAIN) writable_ = false;
+    return {0, errno};
+  }
+  if (static_cast<std::size_t>(sent) < size) writable_ = false;
+  return {static_cast<std::size_t>(sent), 0};
+}
+
+void Socket::end_sending() { ::shutdown(descriptor_, SHUT_WR); }
+
+void SocketCloser::operator()(Socket* socket) const { set->close(socket); }
+
+SocketSet::SocketSet() : events_(std::make_unique<epoll_event[]>(kEventBatch)) {}
+
+SocketSet::~SocketSet() {
+  delete_retired();
+  if (epoll_ >= 0) ::close(epoll_);
+}
+
+base::Status SocketSet::open() {
+  epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
+  if (epoll_ < 0) return absl::ErrnoToStatus(errno, "epoll_create1");
+  return absl::OkStatus();
+}
+
+SocketPtr SocketSet::add(int descriptor, SocketHandler* handler, bool connected) {
+  std::unique_ptr<Socket> socket(new Socket(descriptor, handler));
+  socket->writable_ = connected;
+  epoll_event event = {};
+  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.data.ptr = socket.get();
+  if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event) != 0) {
+    ::close(descriptor);
+    return {nullptr, SocketCloser{this}};
+  }
+  return {socket.release(), SocketCloser{this}};
+}
+
+int SocketSet::poll() {
+  const int count = ::epoll_wait(epoll_, events_.get(), kEventBatch, 0);
+  for (int i = 0; i < count; ++i) {
+    Socket& socket = *static_cast<Socket*>(events_[static_cast<std::size_t>(i)].data.ptr);
+    if (socket.handler_ == nullptr) continue;
+    const std::uint32_t what = events_[static_cast<std::size_t>(i)].events;
+    if (what & (EPOLLERR | EPOLLHUP)) socket.broken_ = socket.peer_ended_ = true;
+    if (what & EPOLLRDHUP) socket.peer_ended_ = true;
+    if (what & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP)) socket.readable_ = true;
+    if (what & (EPOLLOUT | EPOLLERR | EPOLLHUP)) socket.writable_ = true;
+    socket.handler_->on_ready(socket);
+  }
+  turns_now_.swap(turns_);
+  for (std::size_t i = 0; i < turns_now_.size(); ++i) {
+    if (turns_now_[i] != nullptr) turns_now_[i]->on_turn();
+  }
+  turns_now_.clear();
+  delete_retired();
+  return count;
+}
+
+void SocketSet::retire(SocketHandler* handler) {
+  std::replace(turns_.begin(), turns_.end(), handler, static_cast<SocketHandler*>(nullptr));
+  std::erase(turns_, nullptr);
+  std::replace(turns_now_.begin(), turns_now_.end(), handler, static_cast<SocketHandler*>(nullptr));
+  retired_.push_back(handler);
+}
+
+void SocketSet::close(Socket* socket) {
+  ::close(socket->descriptor_);
+  socket->handler_ = nullptr;
+  closed_.emplace_back(socket);
+}
+
+void SocketSet::delete_retired() {
+  // Deleting a handler may close its sockets, and closing may not run handlers: one pass each.
+  while (!retired_.empty()) {
+    SocketHandler* handler = retired_.back();
+    retired_.pop_back();
+    delete handler;
+  }
+  closed_.clear();
+}
+
+}  // namespace holdfast::proxy

@@ -1,0 +1,119 @@
+#pragma once
+
+// The descriptors of a worker's connections, in one edge-triggered epoll instance: registered once,
+// at accept or connect, and never moved until they are closed. One thread. The set must outlive its
+// sockets.
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "base/status.h"
+#include "proxy/limits.h"
+
+struct epoll_event;
+
+namespace holdfast::proxy {
+
+class Socket;
+class SocketSet;
+
+/// Who is told that a socket may be worth another try.
+class SocketHandler {
+ public:
+  /// New readiness has been noted on the socket. May close any socket, this one included, and may
+  /// retire its own object (SocketSet::retire), but must not delete it.
+  virtual void on_ready(Socket& socket) = 0;
+  /// A turn that was asked for by SocketSet::take_turn_later().
+  virtual void on_turn() = 0;
+
+ protected:
+  friend class SocketSet;
+  virtual ~SocketHandler() = default;
+};
+
+/// A connected (or connecting) stream socket and what is known of its readiness. Errors are errno
+/// values; reads and writes never block.
+class Socket {
+ public:
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+
+  struct Result {
+    /// Bytes moved; for a read 0 with no error means that the peer has ended its side.
+    std::size_t bytes = 0;
+    /// 0, or an errno value; EAGAIN: wait for readiness.
+    int error = 0;
+  };
+
+  /// REQUIRES: size > 0.
+  Result receive(void* buffer, std::size_t size);
+  Result send(const void* bytes, std::size_t size);
+  /// The peer sees the end of our side.
+  void end_sending();
+
+  [[nodiscard]] bool readable() const { return readable_; }
+  [[nodiscard]] bool writable() const { return writable_; }
+  /// The peer has ended its side (there may be bytes left to read) or the connection is broken.
+  [[nodiscard]] bool peer_ended() const { return peer_ended_; }
+  /// The connection is broken in both directions.
+  [[nodiscard]] bool broken() const { return broken_; }
+  [[nodiscard]] int descriptor() const { return descriptor_; }
+
+  void set_handler(SocketHandler* handler) { handler_ = handler; }
+
+ private:
+  friend class SocketSet;
+  Socket(int descriptor, SocketHandler* handler) : handler_(handler), descriptor_(descriptor) {}
+
+  SocketHandler* handler_;
+  int descriptor_;
+  bool readable_ = false;
+  bool writable_ = false;
+  bool peer_ended_ = false;
+  bool broken_ = false;
+};
+
+/// Closes its socket through the set; the memory lives until the current batch of events is done.
+struct SocketCloser {
+  SocketSet* set = nullptr;
+  void operator()(Socket* socket) const;
+};
+using SocketPtr = std::unique_ptr<Socket, SocketCloser>;
+
+class SocketSet {
+ public:
+  /// REQUIRES: open() before anything else.
+  SocketSet();
+  ~SocketSet();
+  base::Status open();
+  [[nodiscard]] int descriptor() const { return epoll_; }
+
+  /// Takes over a non-blocking descriptor. Null, with the descriptor closed, when the kernel
+  /// refuses.
+  SocketPtr add(int descriptor, SocketHandler* handler, bool connected);
+
+  /// Takes one batch of events and tells the handlers, then gives the turns that were asked for
+  /// before it began. Returns the number of events.
+  int poll();
+  /// Calls on_turn() once, at the end of the next poll().
+  void take_turn_later(SocketHandler& handler) { turns_.push_back(&handler); }
+  [[nodiscard]] bool has_turns() const { return !turns_.empty(); }
+  /// Deletes a handler once nothing of the current batch can refer to it: at the end of poll(), or
+  /// at delete_retired() when it was retired outside of one.
+  void retire(SocketHandler* handler);
+  void delete_retired();
+
+ private:
+  friend struct SocketCloser;
+  void close(Socket* socket);
+
+  int epoll_ = -1;
+  std::unique_ptr<epoll_event[]> events_;
+  std::vector<SocketHandler*> turns_;
+  std::vector<SocketHandler*> turns_now_;
+  std::vector<std::unique_ptr<Socket>> closed_;
+  std::vector<SocketHandler*> retired_;
+};
+
+}  // namespace holdfast::proxy

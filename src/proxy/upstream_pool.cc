@@ -1,0 +1,72 @@
+#include "proxy/upstream_pool.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/connection.h"
+
+namespace holdfast::proxy {
+
+class UpstreamPool::Kept final : public Connection {
+ public:
+  Kept(Worker& worker, UpstreamPool& pool, std::shared_ptr<Endpoint> endpoint, SocketPtr socket)
+      : Connection(worker),
+        pool_(pool),
+        endpoint_(std::move(endpoint)),
+        socket_(std::move(socket)) {
+    socket_->set_handler(this);
+    worker.set_timer(*this, worker.now() + kUpstreamIdleTimeout);
+  }
+
+  [[nodiscard]] const Endpoint& endpoint() const { return *endpoint_; }
+
+  /// Gives the socket away and ends.
+  SocketPtr release() {
+    SocketPtr socket = std::move(socket_);
+    abort(CloseReason::kCompleted);
+    return socket;
+  }
+
+  void on_ready(Socket& socket) override {
+    if (socket.readable() || socket.peer_ended()) abort(CloseReason::kUpstreamEnded);
+  }
+  void on_turn() override {}
+  void on_deadline() override { abort(CloseReason::kIdleTimedOut); }
+  void abort(CloseReason) override {
+    pool_.forget(*this);
+    socket_.reset();
+    retire();
+  }
+
+ private:
+  UpstreamPool& pool_;
+  const std::shared_ptr<Endpoint> endpoint_;
+  SocketPtr socket_;
+};
+
+SocketPtr UpstreamPool::take(const Endpoint& endpoint) {
+  const auto found = kept_.find(&endpoint);
+  if (found == kept_.end()) return {nullptr, SocketCloser{&worker_.sockets()}};
+  return found->second.back()->release();
+}
+
+void UpstreamPool::put(std::shared_ptr<Endpoint> endpoint, SocketPtr socket) {
+  if (socket->readable() || socket->peer_ended() || count_ >= kIdleMost) return;
+  std::vector<Kept*>& kept = kept_[endpoint.get()];
+  if (kept.size() >= kIdlePerEndpointMost) return;
+  kept.push_back(new Kept(worker_, *this, std::move(endpoint), std::move(socket)));
+  ++count_;
+}
+
+void UpstreamPool::clear() {
+  while (!kept_.empty()) kept_.begin()->second.back()->abort(CloseReason::kShutdown);
+}
+
+void UpstreamPool::forget(Kept& kept) {
+  const auto found = kept_.find(&kept.endpoint());
+  std::erase(found->second, &kept);
+  if (found->second.empty()) kept_.erase(found);
+  --count_;
+}
+
+}  // namespace holdfast::proxy
