@@ -81,9 +81,9 @@ class Compiler {
 
   void emit_hosts();
   void emit_clusters();
-  /// Seals. A resource that the validator refuses is a mistake of ours; it costs that resource and
-  /// is told, the rest is served.
-  void emit(v1::Resource resource, const v1::Origin& origin);
+  /// A resource that the validator refuses is a mistake of ours; it costs that resource and is
+  /// told, the rest is served.
+  void emit(model::ResourcePtr resource, const v1::Origin& origin);
 
   void error(const kube::Ingress& ingress, std::string field, std::string message) {
     problems_.add(Severity::kError, kIngress, ingress.metadata.name, std::move(field),
@@ -291,14 +291,14 @@ void Compiler::claim(const Owner& owner, const std::string& host, Match match,
             ", which comes first; this one is not served there");
 }
 
-void Compiler::emit(v1::Resource resource, const v1::Origin& origin) {
-  if (const base::Status status = model::validate(resource); !status.ok()) {
+void Compiler::emit(model::ResourcePtr resource, const v1::Origin& origin) {
+  if (const base::Status status = model::validate(*resource); !status.ok()) {
     problems_.add(Severity::kError, origin.kind().c_str(), {origin.namespace_(), origin.name()},
                   origin.field(), std::string(status.message()) + "; it is not served");
     return;
   }
-  model::ResourceKey key = model::key_of(resource);
-  out_.resources.emplace(std::move(key), model::seal(std::move(resource)));
+  model::ResourceKey key = model::key_of(*resource);
+  out_.resources.emplace(std::move(key), std::move(resource));
 }
 
 void Compiler::emit_hosts() {
@@ -309,7 +309,7 @@ void Compiler::emit_hosts() {
     message.set_host(name);
     for (auto& [match, route] : host.routes) *message.add_routes() = std::move(route);
     const v1::Origin origin = message.routes().empty() ? v1::Origin() : message.routes(0).origin();
-    emit(std::move(resource), origin);
+    emit(model::seal(std::move(resource)), origin);
   }
 }
 
@@ -320,10 +320,10 @@ void Compiler::emit_clusters() {
     v1::Resource resource;
     resource.set_name(name);
     *resource.mutable_cluster() = std::move(cluster);
-    emit(std::move(resource), origin);
+    emit(model::seal(std::move(resource)), origin);
 
     std::vector<Problem> problems;
-    emit(*compile_endpoint_set(world_, name, problems), origin);
+    emit(compile_endpoint_set(world_, name, problems), origin);
     if (!problems.empty()) out_.endpoint_problems.emplace(name, std::move(problems));
   }
 }

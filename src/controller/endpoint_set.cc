@@ -13,6 +13,7 @@
 #include "controller/problem_list.h"
 #include "controller/quote.h"
 #include "controller/service_port.h"
+#include "model/limits.h"
 
 namespace holdfast::controller {
 
@@ -45,6 +46,8 @@ std::string label_or_empty(const std::string& text) {
       std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
   return sane ? text : "";
 }
+
+static_assert(kEndpointsPerSet * 200 <= model::kResourceBytes);
 
 class SetBuilder {
  public:

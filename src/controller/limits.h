@@ -21,9 +21,10 @@ inline constexpr std::chrono::seconds kUpgradeTimeout{10};
 /// A path of an Ingress. The edge takes request lines of 8 KiB; nobody writes paths that long by
 /// hand, and each is kept once in every data plane.
 inline constexpr std::size_t kPathBytes = 1024;
-/// Endpoints of one EndpointSet: at about 100 bytes each they fit into one resource. Kubernetes
-/// itself stops at 5,000 nodes; beyond this limit the rest is left out and the Service is told.
-inline constexpr std::size_t kEndpointsPerSet = 8192;
+/// Endpoints of one EndpointSet, so that it fits into one resource (model::kResourceBytes) even
+/// with the longest address, UID and zone, 200 bytes in all. A cluster has at most 5,000 nodes.
+/// Beyond it the rest is left out, and that is a problem of the Service.
+inline constexpr std::size_t kEndpointsPerSet = 5000;
 /// A Pod's UID has 36 bytes, a zone is a label's value of at most 63.
 inline constexpr std::size_t kEndpointLabelBytes = 63;
 

@@ -4,16 +4,22 @@
 // the delay, nothing before the first full list of every kind. An endpoint change travels alone.
 //
 // One thread (control). Does no I/O and owns no timer: the caller asks deadline() and calls
-// run_due().
+// run_due(). Never fails: what is wrong with an object is a problem on that object. A problem is
+// logged once when it appears (warn) and once when it is gone (info).
 
 #include <functional>
+#include <map>
 #include <optional>
+#include <set>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "controller/compile.h"
 #include "controller/limits.h"
+#include "controller/world_builder.h"
 #include "kube/objects.h"
 #include "model/resource.h"
 
@@ -36,7 +42,7 @@ class Reconciler final : public kube::ObjectSink {
                          const std::string& reason) override;
 
   /// A data plane refused this resource: becomes a problem on the resource's origin until the
-  /// resource changes.
+  /// resource changes. Of a resource that is no longer served it says nothing.
   void report_refusal(const model::Refusal& refusal);
 
   /// When run_due() wants to be called next; absent while there is nothing to do.
@@ -49,7 +55,34 @@ class Reconciler final : public kube::ObjectSink {
   [[nodiscard]] std::vector<Problem> problems() const;
 
  private:
+  void note(const Change& change);
+  model::Transaction compile_everything();
+  model::Transaction compile_endpoints();
+  void replace_problems(std::vector<Problem> problems);
+  void forget_refusal(const model::ResourceKey& key);
+  void log_appeared(const Problem& problem) const;
+  void log_gone(const Problem& problem) const;
+
+  // Fixed after construction.
+  const Options options_;
+  const base::Clock& clock_;
+  const base::Log& log_;
+  const Publish publish_;
+
+  WorldBuilder world_;
+  std::set<kube::Kind> awaited_;
+
+  // What has changed since the last run. The first run is always of everything.
+  bool everything_changed_ = true;
+  std::set<kube::ObjectName> changed_endpoints_;
+  std::optional<base::Instant> first_change_;
+  base::Instant last_change_;
+
+  bool published_ = false;
+  /// What was published last.
   Compiled compiled_;
+  std::map<std::pair<kube::Kind, kube::ObjectName>, Problem> unreadable_;
+  std::map<model::ResourceKey, std::vector<Problem>> refusals_;
 };
 
 }  // namespace holdfast::controller

@@ -5,13 +5,11 @@
 
 namespace holdfast::discovery {
 
-/// What one Part or one Hello message is filled to, serialised. A larger resource travels alone.
+/// What one Part or one Hello message is filled to, serialised. An entry that is larger travels
+/// alone.
 inline constexpr std::size_t kPartBytes = std::size_t{1} << 20;
 /// The largest gRPC message that either side takes; gRPC's own default, said aloud.
 inline constexpr std::size_t kMessageBytesMost = std::size_t{4} << 20;
-/// The largest resource, serialised: a message less room for the Part around it. A larger one is
-/// reported as refused and never sent.
-inline constexpr std::size_t kResourceBytesMost = kMessageBytesMost - 4096;
 /// Resources in one transaction, serialised. A difference beyond this (ten thousand services of a
 /// hundred endpoints are half of it) takes several transactions, so that every client can hold one.
 inline constexpr std::size_t kTransactionBytes = std::size_t{128} << 20;

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "model/limits.h"
+
 namespace holdfast::discovery {
 
 namespace {
@@ -10,6 +12,9 @@ namespace {
 constexpr std::size_t kEntryOverhead = 1 + 5;
 /// Part.transaction and Part.commit.
 constexpr std::size_t kPartOverhead = 11 + 2;
+
+static_assert(model::kResourceBytes + kEntryOverhead + kPartOverhead <= kMessageBytesMost,
+              "a valid resource fits a message");
 
 }  // namespace
 

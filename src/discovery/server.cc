@@ -123,7 +123,8 @@ void Server::State::stop() {
     const std::lock_guard lock(publication_.mutex);
     publication_.stopping = true;
     for (Stream* stream : publication_.streams) {
-      stream->end(grpc::Status(grpc::StatusCode::UNAVAILABLE, "the control plane is stopping"));
+      stream->end(grpc::Status(grpc::StatusCode::UNAVAILABLE, "the control plane is stopping"),
+                  Stream::Writing::kCut);
     }
   }
   if (!server_) return;

@@ -11,9 +11,10 @@ Stream::Stream(Publication& publication, grpc::CallbackServerContext& context)
   const std::lock_guard lock(publication_.mutex);
   publication_.streams.insert(this);
   if (publication_.stopping) {
-    end(grpc::Status(grpc::StatusCode::UNAVAILABLE, "the control plane is stopping"));
+    end(grpc::Status(grpc::StatusCode::UNAVAILABLE, "the control plane is stopping"),
+        Writing::kCut);
   } else if (publication_.streams.size() > kStreamsMost) {
-    end(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "too many streams"));
+    end(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "too many streams"), Writing::kCut);
   } else {
     StartRead(&message_);
   }
@@ -46,14 +47,14 @@ bool Stream::begin_transaction() {
   return true;
 }
 
-void Stream::end(grpc::Status status) {
+void Stream::end(grpc::Status status, Writing writing) {
   if (ended_) return;
   ended_ = true;
   last_status_ = std::move(status);
-  if (writing_) {
-    context_.TryCancel();  // OnWriteDone() finishes.
-  } else {
+  if (!writing_) {
     Finish(last_status_);
+  } else if (writing == Writing::kCut) {
+    context_.TryCancel();
   }
 }
 
@@ -92,8 +93,8 @@ void Stream::OnReadDone(bool ok) {
         publication_.log.warn("discovery client broke the contract",
                               {{"node", node_}, {"reason", std::string(status.message())}});
       }
-      end(grpc::Status(static_cast<grpc::StatusCode>(status.code()),
-                       std::string(status.message())));
+      end(grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message())),
+          ok ? Writing::kComplete : Writing::kCut);
       return;
     }
     claimed = claim_write();
@@ -176,7 +177,7 @@ void Stream::OnWriteDone(bool ok) {
       return;
     }
     if (!ok) {
-      end(grpc::Status(grpc::StatusCode::CANCELLED, "the client is gone"));
+      end(grpc::Status(grpc::StatusCode::CANCELLED, "the client is gone"), Writing::kCut);
       return;
     }
     if (!parts_owed_) {
@@ -190,7 +191,7 @@ void Stream::OnWriteDone(bool ok) {
 
 void Stream::OnCancel() {
   const std::lock_guard lock(publication_.mutex);
-  end(grpc::Status::CANCELLED);
+  end(grpc::Status::CANCELLED, Writing::kCut);
 }
 
 void Stream::OnDone() {

@@ -32,8 +32,10 @@ class Stream final : public grpc::ServerBidiReactor<v1::ClientMessage, v1::Part>
   /// Takes the right to write, when there is something to write and nobody has it. Until the write
   /// that the caller then REQUIRES to start without the mutex, the stream stays alive.
   bool claim_write();
-  /// Ends the stream, once. A write under way is cut off.
-  void end(grpc::Status status);
+  /// What becomes of a write under way: only one that completes lets the client see the status.
+  enum class Writing { kComplete, kCut };
+  /// Ends the stream, once; after the write under way, which OnWriteDone() sees end.
+  void end(grpc::Status status, Writing writing);
   [[nodiscard]] bool said_hello() const { return said_hello_; }
   [[nodiscard]] ClientState state() const;
 

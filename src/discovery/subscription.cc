@@ -13,8 +13,9 @@ Version version_in(const Published& published, const ResourceKey& key) {
   return found == published.end() ? Version() : Version(found->second->version());
 }
 
-Subscription::Subscription(const Held& held, const Published& published, Limits limits)
-    : limits_(limits) {
+Subscription::Subscription(const Held& held, const Published& published,
+                           std::size_t transaction_bytes)
+    : transaction_bytes_(transaction_bytes) {
   // Both are sorted: one walk over the two finds the difference.
   auto has = held.begin();
   for (const auto& [key, resource] : published) {
@@ -46,29 +47,21 @@ void Subscription::changed(const ResourceKey& key, Version before, Version now) 
 
 bool Subscription::has_news() const { return !waiting_ && (!news_.empty() || acknowledged_ == 0); }
 
-base::Status Subscription::sendable(const v1::Resource& resource) const {
-  if (resource.ByteSizeLong() > limits_.resource) {
-    return absl::ResourceExhaustedError("is larger than " + std::to_string(limits_.resource) +
-                                        " bytes, too large to be sent to a data plane");
-  }
-  // A string that is not UTF-8 would end the stream, and with it everything else.
-  return model::validate(resource);
-}
-
 Outgoing Subscription::next(const Published& published) {
   Outgoing out;
   out.number = ++number_;
   waiting_ = true;
   std::size_t bytes = 0;
-  while (!news_.empty() && bytes < limits_.transaction) {
+  while (!news_.empty() && bytes < transaction_bytes_) {
     const auto first = news_.begin();
     const auto found = published.find(first->first);
     if (found == published.end()) {
       bytes += first->first.name.size();
       under_way_.emplace(first->first, Sent{first->second, Version()});
       out.transaction.removals.push_back(first->first);
-    } else if (base::Status fit = sendable(*found->second); !fit.ok()) {
-      std::string reason(fit.message());
+    } else if (base::Status valid = model::validate(*found->second); !valid.ok()) {
+      // A string that is not UTF-8 would end the stream, and with it everything else.
+      std::string reason(valid.message());
       refused_.emplace(first->first, Refused{first->second, found->second->version(), reason});
       out.unsendable.push_back({first->first, std::move(reason)});
     } else {

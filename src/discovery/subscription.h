@@ -35,23 +35,16 @@ struct Outgoing {
   std::uint64_t number = 0;
   /// Sorted by key. Empty when there is nothing but the news that the client is current.
   model::Transaction transaction;
-  /// Resources that are invalid or too large for a message: treated as if the client had refused
-  /// them.
+  /// Resources that model::validate() refuses: treated as if the client had refused them.
   std::vector<model::Refusal> unsendable;
 };
 
 class Subscription {
  public:
-  struct Limits {
-    /// Bytes, serialised.
-    std::size_t resource = kResourceBytesMost;
-    std::size_t transaction = kTransactionBytes;
-  };
-
-  /// `held` is what the client's Hello said. REQUIRES: `published` is complete.
-  Subscription(const Held& held, const Published& published, Limits limits);
-  Subscription(const Held& held, const Published& published)
-      : Subscription(held, published, Limits{}) {}
+  /// `held` is what the client's Hello said; a transaction ends with the resource that takes it to
+  /// `transaction_bytes`. REQUIRES: `published` is complete.
+  Subscription(const Held& held, const Published& published,
+               std::size_t transaction_bytes = kTransactionBytes);
 
   /// The published version of `key` went from `before` to `now`.
   void changed(const model::ResourceKey& key, Version before, Version now);
@@ -87,12 +80,11 @@ class Subscription {
     std::string reason;
   };
 
-  [[nodiscard]] base::Status sendable(const v1::Resource& resource) const;
   std::vector<model::Refusal> mark(const v1::Verdict& verdict);
   void settle(const model::ResourceKey& key, const Sent& sent, bool applied, Version now);
 
   // Fixed after construction.
-  const Limits limits_;
+  const std::size_t transaction_bytes_;
 
   // A key stands in at most one of these. In none: the client holds the published version.
   // news_ and refused_ say what it holds instead.

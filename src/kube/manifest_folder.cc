@@ -51,8 +51,8 @@ void add_problem(std::string& problem, const std::string& more) {
 
 void ManifestFolder::set_file(const std::string& name, const base::StatusOr<std::string>& content) {
   File& file = files_[name];
-  base::StatusOr<std::vector<Json>> documents = content.status();
-  if (content.ok()) documents = parse_file(name, *content);
+  base::StatusOr<std::vector<Json>> documents =
+      content.ok() ? parse_file(name, *content) : content.status();
   File fresh;
   for (std::size_t i = 0; documents.ok() && i < documents->size(); ++i) {
     if ((*documents)[i].is_object()) {

@@ -1,0 +1,162 @@
+#include "controller/world_builder.h"
+
+namespace holdfast::controller {
+
+namespace {
+
+/// Objects from a folder have no resource version: those always count as changed.
+bool is_same(const kube::Metadata& a, const kube::Metadata& b) {
+  return !a.resource_version.empty() && a.resource_version == b.resource_version && a.uid == b.uid;
+}
+
+/// Returns false where the object was there already.
+template <class Map, class Key, class Pointer>
+bool put_into(Map& map, const Key& key, const Pointer& object) {
+  auto [place, fresh] = map.try_emplace(key, object);
+  if (!fresh && is_same(place->second->metadata, object->metadata)) return false;
+  place->second = object;
+  return true;
+}
+
+kube::ObjectName service_of(const kube::EndpointSlice& slice) {
+  return {slice.metadata.name.namespace_name, slice.service_name};
+}
+
+template <class Map>
+std::vector<kube::ObjectName> keys_of(const Map& map) {
+  std::vector<kube::ObjectName> keys;
+  keys.reserve(map.size());
+  for (const auto& [key, value] : map) keys.push_back(key);
+  return keys;
+}
+
+}  // namespace
+
+Change WorldBuilder::replace(kube::Kind kind, const std::vector<kube::Object>& objects) {
+  Change change;
+  std::set<kube::ObjectName> listed;
+  for (const kube::Object& object : objects) listed.insert(kube::metadata_of(object).name);
+  for (const kube::ObjectName& name : names_of(kind)) {
+    if (!listed.contains(name)) erase(kind, name, change);
+  }
+  for (const kube::Object& object : objects) {
+    std::visit([&](const auto& value) { put(value, change); }, object);
+  }
+  return change;
+}
+
+Change WorldBuilder::upsert(const kube::Object& object) {
+  Change change;
+  std::visit([&](const auto& value) { put(value, change); }, object);
+  return change;
+}
+
+Change WorldBuilder::remove(kube::Kind kind, const kube::ObjectName& name) {
+  Change change;
+  erase(kind, name, change);
+  return change;
+}
+
+void WorldBuilder::put(const std::shared_ptr<const kube::Ingress>& ingress, Change& change) {
+  change.everything |= put_into(world_.ingresses, ingress->metadata.name, ingress);
+}
+
+void WorldBuilder::put(const std::shared_ptr<const kube::IngressClass>& ingress_class,
+                       Change& change) {
+  change.everything |= put_into(world_.classes, ingress_class->metadata.name.name, ingress_class);
+}
+
+void WorldBuilder::put(const std::shared_ptr<const kube::Service>& service, Change& change) {
+  change.everything |= put_into(world_.services, service->metadata.name, service);
+}
+
+void WorldBuilder::put(const std::shared_ptr<const kube::EndpointSlice>& slice, Change& change) {
+  const kube::ObjectName& name = slice->metadata.name;
+  const auto known = slices_.find(name);
+  if (known != slices_.end()) {
+    if (is_same(known->second->metadata, slice->metadata)) return;
+    const kube::ObjectName before = service_of(*known->second);
+    if (before != service_of(*slice)) {
+      erase_slice(before, name.name);
+      change.endpoints.insert(before);
+    }
+  }
+  slices_.insert_or_assign(name, slice);
+  // Without the label it belongs to no Service.
+  if (slice->service_name.empty()) return;
+  world_.slices[service_of(*slice)].insert_or_assign(name.name, slice);
+  change.endpoints.insert(service_of(*slice));
+}
+
+void WorldBuilder::put(const std::shared_ptr<const kube::Endpoints>& endpoints, Change& change) {
+  const kube::ObjectName& service = endpoints->metadata.name;
+  const auto known = endpoints_.find(service);
+  if (known != endpoints_.end()) {
+    if (is_same(known->second.object->metadata, endpoints->metadata)) return;
+    for (const std::string& key : known->second.keys) erase_slice(service, key);
+  }
+  KnownEndpoints made{endpoints, {}};
+  for (kube::EndpointSlice& slice : kube::slices_of(*endpoints)) {
+    made.keys.push_back(std::string(kEndpointsSlicePrefix) + slice.metadata.name.name);
+    world_.slices[service].insert_or_assign(
+        made.keys.back(), std::make_shared<const kube::EndpointSlice>(std::move(slice)));
+  }
+  endpoints_.insert_or_assign(service, std::move(made));
+  change.endpoints.insert(service);
+}
+
+void WorldBuilder::erase(kube::Kind kind, const kube::ObjectName& name, Change& change) {
+  switch (kind) {
+    case kube::Kind::kIngress:
+      change.everything |= world_.ingresses.erase(name) > 0;
+      return;
+    case kube::Kind::kIngressClass:
+      change.everything |= world_.classes.erase(name.name) > 0;
+      return;
+    case kube::Kind::kService:
+      change.everything |= world_.services.erase(name) > 0;
+      return;
+    case kube::Kind::kEndpointSlice:
+      if (const auto known = slices_.find(name); known != slices_.end()) {
+        erase_slice(service_of(*known->second), name.name);
+        change.endpoints.insert(service_of(*known->second));
+        slices_.erase(known);
+      }
+      return;
+    case kube::Kind::kEndpoints:
+      if (const auto known = endpoints_.find(name); known != endpoints_.end()) {
+        for (const std::string& key : known->second.keys) erase_slice(name, key);
+        change.endpoints.insert(name);
+        endpoints_.erase(known);
+      }
+      return;
+  }
+}
+
+void WorldBuilder::erase_slice(const kube::ObjectName& service, const std::string& key) {
+  const auto found = world_.slices.find(service);
+  if (found == world_.slices.end()) return;
+  found->second.erase(key);
+  if (found->second.empty()) world_.slices.erase(found);
+}
+
+std::vector<kube::ObjectName> WorldBuilder::names_of(kube::Kind kind) const {
+  switch (kind) {
+    case kube::Kind::kIngress:
+      return keys_of(world_.ingresses);
+    case kube::Kind::kIngressClass: {
+      std::vector<kube::ObjectName> names;
+      for (const auto& [name, value] : world_.classes) names.push_back({"", name});
+      return names;
+    }
+    case kube::Kind::kService:
+      return keys_of(world_.services);
+    case kube::Kind::kEndpointSlice:
+      return keys_of(slices_);
+    case kube::Kind::kEndpoints:
+      return keys_of(endpoints_);
+  }
+  return {};
+}
+
+}  // namespace holdfast::controller

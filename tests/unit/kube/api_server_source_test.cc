@@ -1,0 +1,400 @@
+#include "kube/api_server_source.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+
+#include "tests/unit/kube/recording.h"
+#include "tests/unit/kube/scripted_api_server.h"
+#include "tests/unit/kube/temporary_folder.h"
+
+namespace holdfast::kube {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+std::string service(const std::string& name, const std::string& version,
+                    const std::string& spec = "{}") {
+  return R"({"kind":"Service","apiVersion":"v1","metadata":{"namespace":"n","name":")" + name +
+         R"(","resourceVersion":")" + version + R"("},"spec":)" + spec + "}";
+}
+
+std::string list_of(const std::string& version, const std::string& items,
+                    const std::string& continue_token = "") {
+  return R"({"kind":"ServiceList","apiVersion":"v1","metadata":{"resourceVersion":")" + version +
+         R"(","continue":")" + continue_token + R"("},"items":[)" + items + "]}";
+}
+
+std::string event(const std::string& type, const std::string& object) {
+  return R"({"type":")" + type + R"(","object":)" + object + "}";
+}
+
+std::string status_of(int code, const std::string& reason) {
+  return R"({"kind":"Status","apiVersion":"v1","status":"Failure","message":"told so","reason":")" +
+         reason + R"(","code":)" + std::to_string(code) + "}";
+}
+
+constexpr char kToken[] = "very-secret-token";
+
+class ApiServerSourceTest : public testing::Test {
+ protected:
+  ApiServerSourceTest() {
+    using std::chrono::milliseconds;
+    options.reflector.backoff_first = milliseconds(1);
+    options.reflector.backoff_most = milliseconds(2);
+    options.connect_timeout = options.head_timeout = options.body_timeout =
+        std::chrono::seconds(20);
+    config.host = "127.0.0.1";
+    config.plain_http = true;
+    config.token = kToken;
+  }
+
+  ~ApiServerSourceTest() override {
+    if (source) source->stop();
+    server.close();
+    // Everything ends by itself after stop().
+    context.run_for(std::chrono::seconds(10));
+    EXPECT_TRUE(context.stopped());
+    EXPECT_THAT(recording.lines.text, Not(HasSubstr(kToken)));
+  }
+
+  void start() {
+    config.port = server.port();
+    source = make_api_server_source(context, config, options, {Kind::kService}, recording.sink,
+                                    recording.clock, recording.log);
+    source->start();
+  }
+
+  void run_until(const std::function<bool()>& done) {
+    while (!done()) {
+      ASSERT_GT(context.run_one_for(std::chrono::seconds(10)), 0u)
+          << ::testing::PrintToString(server.targets) << recording.lines.text;
+    }
+  }
+  /// Until the whole script has been asked for, and then one more request has come.
+  void run_script() {
+    std::size_t at_end = 0;
+    run_until([&] {
+      if (!server.script_is_over()) return false;
+      if (at_end == 0) at_end = server.targets.size();
+      return server.targets.size() > at_end;
+    });
+  }
+  double metric(const std::string& name, const std::string& label = "") {
+    std::vector<base::MetricFamily> families;
+    source->collect(families);
+    for (const auto& family : families) {
+      if (family.name != name) continue;
+      for (const auto& sample : family.samples) {
+        if (label.empty() || sample.labels.back().second == label) return sample.value;
+      }
+    }
+    return 0;
+  }
+
+  Recording recording;
+  ClusterConfig config;
+  ApiServerOptions options;
+  asio::io_context context;
+  ScriptedApiServer server{context};
+  std::unique_ptr<Source> source;
+};
+
+auto is_list(const std::string& version) {
+  return version.empty() ? std::string("/api/v1/services?limit=500")
+                         : "/api/v1/services?limit=500&resourceVersion=" + version;
+}
+auto is_watch(const std::string& version) {
+  return StartsWith("/api/v1/services?watch=1&allowWatchBookmarks=true&resourceVersion=" +
+                    version + "&timeoutSeconds=");
+}
+
+TEST_F(ApiServerSourceTest, ListsThenWatchesOnOneConnection) {
+  server.on_request(answer(200, list_of("10", service("a", "3"))));
+  server.on_request(events({event("ADDED", service("b", "11")), event("MODIFIED", service("a", "12")),
+                            event("DELETED", service("b", "13"))}));
+  start();
+  run_script();
+  EXPECT_THAT(server.targets, ElementsAre(is_list(""), is_watch("10"), is_watch("13")));
+  EXPECT_THAT(recording.sink.calls,
+              ElementsAre("replace Service: n/a@3", "upsert Service n/b@11",
+                          "upsert Service n/a@12", "remove Service n/b"));
+  EXPECT_EQ(server.connections, 1);
+  EXPECT_THAT(server.heads[0],
+              AllOf(HasSubstr("Authorization: Bearer very-secret-token\r\n"),
+                    HasSubstr("Host: 127.0.0.1:" + config.port + "\r\n"),
+                    Not(HasSubstr("Accept-Encoding"))));
+  EXPECT_EQ(metric("holdfast_watch_events_total", "deleted"), 1);
+  EXPECT_EQ(metric("holdfast_watch_lists_total", "start"), 1);
+  EXPECT_EQ(metric("holdfast_watch_objects"), 1);
+}
+
+TEST_F(ApiServerSourceTest, AppliesEventsOfAnySplit) {
+  server.on_request(answer(200, list_of("10", "")).in_pieces(1));
+  server.on_request(events({event("ADDED", service("a", "11")),
+                            event("ADDED", service("b", "12", R"({"x":")" + std::string(3000, 'y') +
+                                                                  "\"}"))})
+                        .in_pieces(1));
+  server.on_request(open_events({event("DELETED", service("a", "13"))}).in_pieces(7));
+  start();
+  run_until([&] { return recording.sink.calls.size() == 4; });
+  EXPECT_THAT(recording.sink.calls, ElementsAre("replace Service:", "upsert Service n/a@11",
+                                                "upsert Service n/b@12", "remove Service n/a"));
+  EXPECT_EQ(metric("holdfast_watch_connected"), 1);
+}
+
+TEST_F(ApiServerSourceTest, GathersPagesBeforeItTellsAnybody) {
+  server.on_request(answer(200, list_of("10", service("a", "1"), "tok/1+")));
+  server.on_request(answer(200, list_of("10", service("b", "2"))));
+  start();
+  run_script();
+  EXPECT_THAT(server.targets,
+              ElementsAre(is_list(""), "/api/v1/services?limit=500&continue=tok%2F1%2B",
+                          is_watch("10")));
+  EXPECT_THAT(recording.sink.calls, ElementsAre("replace Service: n/a@1 n/b@2"));
+}
+
+TEST_F(ApiServerSourceTest, ListsWholeAfterA410InMidPaging) {
+  server.on_request(answer(200, list_of("10", service("a", "1"), "c")));
+  server.on_request(answer(410, status_of(410, "Expired")));
+  server.on_request(answer(200, list_of("20", service("b", "2"))));
+  start();
+  run_script();
+  EXPECT_THAT(server.targets,
+              ElementsAre(is_list(""), "/api/v1/services?limit=500&continue=c", "/api/v1/services",
+                          is_watch("20")));
+  EXPECT_THAT(recording.sink.calls, ElementsAre("replace Service: n/b@2"));
+}
+
+TEST_F(ApiServerSourceTest, ListsAgainAfterA410InBothShapes) {
+  server.on_request(answer(200, list_of("10", service("a", "1"))));
+  server.on_request(answer(410, status_of(410, "Expired")));
+  server.on_request(answer(200, list_of("20", service("b", "2"))));
+  server.on_request(events({event("ERROR", status_of(410, "Expired"))}));
+  server.on_request(answer(410, status_of(410, "Gone")));
+  server.on_request(answer(200, list_of("5", "")));
+  start();
+  run_script();
+  EXPECT_THAT(server.targets, ElementsAre(is_list(""), is_watch("10"), is_list("10"), is_watch("20"),
+                                          is_list("20"), is_list(""), is_watch("5")));
+  EXPECT_THAT(recording.sink.calls, ElementsAre("replace Service: n/a@1", "replace Service: n/b@2",
+                                                "replace Service:"));
+  EXPECT_EQ(metric("holdfast_watch_errors_total", "expired"), 3);
+}
+
+TEST_F(ApiServerSourceTest, FallsBackWhenTheServerHasNotReachedTheVersion) {
+  server.on_request(answer(200, list_of("10", "")));
+  server.on_request(events({event("ERROR", status_of(410, "Expired"))}));
+  server.on_request(answer(504, R"({"kind":"Status","reason":"Timeout","code":504,
+    "details":{"causes":[{"reason":"ResourceVersionTooLarge"}],"retryAfterSeconds":1}})"));
+  server.on_request(answer(200, list_of("3", "")));
+  start();
+  run_script();
+  EXPECT_THAT(server.targets, ElementsAre(is_list(""), is_watch("10"), is_list("10"), is_list(""),
+                                          is_watch("3")));
+}
+
+TEST_F(ApiServerSourceTest, ResumesFromABookmark) {
+  server.on_request(answer(200, list_of("10", "")));
+  server.on_request(events({event("BOOKMARK", service("", "77"))}));
+  server.on_request(events({event("BOOKMARK", R"({"kind":"Service","apiVersion":"v1","metadata":{"resourceVersion":"123456789012345678901234567890"}})")}));
+  start();
+  run_script();
+  EXPECT_THAT(server.targets, ElementsAre(is_list(""), is_watch("10"), is_watch("77"),
+                                          is_watch("123456789012345678901234567890")));
+  EXPECT_THAT(recording.sink.calls, ElementsAre("replace Service:"));
+}
+
+TEST_F(ApiServerSourceTest, KeepsItsStateWhenAListIsCut) {
+  const std::string whole = answer(200, list_of("20", service("b", "2"))).bytes;
+  const std::string body = list_of("20", service("b", "2"));
+  server.on_request(answer(200, list_of("10", service("a", "1"))));
+  server.on_request(answer(410, "gone"));
+  std::size_t cuts = 0;
+  for (std::size_t length = 0; length < whole.size(); length += 13, ++cuts) {
+    server.on_request(Reply{whole.substr(0, length)}.closing());
+  }
+  for (std::size_t length = 0; length < body.size(); length += 13, ++cuts) {
+    server.on_request(answer(200, body.substr(0, length)));
+    server.on_request(Reply{"HTTP/1.1 200 OK\r\n\r\n" + body.substr(0, length)}.closing());
+    ++cuts;
+  }
+  start();
+  run_script();
+  EXPECT_THAT(recording.sink.calls, ElementsAre("replace Service: n/a@1"));
+  EXPECT_GT(cuts, 40u);
+  for (std::size_t i = 2; i < server.targets.size(); ++i) {
+    EXPECT_EQ(server.targets[i], is_list("10")) << i;
+  }
+}
+
+TEST_F(ApiServerSourceTest, RetriesTheWatchAndNeverListsWhileTheServerIsBusyOrBroken) {
+  server.on_request(answer(200, list_of("10", "")));
+  server.on_request(answer(429, status_of(429, "TooManyRequests")));
+  server.on_request(answer(503, "overloaded", "Connection: close\r\n").closing());
+  server.on_request(Reply{""}.closing());
+  server.on_request(Reply{"HTTP/1.1 200 OK\r\n"}.closing());
+  server.on_request(answer(500, status_of(500, "InternalError")));
+  server.on_request(events({}));
+  server.on_request(events({event("ERROR", status_of(500, "InternalError"))}));
+  server.on_request(events({event("ERROR", status_of(429, "TooManyRequests"))}));
+  start();
+  run_script();
+  ASSERT_GE(server.targets.size(), 10u);
+  for (std::size_t i = 1; i < server.targets.size(); ++i) {
+    EXPECT_THAT(server.targets[i], is_watch("10")) << i;
+  }
+  EXPECT_EQ(metric("holdfast_watch_errors_total", "throttled"), 1);
+  EXPECT_EQ(metric("holdfast_watch_errors_total", "server_error"), 2);
+  EXPECT_EQ(metric("holdfast_watch_errors_total", "short_watch"), 1);
+  EXPECT_EQ(metric("holdfast_watch_errors_total", "error_event"), 2);
+  EXPECT_EQ(metric("holdfast_watch_errors_total", "lost"), 2);
+}
+
+TEST_F(ApiServerSourceTest, ListsAfterGarbageUnknownErrorsAndGiants) {
+  options.event_bytes = 1000;
+  const auto relist = [&] { server.on_request(answer(200, list_of("10", ""))); };
+  relist();
+  server.on_request(open_events({event("ADDED", service("a", "11")), "{\"type\":"}));
+  relist();
+  server.on_request(open_events({event("ERROR", status_of(507, "Odd"))}));
+  relist();
+  server.on_request(open_events({event("ERROR", "{}")}));
+  relist();
+  server.on_request(open_events({event("ADDED", service("b", "12", "\"" + std::string(2000, 'x')))}));
+  relist();
+  server.on_request(answer(200, "", "Content-Encoding: gzip\r\n"));
+  start();
+  run_script();
+  EXPECT_THAT(server.targets,
+              ElementsAre(is_list(""), is_watch("10"), is_list("11"), is_watch("10"), is_list("10"),
+                          is_watch("10"), is_list("10"), is_watch("10"), is_list("10"),
+                          is_watch("10"), is_list("10")));
+  EXPECT_EQ(metric("holdfast_watch_errors_total", "malformed"), 2);
+  EXPECT_EQ(metric("holdfast_watch_errors_total", "too_large"), 1);
+  EXPECT_EQ(metric("holdfast_watch_lists_total", "watch_failed"), 5);
+}
+
+TEST_F(ApiServerSourceTest, SkipsEventsThatItDoesNotKnow) {
+  server.on_request(answer(200, list_of("10", "")));
+  server.on_request(events({event("RENAMED", service("a", "11")),
+                            event("ADDED", R"({"kind":"Table","metadata":{"resourceVersion":"12"}})"),
+                            event("ADDED", service("b", "13"))}));
+  start();
+  run_script();
+  EXPECT_THAT(server.targets.back(), is_watch("13"));
+  EXPECT_THAT(recording.sink.calls, ElementsAre("replace Service:", "upsert Service n/b@13"));
+}
+
+TEST_F(ApiServerSourceTest, ServesTheRestWhenAnObjectCannotBeRead) {
+  server.on_request(answer(200, list_of("10", service("a", "1") + "," + service("bad", "2", "5"))));
+  server.on_request(events({event("MODIFIED", service("a", "11", "[]")),
+                            event("MODIFIED", service("bad", "12"))}));
+  start();
+  run_script();
+  EXPECT_THAT(
+      recording.sink.calls,
+      ElementsAre("unreadable Service n/bad: spec: expected an object, found a number",
+                  "replace Service: n/a@1",
+                  "unreadable Service n/a: spec: expected an object, found a list",
+                  "fine Service n/bad", "upsert Service n/bad@12"));
+  EXPECT_THAT(server.targets.back(), is_watch("12"));
+  EXPECT_EQ(metric("holdfast_watch_errors_total", "unreadable_object"), 2);
+}
+
+TEST_F(ApiServerSourceTest, TriesOnceMoreWithAFreshTokenAfterA401) {
+  TemporaryFolder folder;
+  folder.write("token", "old\n");
+  config.token_file = folder.path("token");
+  server.on_request(answer(200, list_of("10", "")));
+  start();
+  run_until([&] { return server.targets.size() == 1; });
+  folder.write("token", "new\n");
+  server.on_request(answer(401, status_of(401, "Unauthorized")));
+  server.on_request(events({event("BOOKMARK", service("", "11"))}));
+  server.on_request(answer(401, status_of(401, "Unauthorized")));
+  run_script();
+  EXPECT_THAT(server.heads[0], HasSubstr("Bearer old\r\n"));
+  EXPECT_THAT(server.heads[1], HasSubstr("Bearer old\r\n"));
+  EXPECT_THAT(server.heads[2], HasSubstr("Bearer new\r\n"));
+  EXPECT_THAT(server.targets,
+              ElementsAre(is_list(""), is_watch("10"), is_watch("10"), is_watch("11"),
+                          is_watch("11")));
+  EXPECT_EQ(metric("holdfast_watch_errors_total", "unauthorized"), 1);
+}
+
+TEST_F(ApiServerSourceTest, EndsAWatchThatTheServerForgot) {
+  options.watch_deadline = std::chrono::milliseconds(5);
+  server.on_request(answer(200, list_of("10", "")));
+  server.on_request(open_events({event("BOOKMARK", service("", "11"))}));
+  start();
+  run_script();
+  EXPECT_THAT(server.targets.back(), is_watch("11"));
+  EXPECT_EQ(metric("holdfast_watch_errors_total", "timeout"), 1);
+}
+
+TEST_F(ApiServerSourceTest, WaitsNotForEverForAHead) {
+  options.head_timeout = std::chrono::milliseconds(5);
+  server.on_request(Reply{"HTTP/1.1 200"}.hanging());
+  start();
+  run_script();
+  EXPECT_THAT(server.targets, ElementsAre(is_list(""), is_list("")));
+  EXPECT_EQ(metric("holdfast_watch_errors_total", "timeout"), 1);
+}
+
+TEST_F(ApiServerSourceTest, ConnectsAgainWhenAnIdleConnectionWasClosed) {
+  server.on_request(answer(200, list_of("10", "")).closing());
+  server.on_request(events({event("BOOKMARK", service("", "11"))}).closing());
+  start();
+  run_script();
+  EXPECT_THAT(server.targets, ElementsAre(is_list(""), is_watch("10"), is_watch("11")));
+  EXPECT_EQ(server.connections, 3);
+}
+
+TEST_F(ApiServerSourceTest, ComesBackWhenTheServerDoes) {
+  server.on_request(answer(200, list_of("10", service("a", "1"))));
+  start();
+  const std::string port = server.port();
+  run_until([&] { return server.targets.size() == 2; });
+  server.close();
+  run_until([&] { return metric("holdfast_watch_errors_total", "connect") >= 3; });
+  EXPECT_EQ(metric("holdfast_watch_connected"), 0);
+  EXPECT_EQ(metric("holdfast_watch_lists_total", "start"), 1);
+  EXPECT_THAT(recording.sink.calls, ElementsAre("replace Service: n/a@1"));
+}
+
+TEST_F(ApiServerSourceTest, SaysNothingAfterStop) {
+  server.on_request(answer(200, list_of("10", "")));
+  server.on_request(open_events({event("ADDED", service("a", "11"))}));
+  start();
+  run_until([&] { return server.targets.size() == 2; });
+  source->stop();
+  recording.sink.take();
+  const std::string lines = recording.lines.text;
+  server.close();
+  context.run();
+  EXPECT_THAT(recording.sink.calls, IsEmpty());
+  EXPECT_EQ(recording.lines.text, lines);
+}
+
+TEST_F(ApiServerSourceTest, MayBeStoppedBeforeItHasBegun) {
+  start();
+  source->stop();
+  source.reset();
+  server.close();
+  context.run();
+  EXPECT_THAT(server.targets, IsEmpty());
+}
+
+}  // namespace
+}  // namespace holdfast::kube

@@ -1,0 +1,139 @@
+#include "kube/manifest_folder.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/kube/recording.h"
+
+namespace holdfast::kube {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+std::string service(const std::string& name, const std::string& port = "80") {
+  return "---\napiVersion: v1\nkind: Service\nmetadata: {name: " + name +
+         "}\nspec: {ports: [{port: " + port + "}]}\n";
+}
+
+class ManifestFolderTest : public testing::Test {
+ protected:
+  void start() {
+    folder.publish();
+    recording.sink.take();
+  }
+  std::vector<std::string> set(const std::string& name, const std::string& content) {
+    folder.set_file(name, content);
+    folder.publish();
+    return recording.sink.take();
+  }
+
+  Recording recording;
+  ManifestFolder folder{recording.sink, recording.log};
+};
+
+TEST_F(ManifestFolderTest, ReplacesEveryKindAtFirstThenOnlyWhatChanged) {
+  folder.set_file("a.yaml", service("web"));
+  folder.publish();
+  EXPECT_THAT(recording.sink.take(),
+              ElementsAre("replace Ingress:", "replace IngressClass:",
+                          "replace Service: default/web", "replace EndpointSlice:",
+                          "replace Endpoints:"));
+  EXPECT_THAT(set("a.yaml", "# the same\n" + service("web")), IsEmpty());
+  EXPECT_THAT(set("a.yaml", service("web", "81")), ElementsAre("replace Service: default/web"));
+}
+
+TEST_F(ManifestFolderTest, ReadsListsAndJson) {
+  start();
+  EXPECT_THAT(set("a.json", R"({"apiVersion":"v1","kind":"List","items":[
+    {"apiVersion":"v1","kind":"Service","metadata":{"name":"a","namespace":"n"}},
+    {"apiVersion":"networking.k8s.io/v1","kind":"IngressClass","metadata":{"name":"c"}}]})"),
+              ElementsAre("replace IngressClass: c", "replace Service: n/a"));
+  EXPECT_THAT(set("b.yaml", "apiVersion: v1\nkind: ServiceList\nitems: [{metadata: {name: x}}]\n"),
+              ElementsAre("replace Service: default/x n/a"));
+}
+
+TEST_F(ManifestFolderTest, KeepsTheLastGoodContentOfAFileThatDoesNotParse) {
+  start();
+  set("a.yaml", service("web") + service("chat"));
+  std::vector<std::string> calls = set("a.yaml", service("web") + "---\nkind: [\n");
+  ASSERT_EQ(calls.size(), 1u);
+  EXPECT_THAT(calls[0], HasSubstr("unreadable Ingress a.yaml: not YAML: line "));
+  EXPECT_EQ(folder.unreadable_files(), 1u);
+  EXPECT_THAT(set("b.yaml", service("other")),
+              ElementsAre("replace Service: default/chat default/other default/web"));
+  EXPECT_THAT(set("a.yaml", service("web")),
+              ElementsAre("fine Ingress a.yaml", "replace Service: default/other default/web"));
+  EXPECT_EQ(folder.unreadable_files(), 0u);
+}
+
+TEST_F(ManifestFolderTest, TakesAnEmptyFileForOneThatIsBeingWritten) {
+  start();
+  set("a.yaml", service("web"));
+  EXPECT_THAT(set("a.yaml", "\n"),
+              ElementsAre("unreadable Ingress a.yaml: the file is empty; remove it to remove its "
+                          "objects"));
+  folder.remove_file("a.yaml");
+  folder.publish();
+  EXPECT_THAT(recording.sink.take(), ElementsAre("fine Ingress a.yaml", "replace Service:"));
+}
+
+TEST_F(ManifestFolderTest, KeepsTheLastGoodStateOfAnObjectThatCannotBeRead) {
+  start();
+  set("a.yaml", service("web") + service("chat"));
+  EXPECT_THAT(set("a.yaml", service("web", "'80'") + service("chat", "81")),
+              ElementsAre("unreadable Service default/web: spec.ports[0].port: expected an integer, "
+                          "found a string (in a.yaml)",
+                          "replace Service: default/chat default/web"));
+  EXPECT_THAT(set("a.yaml", service("web", "82") + service("chat", "81")),
+              ElementsAre("fine Service default/web", "replace Service: default/chat default/web"));
+}
+
+TEST_F(ManifestFolderTest, LetsTheFirstFileWinAndReportsTheOther) {
+  start();
+  set("b.yaml", service("web", "81"));
+  EXPECT_THAT(set("a.yaml", service("web", "80")),
+              ElementsAre("unreadable Service default/web: defined again in b.yaml; the one in "
+                          "a.yaml counts",
+                          "replace Service: default/web"));
+  const auto first = std::get<std::shared_ptr<const Service>>(recording.sink.last_replaced.at(0));
+  EXPECT_EQ(first->ports.at(0).port, 80);
+  folder.remove_file("a.yaml");
+  folder.publish();
+  EXPECT_THAT(recording.sink.take(),
+              ElementsAre("fine Service default/web", "replace Service: default/web"));
+}
+
+TEST_F(ManifestFolderTest, SkipsOtherKindsWithALine) {
+  start();
+  EXPECT_THAT(set("a.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n" +
+                                service("web")),
+              ElementsAre("replace Service: default/web"));
+  EXPECT_THAT(recording.lines.text, HasSubstr("Deployment"));
+  EXPECT_THAT(set("b.yaml", "apiVersion: extensions/v1beta1\nkind: Ingress\nmetadata: {name: x}\n"),
+              IsEmpty());
+}
+
+TEST_F(ManifestFolderTest, ReportsObjectsWithoutAName) {
+  start();
+  EXPECT_THAT(set("a.yaml", "apiVersion: v1\nkind: Service\n" + service("web")),
+              ElementsAre("unreadable Ingress a.yaml: Service: metadata.name: missing",
+                          "replace Service: default/web"));
+  EXPECT_THAT(set("b.yaml", "just text"),
+              ElementsAre("unreadable Ingress b.yaml: document 1: expected an object"));
+}
+
+TEST_F(ManifestFolderTest, ReportsFilesAndFoldersThatCannotBeRead) {
+  start();
+  set("a.yaml", service("web"));
+  folder.set_file("a.yaml", absl::UnavailableError("cannot be opened: Permission denied"));
+  folder.set_folder_problem("gone");
+  folder.publish();
+  EXPECT_THAT(recording.sink.take(),
+              ElementsAre("unreadable Ingress .: gone",
+                          "unreadable Ingress a.yaml: cannot be opened: Permission denied"));
+}
+
+}  // namespace
+}  // namespace holdfast::kube
