@@ -1,0 +1,1 @@
+"""What the scenario, cluster and browser tests share."""
