@@ -87,18 +87,20 @@ void Reconciler::note(const Change& change) {
 
 void Reconciler::report_unreadable(kube::Kind kind, const kube::ObjectName& name,
                                    const std::string& reason) {
+  std::optional<Problem> problem;
+  if (!reason.empty()) {
+    problem = {kube::to_string(kind), name, "", Severity::kError,
+               "it cannot be read (" + reason + "); its last good state, if any, stays in force"};
+  }
   const auto known = unreadable_.find({kind, name});
   if (known != unreadable_.end()) {
-    const Problem before = known->second;
+    if (problem == known->second) return;
+    log_gone(known->second);
     unreadable_.erase(known);
-    if (reason.empty()) log_gone(before);
   }
-  if (reason.empty()) return;
-  Problem problem{
-      kube::to_string(kind), name, "", Severity::kError,
-      "it cannot be read (" + reason + "); its last good state, if any, stays in force"};
-  const auto [place, fresh] = unreadable_.emplace(std::pair(kind, name), std::move(problem));
-  log_appeared(place->second);
+  if (!problem) return;
+  log_appeared(*problem);
+  unreadable_.emplace(std::pair(kind, name), *std::move(problem));
 }
 
 void Reconciler::report_refusal(const model::Refusal& refusal) {
@@ -149,8 +151,7 @@ void Reconciler::run_due() {
 model::Transaction Reconciler::compile_everything() {
   Compiled next = compile(world_.world(), options_);
   model::Transaction transaction = difference(compiled_.resources, next.resources);
-  replace_problems(std::exchange(next.problems, {}));
-  next.problems = std::move(compiled_.problems);
+  log_changes(compiled_.problems, next.problems);
   compiled_ = std::move(next);
   return transaction;
 }
@@ -188,22 +189,21 @@ model::Transaction Reconciler::compile_endpoints() {
   problems.insert(problems.end(), fresh.begin(), fresh.end());
   std::sort(problems.begin(), problems.end());
   problems.erase(std::unique(problems.begin(), problems.end()), problems.end());
-  replace_problems(std::move(problems));
+  log_changes(compiled_.problems, problems);
+  compiled_.problems = std::move(problems);
   return transaction;
 }
 
-/// REQUIRES: sorted.
-void Reconciler::replace_problems(std::vector<Problem> problems) {
-  const std::vector<Problem>& before = compiled_.problems;
+void Reconciler::log_changes(const std::vector<Problem>& before,
+                             const std::vector<Problem>& after) const {
   std::vector<Problem> changed;
-  std::set_difference(before.begin(), before.end(), problems.begin(), problems.end(),
+  std::set_difference(before.begin(), before.end(), after.begin(), after.end(),
                       std::back_inserter(changed));
   for (const Problem& problem : changed) log_gone(problem);
   changed.clear();
-  std::set_difference(problems.begin(), problems.end(), before.begin(), before.end(),
+  std::set_difference(after.begin(), after.end(), before.begin(), before.end(),
                       std::back_inserter(changed));
   for (const Problem& problem : changed) log_appeared(problem);
-  compiled_.problems = std::move(problems);
 }
 
 std::vector<Problem> Reconciler::problems() const {

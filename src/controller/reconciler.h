@@ -58,7 +58,8 @@ class Reconciler final : public kube::ObjectSink {
   void note(const Change& change);
   model::Transaction compile_everything();
   model::Transaction compile_endpoints();
-  void replace_problems(std::vector<Problem> problems);
+  /// REQUIRES: both sorted.
+  void log_changes(const std::vector<Problem>& before, const std::vector<Problem>& after) const;
   void forget_refusal(const model::ResourceKey& key);
   void log_appeared(const Problem& problem) const;
   void log_gone(const Problem& problem) const;

@@ -46,6 +46,10 @@ struct Head {
   /// The sender lets the connection be used again after this message.
   bool keep_alive = true;
 
+  /// Bytes of a body follow, or may follow.
+  [[nodiscard]] bool has_body() const {
+    return framing != Framing::kNone && !(framing == Framing::kLength && content_length == 0);
+  }
   /// The first field of that name, or nullptr.
   [[nodiscard]] const Field* find(std::string_view name) const;
   [[nodiscard]] std::size_t count(std::string_view name) const;

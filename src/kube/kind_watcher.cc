@@ -93,7 +93,11 @@ std::string KindWatcher::list_target(const ListRequest& request) const {
   };
   if (request.limit > 0) add("limit", std::to_string(request.limit));
   add("continue", request.continue_token);
-  if (request.continue_token.empty()) add("resourceVersion", request.resource_version);
+  if (request.continue_token.empty() && !request.resource_version.empty()) {
+    add("resourceVersion", request.resource_version);
+    // Without this, limit makes the server answer from exactly that version, however old it is.
+    add("resourceVersionMatch", "NotOlderThan");
+  }
   return target;
 }
 

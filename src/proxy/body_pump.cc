@@ -20,8 +20,7 @@ BodyPump::BodyPump(Worker& worker, Socket& source, ReadBuffer& ahead, const http
       sink_framing_(sink_framing),
       remaining_(message.framing == Framing::kLength ? message.content_length : 0),
       owed_(std::move(head)),
-      decoded_(message.framing == Framing::kNone ||
-               (message.framing == Framing::kLength && message.content_length == 0)) {}
+      decoded_(!message.has_body()) {}
 
 BodyPump::State BodyPump::pump() {
   std::size_t moved = 0;

@@ -131,7 +131,7 @@ CloseReason Session::count_connect_failure(int error) {
 
 bool Session::may_try_again() const {
   const Exchange& exchange = *exchange_;
-  return exchange.tries < kTriesMost && exchange.request.framing == http::Framing::kNone &&
+  return exchange.tries < kTriesMost && !exchange.request.has_body() &&
          exchange.upstream_in.empty() && exchange.interim_responses == 0 &&
          is_idempotent(exchange.request.method);
 }

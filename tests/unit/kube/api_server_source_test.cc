@@ -112,7 +112,8 @@ class ApiServerSourceTest : public testing::Test {
 
 auto is_list(const std::string& version) {
   return version.empty() ? std::string("/api/v1/services?limit=500")
-                         : "/api/v1/services?limit=500&resourceVersion=" + version;
+                         : "/api/v1/services?limit=500&resourceVersion=" + version +
+                               "&resourceVersionMatch=NotOlderThan";
 }
 auto is_watch(const std::string& version) {
   return StartsWith("/api/v1/services?watch=1&allowWatchBookmarks=true&resourceVersion=" +

@@ -1,0 +1,221 @@
+"""A real etcd and a real kube-apiserver in a network namespace of this process's own.
+
+enter_namespace() moves the calling process into a fresh network namespace without a way out:
+10.200.0.1 is the node, every 10.244.x.y can be bound and stands for a pod. Children inherit it, and it
+is gone with the last of them.
+"""
+
+import ctypes
+import http.client
+import json
+import os
+import pathlib
+import ssl
+import subprocess
+import urllib.parse
+
+from holdfast_test.process import ROOT, wait_until
+
+NODE = "10.200.0.1"
+PORT = 6443
+TOKEN = "test-admin-token"
+CLONE_NEWNET = 0x40000000
+START_SECONDS = 120
+
+PATHS = {
+    "Namespace": ("/api/v1", "namespaces", False),
+    "Service": ("/api/v1", "services", True),
+    "Endpoints": ("/api/v1", "endpoints", True),
+    "EndpointSlice": ("/apis/discovery.k8s.io/v1", "endpointslices", True),
+    "Ingress": ("/apis/networking.k8s.io/v1", "ingresses", True),
+    "IngressClass": ("/apis/networking.k8s.io/v1", "ingressclasses", False),
+}
+
+
+def enter_namespace():
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "unshare: the cluster tests need root")
+    for command in (
+        "ip link set lo up",
+        "ip link add br0 type bridge",
+        f"ip addr add {NODE}/24 dev br0",
+        "ip link set br0 up",
+        "ip route add local 10.244.0.0/16 dev lo",
+    ):
+        subprocess.run(command.split(), check=True)
+
+
+class ApiError(Exception):
+    def __init__(self, status, body):
+        super().__init__(f"{status}: {body[:500]}")
+        self.status = status
+
+
+class Api:
+    """A client that writes objects; retries what a server that is just restarting refuses."""
+
+    def __init__(self, ca_file):
+        self._context = ssl.create_default_context(cafile=ca_file)
+        self._connection = None
+
+    def request(self, method, path, body=None, content_type="application/json"):
+        if self._connection is None:
+            self._connection = http.client.HTTPSConnection(
+                NODE, PORT, context=self._context, timeout=30
+            )
+        try:
+            self._connection.request(
+                method, path, body=json.dumps(body) if body is not None else None,
+                headers={"Authorization": f"Bearer {TOKEN}", "Content-Type": content_type},
+            )  # fmt: skip
+            response = self._connection.getresponse()
+            text = response.read().decode()
+        except (OSError, http.client.HTTPException):
+            self._connection.close()
+            self._connection = None
+            raise
+        if response.status >= 400:
+            raise ApiError(response.status, text)
+        return json.loads(text) if text.startswith("{") else text
+
+    def _path(self, kind, name, namespace):
+        prefix, plural, namespaced = PATHS[kind]
+        place = f"/namespaces/{namespace}" if namespaced else ""
+        return f"{prefix}{place}/{plural}/{urllib.parse.quote(name)}"
+
+    def apply(self, *objects):
+        """Server-side apply: creates, or changes to exactly this."""
+        for item in objects:
+            metadata = item["metadata"]
+            path = self._path(item["kind"], metadata["name"], metadata.get("namespace", "default"))
+            self.request(
+                "PATCH", f"{path}?fieldManager=tests&force=true", item,
+                "application/apply-patch+yaml",
+            )  # fmt: skip
+
+    def delete(self, kind, name, namespace="default"):
+        try:
+            self.request("DELETE", self._path(kind, name, namespace))
+        except ApiError as error:
+            if error.status != 404:
+                raise
+
+    def ready(self):
+        try:
+            return self.request("GET", "/readyz") == "ok"
+        except (OSError, http.client.HTTPException, ApiError):
+            return False
+
+
+class ApiServer:
+    """etcd and kube-apiserver; kill() and start() as often as a test likes, on the same data."""
+
+    def __init__(self, folder):
+        self._folder = pathlib.Path(folder)
+        built = subprocess.run(
+            [ROOT / "tests/cluster/assets/build"], check=True, capture_output=True, text=True
+        )
+        self._assets = pathlib.Path(built.stdout.strip())
+        self._log = open(self._folder / "servers.log", "ab")
+        self._processes = {}
+        self._write_credentials()
+        self._start_etcd()
+        self.start()
+        certificate = self._folder / "certs/apiserver.crt"
+        wait_until(certificate.exists, "the API server to make its certificate", START_SECONDS)
+        self.api = Api(certificate)
+        self.wait_ready()
+        self._write_kubeconfig()
+
+    def _write_credentials(self):
+        (self._folder / "tokens.csv").write_text(f'{TOKEN},admin,1,"system:masters"\n')
+        key, public = self._folder / "sa.key", self._folder / "sa.pub"
+        subprocess.run(
+            ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-out", key], check=True, capture_output=True,
+        )  # fmt: skip
+        subprocess.run(
+            ["openssl", "pkey", "-in", key, "-pubout", "-out", public],
+            check=True, capture_output=True,
+        )  # fmt: skip
+
+    def _spawn(self, name, *arguments):
+        self._processes[name] = subprocess.Popen(
+            [self._assets / name, *arguments],
+            stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def _start_etcd(self):
+        self._spawn(
+            "etcd", f"--data-dir={self._folder}/etcd", "--unsafe-no-fsync",
+            "--listen-client-urls=http://127.0.0.1:2379",
+            "--advertise-client-urls=http://127.0.0.1:2379",
+            "--listen-peer-urls=http://127.0.0.1:2380",
+        )  # fmt: skip
+
+    def start(self):
+        self._spawn(
+            "kube-apiserver", "--etcd-servers=http://127.0.0.1:2379", "--bind-address=0.0.0.0",
+            f"--secure-port={PORT}", f"--advertise-address={NODE}",
+            "--endpoint-reconciler-type=none", f"--cert-dir={self._folder}/certs",
+            f"--token-auth-file={self._folder}/tokens.csv",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            f"--service-account-key-file={self._folder}/sa.pub",
+            f"--service-account-signing-key-file={self._folder}/sa.key",
+            "--authorization-mode=RBAC", "--anonymous-auth=false",
+            "--service-cluster-ip-range=10.96.0.0/16",
+            "--disable-admission-plugins=ServiceAccount",
+        )  # fmt: skip
+
+    def wait_ready(self):
+        def ready():
+            for name, process in self._processes.items():
+                assert process.poll() is None, f"{name} exited: {self.log_end()}"
+            return self.api.ready()
+
+        wait_until(ready, "the API server to be ready", START_SECONDS)
+
+    def log_end(self):
+        return (self._folder / "servers.log").read_text()[-2000:]
+
+    def _write_kubeconfig(self):
+        self.kubeconfig = self._folder / "kubeconfig"
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "test",
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "admin"}}],
+            "clusters": [{
+                "name": "test",
+                "cluster": {
+                    "server": f"https://{NODE}:{PORT}",
+                    "certificate-authority": str(self._folder / "certs/apiserver.crt"),
+                },
+            }],
+            "users": [{"name": "admin", "user": {"token": TOKEN}}],
+        }  # fmt: skip
+        self.kubeconfig.write_text(json.dumps(config))
+
+    def kubectl(self, *arguments, stdin=None):
+        done = subprocess.run(
+            [self._assets / "kubectl", f"--kubeconfig={self.kubeconfig}", *arguments],
+            input=stdin, capture_output=True, text=True,
+            env={**os.environ, "HOME": str(self._folder)},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def kill(self):
+        """SIGKILL to the API server; etcd stays."""
+        process = self._processes.pop("kube-apiserver")
+        process.kill()
+        process.wait()
+
+    def stop(self):
+        for name in ("kube-apiserver", "etcd"):
+            process = self._processes.pop(name, None)
+            if process is not None:
+                process.kill()
+                process.wait()
+        self._log.close()

@@ -1,0 +1,81 @@
+"""A blocking WebSocket client for tests, on the `websockets` library's own asyncio client."""
+
+import asyncio
+import threading
+
+import websockets
+from holdfast_test.metrics import get
+from holdfast_test.process import wait_until
+
+PATIENCE_SECONDS = 20
+_loop = asyncio.new_event_loop()
+threading.Thread(target=_loop.run_forever, daemon=True).start()
+
+
+def _run(coroutine):
+    return asyncio.run_coroutine_threadsafe(coroutine, _loop).result(PATIENCE_SECONDS)
+
+
+class WebSocket:
+    """Connected through Holdfast; `pod` is the address of the pod that answered."""
+
+    def __init__(self, port, host, path="/"):
+        async def connect():
+            socket = await websockets.connect(
+                f"ws://{host}{path}", host="127.0.0.1", port=port, max_size=None
+            )
+            return socket, await socket.recv()
+
+        self._socket, self.pod = _run(connect())
+
+    def echo(self, message):
+        async def exchange():
+            await self._socket.send(message)
+            return await self._socket.recv()
+
+        answer = _run(exchange())
+        assert answer == message, answer[:100]
+
+    @property
+    def open(self):
+        return self._socket.open
+
+    def close(self):
+        _run(self._socket.close())
+
+
+def wait_for_pod(port, host, pod, patience=PATIENCE_SECONDS):
+    """Opens new WebSockets until one lands on that pod, and closes each."""
+
+    def lands():
+        socket = WebSocket(port, host)
+        socket.close()
+        return socket.pod == pod
+
+    wait_until(lands, f"a new connection for {host} to land on {pod}", patience)
+
+
+def status_of(port, host, path="/"):
+    """The status of a plain GET through Holdfast."""
+    import http.client
+
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
+    try:
+        connection.request("GET", path, headers={"Host": host})
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def wait_for_status(port, host, status, path="/"):
+    wait_until(lambda: status_of(port, host, path) == status, f"{host}{path} to answer {status}")
+
+
+def wait_ready(admin_port):
+    def ready():
+        try:
+            return get(admin_port, "/readyz")[0] == 200
+        except OSError:
+            return False
+
+    wait_until(ready, "readiness")
