@@ -34,7 +34,7 @@ inline constexpr std::chrono::milliseconds kReconnectMost{30'000};
 /// A stream that applied a transaction and lasted this long was healthy: the waits start over.
 /// Shorter than any pause between two restarts of a controller that deserve prompt attention, and
 /// long enough that one which accepts and breaks at once costs less and less.
-inline constexpr std::chrono::milliseconds kHealthyStream{2'000};
+inline constexpr std::chrono::milliseconds kHealthyStream{500};
 /// gRPC's own waits between two connects of a channel whose server is away. Both ends are on one
 /// machine, where a refused connect costs microseconds and nobody else tries: so the successor of a
 /// dead controller is found within about a second, however long it was away.

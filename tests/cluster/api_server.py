@@ -53,13 +53,20 @@ class ApiError(Exception):
 
 
 class Api:
-    """A client that writes objects; retries what a server that is just restarting refuses."""
+    """A client that writes objects. A request whose connection breaks is sent once more: all are
+    idempotent."""
 
     def __init__(self, ca_file):
         self._context = ssl.create_default_context(cafile=ca_file)
         self._connection = None
 
     def request(self, method, path, body=None, content_type="application/json"):
+        try:
+            return self._request(method, path, body, content_type)
+        except (OSError, http.client.HTTPException):
+            return self._request(method, path, body, content_type)
+
+    def _request(self, method, path, body, content_type):
         if self._connection is None:
             self._connection = http.client.HTTPSConnection(
                 NODE, PORT, context=self._context, timeout=30

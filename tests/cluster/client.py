@@ -67,8 +67,10 @@ def status_of(port, host, path="/"):
         connection.close()
 
 
-def wait_for_status(port, host, status, path="/"):
-    wait_until(lambda: status_of(port, host, path) == status, f"{host}{path} to answer {status}")
+def wait_for_status(port, host, status, path="/", patience=PATIENCE_SECONDS):
+    wait_until(
+        lambda: status_of(port, host, path) == status, f"{host}{path} to answer {status}", patience
+    )
 
 
 def wait_ready(admin_port):

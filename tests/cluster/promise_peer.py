@@ -1,0 +1,160 @@
+"""The two ends of the promise test: numbered messages in both directions, each checked by its receiver.
+
+As a program: `serve ADDRESS...` is the pods, `connect PORT HOST COUNT` is the clients. Every
+connection carries two independent streams of messages; each message has its number, a digest of its
+content, and content of a random size, now and then in fragments. At the end both sides say how many
+they have sent, so that a lost message cannot hide. The clients' own count is what the test reads.
+"""
+
+import asyncio
+import hashlib
+import json
+import logging
+import random
+import struct
+import sys
+
+import websockets
+
+PORT = 9000
+# Pauses between the messages of one stream, so that 500 connections keep two CPUs busy but no more.
+PAUSE_SECONDS = (0.5, 1.5)
+SIZES = (1, 20, 125, 126, 1000, 4096, 65535, 65536)
+SIZE_WEIGHTS = (20, 40, 10, 10, 20, 10, 1, 1)
+FRAGMENTED_SHARE = 0.1
+FINISH_SECONDS = 60
+CONNECTS_AT_ONCE = 25
+
+
+class Stream:
+    """One end of one connection: what it has sent and received, and what was wrong with it."""
+
+    def __init__(self, seed):
+        self._random = random.Random(seed)
+        self.sent = 0
+        self.received = 0
+        self.altered = 0
+        self.misplaced = 0
+
+    def next_message(self):
+        size = self._random.choices(SIZES, SIZE_WEIGHTS)[0]
+        content = self._random.randbytes(size)
+        message = struct.pack(">Q", self.sent) + digest(content) + content
+        self.sent += 1
+        if self._random.random() < FRAGMENTED_SHARE and len(message) > 3:
+            cut = sorted(self._random.sample(range(1, len(message)), 2))
+            return [message[: cut[0]], message[cut[0] : cut[1]], message[cut[1] :]]
+        return message
+
+    def check(self, message):
+        (number,) = struct.unpack(">Q", message[:8])
+        if number != self.received:
+            self.misplaced += 1
+        if message[8:16] != digest(message[16:]):
+            self.altered += 1
+        self.received += 1
+
+    async def send_until(self, socket, finished):
+        while not finished.is_set():
+            await socket.send(self.next_message())
+            try:
+                await asyncio.wait_for(finished.wait(), self._random.uniform(*PAUSE_SECONDS))
+            except asyncio.TimeoutError:
+                continue
+
+
+def digest(content):
+    return hashlib.blake2b(content, digest_size=8).digest()
+
+
+async def pod(socket):
+    """Sends and checks until the client says that it has finished; then both sides compare."""
+    stream = Stream(id(socket))
+    finished = asyncio.Event()
+    sender = asyncio.create_task(stream.send_until(socket, finished))
+    async for message in socket:
+        if isinstance(message, bytes):
+            stream.check(message)
+            continue
+        finished.set()
+        await sender
+        await socket.send(
+            json.dumps(
+                {
+                    "sent": stream.sent,
+                    "lost": int(message) - stream.received,
+                    "altered": stream.altered,
+                    "misplaced": stream.misplaced,
+                }
+            )
+        )
+
+
+async def serve(addresses):
+    for address in addresses:
+        await websockets.serve(pod, address, PORT, max_size=None, ping_interval=None)
+    print("ready", flush=True)
+    await asyncio.Future()
+
+
+class Client:
+    """One connection; `result` is the verdict of both directions."""
+
+    def __init__(self, number):
+        self._stream = Stream(number)
+        self.result = {"closed": 1, "lost": 0, "altered": 0, "misplaced": 0, "messages": 0}
+
+    async def connect(self, port, host):
+        self._socket = await websockets.connect(
+            f"ws://{host}/", host="127.0.0.1", port=port, max_size=None, ping_interval=None,
+            open_timeout=60,
+        )  # fmt: skip
+
+    async def run(self, finished):
+        try:
+            sender = asyncio.create_task(self._stream.send_until(self._socket, finished))
+            verdict = asyncio.create_task(self._receive())
+            await sender
+            await self._socket.send(str(self._stream.sent))
+            pod = await asyncio.wait_for(verdict, FINISH_SECONDS)
+            self.result = {
+                "closed": 0,
+                "lost": pod["lost"] + pod["sent"] - self._stream.received,
+                "altered": pod["altered"] + self._stream.altered,
+                "misplaced": pod["misplaced"] + self._stream.misplaced,
+                "messages": self._stream.sent + pod["sent"],
+            }
+        except (websockets.ConnectionClosed, asyncio.TimeoutError) as error:
+            print(f"closed: {error!r}", file=sys.stderr)
+
+    async def _receive(self):
+        async for message in self._socket:
+            if isinstance(message, str):
+                return json.loads(message)
+            self._stream.check(message)
+        raise websockets.ConnectionClosedOK(None, None)
+
+
+async def connect(port, host, count):
+    clients = [Client(number) for number in range(count)]
+    for start in range(0, count, CONNECTS_AT_ONCE):
+        batch = clients[start : start + CONNECTS_AT_ONCE]
+        await asyncio.gather(*(client.connect(port, host) for client in batch))
+    finished = asyncio.Event()
+    runs = [asyncio.create_task(client.run(finished)) for client in clients]
+    print("ready", flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+    finished.set()
+    await asyncio.gather(*runs)
+    total = {
+        key: sum(client.result[key] for client in clients) for key in clients[0].result
+    }
+    print(json.dumps({"connections": count, **total}), flush=True)
+
+
+if __name__ == "__main__":
+    logging.getLogger("websockets").setLevel(logging.CRITICAL)
+    if sys.argv[1] == "serve":
+        asyncio.run(serve(sys.argv[2:]))
+    else:
+        asyncio.run(connect(int(sys.argv[2]), sys.argv[3], int(sys.argv[4])))

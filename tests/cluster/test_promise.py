@@ -1,0 +1,187 @@
+"""The promise: no change in the cluster closes a connection that could have stayed open.
+
+500 WebSockets carry numbered messages, independently in both directions, while 500 changes go through
+the real API server: routes added and removed, endpoints churned (those that carry connections too),
+Ingresses deleted and created again, the watch cut, the API server and the controller killed and
+started again. Counted by the clients themselves: 0 closed; 0 lost, altered, duplicated or reordered.
+"""
+
+import json
+import subprocess
+import sys
+import pathlib
+
+from client import wait_for_status, wait_ready
+from holdfast_test.metrics import scrape, wait_for_value
+from holdfast_test.process import Holdfast, wait_until
+from objects import endpoint_slice, ingress, service
+
+CONNECTIONS = 500
+CHANGES = 500
+MESSAGES_BETWEEN_CHANGES = 60
+ADDRESSES = [f"10.244.2.{i}" for i in range(1, 9)]
+HOST = "promise.test"
+PEER = pathlib.Path(__file__).with_name("promise_peer.py")
+
+
+class Peer:
+    """One of the two programs of promise_peer.py."""
+
+    def __init__(self, *arguments):
+        self.process = subprocess.Popen(
+            [sys.executable, PEER, *[str(argument) for argument in arguments]],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        line = self.process.stdout.readline()
+        assert line == "ready\n", line
+
+    def finish(self):
+        self.process.stdin.write("finish\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Cluster:
+    """What is changed, and what may die."""
+
+    def __init__(self, server, api, path, started):
+        self._server = server
+        self._api = api
+        self._path = path
+        self._started = started
+        self.controller = None
+        self.counts = {}
+
+    def count(self, what):
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+    def start_controller(self):
+        self.controller = self._started(
+            Holdfast(
+                "controller", "--kubeconfig", self._server.kubeconfig, "--discovery-listen",
+                f"unix:{self._path}", "--admin-listen", "127.0.0.1:0",
+            )
+        )  # fmt: skip
+
+    def kill_controller(self, _number):
+        self.controller.kill()
+        self.start_controller()
+        self.count("controller killed")
+
+    def restart_api_server(self, _number):
+        self._server.kill()
+        self._server.start()
+        self._server.wait_ready()
+        self.count("API server killed")
+
+    def cut_watches(self, _number):
+        subprocess.run(["ss", "-K", "dport", "=", ":6443"], check=True, capture_output=True)
+        self.count("watches cut")
+
+    def endpoints(self, number):
+        """A window over the pods moves on; now and then there is none."""
+        size = number % 5
+        chosen = [ADDRESSES[(number + i) % len(ADDRESSES)] for i in range(size)]
+        self._api.apply(endpoint_slice("promise", chosen))
+        self.count("endpoint changes")
+
+    def route(self, number):
+        paths = {"/": ("promise", 80)} if number % 4 else {"/moved": ("promise", 80)}
+        paths[f"/extra-{number % 7}"] = ("promise", 80)
+        self._api.apply(ingress("promise", HOST, paths))
+        self.count("routes changed")
+
+    def ingress(self, number):
+        if number % 2:
+            self._api.delete("Ingress", "promise")
+        else:
+            self._api.apply(ingress("promise", HOST, {"/": ("promise", 80)}))
+        self.count("Ingresses deleted or created")
+
+    def other(self, number):
+        """Somebody else's application comes, changes and goes."""
+        name = f"other-{number % 10}"
+        if number % 3 == 0:
+            self._api.delete("Ingress", name)
+            self._api.delete("Service", name)
+        else:
+            self._api.apply(
+                service(name), ingress(name, f"{name}.test", {f"/{number}": (name, 80)})
+            )
+        self.count("changes of others")
+
+    def change(self, number):
+        faults = {
+            60: self.kill_controller, 120: self.cut_watches, 180: self.restart_api_server,
+            260: self.kill_controller, 300: self.cut_watches, 340: self.restart_api_server,
+            400: self.kill_controller, 460: self.cut_watches,
+        }  # fmt: skip
+        kinds = (self.endpoints, self.route, self.endpoints, self.ingress, self.other)
+        faults.get(number, kinds[number % len(kinds)])(number // len(kinds))
+
+    def settle(self):
+        """Back to the first state."""
+        self._api.apply(
+            service("promise"),
+            endpoint_slice("promise", ADDRESSES[:4]),
+            ingress("promise", HOST, {"/": ("promise", 80)}),
+        )
+
+
+def wait_for_traffic(admin):
+    """Some messages pass between any two changes, so that all of them meet traffic."""
+
+    def messages():
+        return scrape(admin).value("holdfast_websocket_messages_total", ingress="promise")
+
+    before = messages()
+    wait_until(lambda: messages() >= before + MESSAGES_BETWEEN_CHANGES, "traffic")
+
+
+def test_the_promise(server, api, tmp_path, started):
+    cluster = Cluster(server, api, tmp_path / "discovery", started)
+    pods = started(Peer("serve", *ADDRESSES))
+    cluster.settle()
+    cluster.start_controller()
+    proxy = started(
+        Holdfast(
+            "proxy", "--discovery", f"unix:{tmp_path}/discovery", "--http-listen", "127.0.0.1:0",
+            "--admin-listen", "127.0.0.1:0", "--workers", "2", "--access-log", "off",
+        )
+    )  # fmt: skip
+    admin = proxy.port("admin")
+    wait_ready(admin)
+    port = proxy.port("http")
+    # A plain request to a `websockets` backend is answered with 426.
+    wait_for_status(port, HOST, 426)
+    clients = started(Peer("connect", port, HOST, CONNECTIONS))
+    wait_for_value(admin, CONNECTIONS, "holdfast_websockets_open", ingress="promise")
+
+    for number in range(CHANGES):
+        wait_for_traffic(admin)
+        cluster.change(number)
+    # A change that arrives after all of these proves that they have been seen.
+    cluster.settle()
+    api.apply(ingress("last", "last.test", {"/": ("promise", 80)}))
+    wait_for_status(port, "last.test", 426, patience=60)
+
+    open_now = scrape(admin).value("holdfast_websockets_open", ingress="promise")
+    transactions = scrape(admin).value("holdfast_snapshot_version")
+    result = clients.finish()
+    print(f"\nthe promise: {result}, {transactions:.0f} transactions, {cluster.counts}")
+    assert result == {
+        "connections": CONNECTIONS,
+        "closed": 0,
+        "lost": 0,
+        "altered": 0,
+        "misplaced": 0,
+        "messages": result["messages"],
+    }
+    assert result["messages"] > 10 * CONNECTIONS
+    assert open_now == CONNECTIONS
+    assert transactions > 50
+    assert pods.process.poll() is None
