@@ -185,8 +185,8 @@ Task<Session::Next> Session::refuse(CloseReason reason) {
   const std::string id = exchange.id.to_string();
   // A request with a body that nobody read, or that could not be parsed, ends the connection.
   const bool close = !exchange.request.keep_alive || exchange.body_begun ||
-                     exchange.request.has_body() ||
-                     facts.side == Side::kDownstream || exchange.upgrade;
+                     exchange.request.has_body() || facts.side == Side::kDownstream ||
+                     exchange.upgrade;
   http::OwnAnswer answer;
   answer.status = status;
   answer.sentence = facts.sentence;

@@ -82,6 +82,8 @@ class Session final : public Connection {
     std::array<std::uint64_t, kDirectionCount> bytes{};
     base::Instant request_progress;
     base::Instant response_progress;
+    /// The upstream takes no more of the request.
+    bool upstream_deaf = false;
     /// Some of the request's body was taken from the client.
     bool body_begun = false;
   };
@@ -117,11 +119,31 @@ class Session final : public Connection {
   // session_exchange.cc: the exchange with the upstream.
   Task<Next> exchange();
   Task<CloseReason> await_response(std::optional<BodyPump>& request_body);
-  /// Moves what of the request's body there is.
-  CloseReason pump_request(BodyPump& body);
+  /// What became of a body for now.
+  struct Pumped {
+    /// kNone: waits for a socket; kCompleted: all of it has gone out.
+    CloseReason reason = CloseReason::kNone;
+    /// There is more to move at once, after others have had their turn.
+    bool turn_over = false;
+  };
+  /// Moves what of the request's body there is. An upstream that takes no more of it is no error:
+  /// its answer may be on the way all the same (exchange_->upstream_deaf).
+  Pumped pump_request(BodyPump& body);
+  /// How long a response head is waited for, given what is waited for, and what it means when it
+  /// has not come.
+  struct Patience {
+    base::Duration limit;
+    CloseReason reason;
+  };
+  [[nodiscard]] Patience patience_for_response(unsigned interests) const;
+  /// kNone: the 101 is valid and was asked for.
+  CloseReason check_switch();
   Task<CloseReason> forward_interim_response();
   Task<Next> forward_response(std::optional<BodyPump>& request_body);
-  CloseReason pump_response(BodyPump& body, BodyPump* request_body, bool& turn_over);
+  Task<CloseReason> stream_response(BodyPump& body, BodyPump& request_body);
+  Pumped pump_response(BodyPump& body);
+  /// What to wait for so that the rest of the request's body can move.
+  [[nodiscard]] unsigned request_interests(const BodyPump& body) const;
   Next become_relay();
 
   const Address client_;

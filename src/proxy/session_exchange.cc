@@ -40,8 +40,9 @@ Task<Session::Next> Session::exchange() {
   co_return co_await forward_response(request_body);
 }
 
-CloseReason Session::pump_request(BodyPump& body) {
+Session::Pumped Session::pump_request(BodyPump& body) {
   Exchange& exchange = *exchange_;
+  if (body.done() || exchange.upstream_deaf) return {CloseReason::kCompleted};
   const std::uint64_t before = body.bytes();
   const BodyPump::State state = body.pump();
   if (body.bytes() != before || state == BodyPump::State::kDone) {
@@ -51,68 +52,84 @@ CloseReason Session::pump_request(BodyPump& body) {
   exchange.bytes[index_of(Direction::kUpstreamward)] = body.bytes();
   switch (state) {
     case BodyPump::State::kTruncated:
-      return downstream_->broken() ? CloseReason::kDownstreamReset : CloseReason::kDownstreamEnded;
+      return {downstream_->broken() ? CloseReason::kDownstreamReset
+                                    : CloseReason::kDownstreamEnded};
     case BodyPump::State::kBadCoding:
-      return CloseReason::kBadBody;
+      return {CloseReason::kBadBody};
     case BodyPump::State::kSinkFailed:
-      return CloseReason::kUpstreamReset;
-    default:
-      return CloseReason::kNone;
+      exchange.upstream_deaf = true;
+      return {CloseReason::kCompleted};
+    case BodyPump::State::kDone:
+      return {CloseReason::kCompleted};
+    case BodyPump::State::kTurnOver:
+      return {CloseReason::kNone, true};
+    case BodyPump::State::kBlocked:
+      break;
   }
+  return {};
+}
+
+unsigned Session::request_interests(const BodyPump& body) const {
+  if (body.done() || exchange_->upstream_deaf) return kNothing;
+  return body.owes() ? kUpstreamWritable : kDownstreamReadable;
 }
 
 Task<CloseReason> Session::await_response(std::optional<BodyPump>& request_body) {
   Exchange& exchange = *exchange_;
-  const base::Duration patience =
-      exchange.upgrade ? exchange.route->upgrade_timeout : exchange.route->request_timeout;
   BodyPump& body = *request_body;
-  // The upstream stopped reading the request; its answer may be on the way all the same.
-  bool upstream_deaf = false;
   for (;;) {
-    if (!body.done() && !upstream_deaf) {
-      const CloseReason reason = pump_request(body);
-      upstream_deaf = reason == CloseReason::kUpstreamReset;
-      if (reason != CloseReason::kNone && !upstream_deaf) co_return reason;
+    const Pumped pumped = pump_request(body);
+    if (pumped.reason != CloseReason::kNone && pumped.reason != CloseReason::kCompleted) {
+      co_return pumped.reason;
     }
     bool done = false;
     const CloseReason reason = read_response_head(done);
     if (reason != CloseReason::kNone) co_return reason;
     if (done) {
-      const int status = exchange.response.status;
-      if (status >= 200) co_return CloseReason::kNone;
-      if (status == 101) {
-        const bool valid =
-            exchange.upgrade && websocket::check_switch(exchange.request, exchange.response) ==
-                                    websocket::SwitchCheck::kValid;
-        if (valid) co_return CloseReason::kNone;
-        if (!exchange.upgrade) co_return CloseReason::kBadResponse;
-        exchange.detail =
-            websocket::to_string(websocket::check_switch(exchange.request, exchange.response));
-        co_return CloseReason::kBadSwitch;
-      }
+      if (exchange.response.status >= 200) co_return CloseReason::kNone;
+      if (exchange.response.status == 101) co_return check_switch();
       const CloseReason forwarded = co_await forward_interim_response();
       if (forwarded != CloseReason::kNone) co_return forwarded;
       continue;
     }
-    const bool waits_for_client = !body.done() && !upstream_deaf && !body.owes();
-    const bool held_back = exchange.request.expects_continue && !exchange.body_begun;
-    unsigned interests = kUpstreamReadable;
-    if (waits_for_client) interests |= kDownstreamReadable;
-    if (body.owes() && !upstream_deaf) interests |= kUpstreamWritable;
+    if (pumped.turn_over) {
+      static_cast<void>(co_await yield());
+      continue;
+    }
+    unsigned interests = kUpstreamReadable | request_interests(body);
     if (exchange.upgrade) interests |= kDownstreamEnded;
-    const base::Duration limit = body.owes() ? base::Duration(kWriteStallTimeout)
-                                 : waits_for_client && !held_back ? base::Duration(kBodyIdleTimeout)
-                                                                  : patience;
-    if (!co_await wait(interests, exchange.request_progress + limit)) {
-      if (body.owes()) co_return CloseReason::kUpstreamStalled;
-      co_return waits_for_client && !held_back ? CloseReason::kBodyTimedOut
-                                               : CloseReason::kUpstreamTimedOut;
+    const Patience patience = patience_for_response(interests);
+    if (!co_await wait(interests, exchange.request_progress + patience.limit)) {
+      co_return patience.reason;
     }
     if (downstream_gone()) {
       co_return downstream_->broken() ? CloseReason::kDownstreamReset
                                       : CloseReason::kDownstreamEnded;
     }
   }
+}
+
+Session::Patience Session::patience_for_response(unsigned interests) const {
+  const Exchange& exchange = *exchange_;
+  if ((interests & kUpstreamWritable) != 0) {
+    return {kWriteStallTimeout, CloseReason::kUpstreamStalled};
+  }
+  // A client that expects a 100 sends nothing before the upstream has spoken.
+  const bool held_back = exchange.request.expects_continue && !exchange.body_begun;
+  if ((interests & kDownstreamReadable) != 0 && !held_back) {
+    return {kBodyIdleTimeout, CloseReason::kBodyTimedOut};
+  }
+  return {exchange.upgrade ? exchange.route->upgrade_timeout : exchange.route->request_timeout,
+          CloseReason::kUpstreamTimedOut};
+}
+
+CloseReason Session::check_switch() {
+  Exchange& exchange = *exchange_;
+  if (!exchange.upgrade) return CloseReason::kBadResponse;
+  const websocket::SwitchCheck check = websocket::check_switch(exchange.request, exchange.response);
+  if (check == websocket::SwitchCheck::kValid) return CloseReason::kNone;
+  exchange.detail = websocket::to_string(check);
+  return CloseReason::kBadSwitch;
 }
 
 Task<CloseReason> Session::forward_interim_response() {
@@ -132,31 +149,28 @@ Task<CloseReason> Session::forward_interim_response() {
   co_return CloseReason::kNone;
 }
 
-CloseReason Session::pump_response(BodyPump& body, BodyPump* request_body, bool& turn_over) {
+Session::Pumped Session::pump_response(BodyPump& body) {
   Exchange& exchange = *exchange_;
-  if (request_body != nullptr && !request_body->done()) {
-    // The response is on its way: what becomes of the rest of the request decides nothing any more.
-    const CloseReason ignored = pump_request(*request_body);
-    static_cast<void>(ignored);
-  }
   const std::uint64_t before = body.bytes();
   const bool owed = body.owes();
   const BodyPump::State state = body.pump();
   if (body.bytes() != before || owed != body.owes()) exchange.response_progress = worker_.now();
   exchange.bytes[index_of(Direction::kDownstreamward)] = body.bytes();
-  turn_over = state == BodyPump::State::kTurnOver;
   switch (state) {
     case BodyPump::State::kTruncated:
-      return CloseReason::kUpstreamTruncated;
+      return {CloseReason::kUpstreamTruncated};
     case BodyPump::State::kBadCoding:
-      return CloseReason::kBadResponse;
+      return {CloseReason::kBadResponse};
     case BodyPump::State::kSinkFailed:
-      return CloseReason::kDownstreamReset;
+      return {CloseReason::kDownstreamReset};
     case BodyPump::State::kDone:
-      return CloseReason::kCompleted;
-    default:
-      return CloseReason::kNone;
+      return {CloseReason::kCompleted};
+    case BodyPump::State::kTurnOver:
+      return {CloseReason::kNone, true};
+    case BodyPump::State::kBlocked:
+      break;
   }
+  return {};
 }
 
 Task<Session::Next> Session::forward_response(std::optional<BodyPump>& request_body) {
@@ -181,33 +195,8 @@ Task<Session::Next> Session::forward_response(std::optional<BodyPump>& request_b
 
   BodyPump body(worker_, *exchange.upstream, exchange.upstream_in, exchange.response, *downstream_,
                 forwarding.framing, std::move(head));
-  const bool had_ended = downstream_->peer_ended();
-  CloseReason reason = CloseReason::kNone;
-  while (reason == CloseReason::kNone) {
-    bool turn_over = false;
-    reason = pump_response(body, &*request_body, turn_over);
-    if (reason != CloseReason::kNone) break;
-    if (turn_over) {
-      static_cast<void>(co_await yield());
-      continue;
-    }
-    unsigned interests = body.owes() ? kDownstreamWritable : kUpstreamReadable;
-    // A client that goes away in mid-answer wants no more of it; one that had ended its side before
-    // the answer began is waiting for it.
-    if (!had_ended && !body.owes() && request_body->done()) interests |= kDownstreamEnded;
-    const base::Duration limit =
-        body.owes() ? base::Duration(kWriteStallTimeout) : exchange.route->policy->idle_timeout();
-    if (!co_await wait(interests, exchange.response_progress + limit)) {
-      reason = body.owes() ? CloseReason::kDownstreamStalled : CloseReason::kIdleTimedOut;
-    } else if (downstream_->broken()) {
-      reason = CloseReason::kDownstreamReset;
-    } else if ((interests & kDownstreamEnded) != 0 && downstream_->peer_ended() &&
-               !exchange.upstream->readable()) {
-      reason = CloseReason::kDownstreamEnded;
-    }
-  }
-  exchange.reason = reason;
-  const bool completed = reason == CloseReason::kCompleted;
+  exchange.reason = co_await stream_response(body, *request_body);
+  const bool completed = exchange.reason == CloseReason::kCompleted;
   drop_upstream(completed && request_body->done() && exchange.response.keep_alive &&
                 source != Framing::kUntilClose && exchange.upstream_in.empty() &&
                 !exchange.upgrade);
@@ -215,6 +204,38 @@ Task<Session::Next> Session::forward_response(std::optional<BodyPump>& request_b
   exchange.lease = {};
   if (!completed) co_return Next::kClose;
   co_return forwarding.close ? Next::kLinger : Next::kAnotherRequest;
+}
+
+Task<CloseReason> Session::stream_response(BodyPump& body, BodyPump& request_body) {
+  Exchange& exchange = *exchange_;
+  const bool had_ended = downstream_->peer_ended();
+  for (;;) {
+    const Pumped request = pump_request(request_body);
+    const Pumped response = pump_response(body);
+    if (response.reason != CloseReason::kNone) co_return response.reason;
+    if (request.reason != CloseReason::kNone && request.reason != CloseReason::kCompleted) {
+      co_return request.reason;
+    }
+    if (request.turn_over || response.turn_over) {
+      static_cast<void>(co_await yield());
+      continue;
+    }
+    unsigned interests = request_interests(request_body);
+    interests |= body.owes() ? kDownstreamWritable : kUpstreamReadable;
+    // A client that goes away in mid-answer wants no more of it; one that had ended its side before
+    // the answer began is waiting for it.
+    const bool watches_for_end = !had_ended && !body.owes() && request_body.done();
+    if (watches_for_end) interests |= kDownstreamEnded;
+    const base::Duration limit =
+        body.owes() ? base::Duration(kWriteStallTimeout) : exchange.route->policy->idle_timeout();
+    if (!co_await wait(interests, exchange.response_progress + limit)) {
+      co_return body.owes() ? CloseReason::kDownstreamStalled : CloseReason::kIdleTimedOut;
+    }
+    if (downstream_->broken()) co_return CloseReason::kDownstreamReset;
+    if (watches_for_end && downstream_->peer_ended() && !exchange.upstream->readable()) {
+      co_return CloseReason::kDownstreamEnded;
+    }
+  }
 }
 
 Session::Next Session::become_relay() {

@@ -1,8 +1,8 @@
 """A real etcd and a real kube-apiserver in a network namespace of this process's own.
 
 enter_namespace() moves the calling process into a fresh network namespace without a way out:
-10.200.0.1 is the node, every 10.244.x.y can be bound and stands for a pod. Children inherit it, and it
-is gone with the last of them.
+10.200.0.1 is the node, every 10.244.x.y can be bound and stands for a pod. Children inherit it, and
+it is gone with the last of them.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""The two ends of the promise test: numbered messages in both directions, each checked by its receiver.
+"""The two ends of the promise test: numbered messages in both directions, checked by the receiver.
 
 As a program: `serve ADDRESS...` is the pods, `connect PORT HOST COUNT` is the clients. Every
 connection carries two independent streams of messages; each message has its number, a digest of its

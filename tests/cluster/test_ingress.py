@@ -49,8 +49,8 @@ def test_kubectl_apply_then_talk(server, api, holdfast, pods):
 
 
 def test_scaling_moves_no_connection(api, holdfast, pods):
-    """Connections stay where they are while their Service is scaled up and down, new ones go to what
-    the slice says, and an empty slice is 503, never 404."""
+    """Connections stay where they are while their Service is scaled up and down, new ones go to
+    what the slice says, and an empty slice is 503, never 404."""
     api.apply(
         service("scale"),
         endpoint_slice("scale", pods.addresses[:1]),

@@ -1,4 +1,4 @@
-"""Goal: controller and proxy as two processes over a Unix socket: the controller may die at any time.
+"""Goal: controller and proxy as two processes: the controller may die at any time.
 
 Method: SIGKILL, a successor on the same socket, and counts of what is sent again.
 """

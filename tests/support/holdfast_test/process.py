@@ -31,7 +31,9 @@ def wait_until(condition, what, patience=PATIENCE_SECONDS):
 class Holdfast:
     """One running holdfast. `prefix` goes in front of the command (nsenter, prlimit)."""
 
-    def __init__(self, *arguments, prefix=(), environment=None, binary=None, stdout=subprocess.PIPE):
+    def __init__(
+        self, *arguments, prefix=(), environment=None, binary=None, stdout=subprocess.PIPE
+    ):
         self.process = subprocess.Popen(
             [*prefix, binary or BINARY, *[str(argument) for argument in arguments]],
             stdout=stdout,

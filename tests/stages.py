@@ -1,0 +1,210 @@
+"""Installs what is missing, builds, and runs the tests: tests/run [LABEL...]
+
+Labels: build, tidy, unit, golden, scenario, cluster, browser, sanitize, bench. Without one: all but
+bench. Prints the minutes of each stage and, as its last line, how many tests passed and failed.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+RELEASE = BUILD / "release"
+SANITIZED = BUILD / "asan"
+REPORTS = BUILD / "reports"
+STAGES = ["build", "tidy", "unit", "golden", "scenario", "cluster", "browser", "sanitize", "bench"]
+DEFAULT = [stage for stage in STAGES if stage != "bench"]
+PYTHON = "/usr/bin/python3"
+
+
+class Tally:
+    """What passed and failed, and how long each stage took."""
+
+    def __init__(self):
+        self.passed = 0
+        self.failures = []
+        self.stages = []
+
+    def add(self, name, passed):
+        if passed:
+            self.passed += 1
+        else:
+            self.failures.append(name)
+
+    def add_report(self, path, stage):
+        """Counts the cases of a JUnit file, which gtest and pytest write alike."""
+        if not path.exists():
+            self.add(f"{stage}: {path.stem} wrote no report", False)
+            return
+        cases = list(ElementTree.parse(path).getroot().iter("testcase"))
+        if not cases:
+            self.add(f"{stage}: {path.stem} ran no test", False)
+        for case in cases:
+            failed = any(case.find(tag) is not None for tag in ("failure", "error", "skipped"))
+            self.add(f"{stage}: {case.get('classname')}.{case.get('name')}", not failed)
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def run(command, **options):
+    return subprocess.run([str(part) for part in command], cwd=ROOT, **options).returncode
+
+
+def must(command):
+    if run(command) != 0:
+        say(f"failed: {' '.join(str(part) for part in command)}")
+        sys.exit(1)
+
+
+def install(*groups):
+    must([ROOT / "deploy/install-dependencies", *groups])
+
+
+def configure_and_build(folder, *options, targets=()):
+    if not (folder / "build.ninja").exists():
+        must(["cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", *options])
+    must(["ninja", "-C", folder, "--quiet", *targets])
+
+
+def build_release():
+    tests = "OFF" if os.environ.get("HOLDFAST_WITHOUT_TESTS") else "ON"
+    configure_and_build(
+        RELEASE, "-DCMAKE_BUILD_TYPE=RelWithDebInfo", f"-DHOLDFAST_TESTS={tests}",
+        targets=["holdfast"],
+    )  # fmt: skip
+
+
+def build_release_tests():
+    configure_and_build(RELEASE, "-DCMAKE_BUILD_TYPE=RelWithDebInfo")
+
+
+def build_sanitized():
+    configure_and_build(
+        SANITIZED, "-DCMAKE_BUILD_TYPE=Debug", "-DHOLDFAST_SANITIZE=address,undefined"
+    )
+
+
+def run_programs(tally, stage, folder, pattern):
+    programs = sorted(path for path in (folder / "bin").glob(pattern) if os.access(path, os.X_OK))
+    if not programs:
+        tally.add(f"{stage}: nothing was built", False)
+    for program in programs:
+        report = REPORTS / stage / f"{program.name}.xml"
+        report.unlink(missing_ok=True)
+        code = run([program, "--gtest_brief=1", f"--gtest_output=xml:{report}"])
+        tally.add_report(report, stage)
+        if code != 0:
+            tally.add(f"{stage}: {program.name} exited with {code}", False)
+
+
+def run_pytest(tally, stage, folder, binary=RELEASE / "bin/holdfast", *options):
+    report = REPORTS / f"{stage}.xml"
+    report.unlink(missing_ok=True)
+    environment = {
+        **os.environ,
+        "HOLDFAST_BINARY": str(binary),
+        "PYTHONPATH": str(ROOT / "tests/support"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    code = run(
+        [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}",
+         "--durations=5", *options, folder],
+        env=environment,
+    )  # fmt: skip
+    tally.add_report(report, stage)
+    if code not in (0, 1):
+        tally.add(f"{stage}: pytest exited with {code}", False)
+
+
+def stage_build(tally):
+    build_release()
+    tally.add("build", True)
+
+
+def stage_tidy(tally):
+    build_release_tests()
+    for name, command in {
+        "rules": ["tests/tidy/check"],
+        "rules_test": [PYTHON, "tests/tidy/rules_test.py"],
+        "format": ["tests/tidy/format"],
+        "lint": ["tests/tidy/lint", RELEASE],
+    }.items():
+        tally.add(f"tidy: {name}", run(command) == 0)
+
+
+def stage_unit(tally):
+    build_release_tests()
+    run_programs(tally, "unit", RELEASE, "unit_*")
+
+
+def stage_golden(tally):
+    build_release_tests()
+    run_programs(tally, "golden", RELEASE, "golden*")
+
+
+def stage_scenario(tally):
+    build_release()
+    run_pytest(tally, "scenario", "tests/scenario")
+
+
+def stage_cluster(tally):
+    build_release()
+    must(["tests/cluster/assets/build"])
+    run_pytest(tally, "cluster", "tests/cluster")
+
+
+def stage_browser(tally):
+    install("browser", "demo")
+    build_release()
+    run_pytest(tally, "browser", "tests/browser")
+
+
+def stage_sanitize(tally):
+    build_sanitized()
+    os.environ.setdefault("ASAN_OPTIONS", "detect_stack_use_after_return=0")
+    os.environ.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
+    run_programs(tally, "sanitize", SANITIZED, "unit_*")
+    run_programs(tally, "sanitize", SANITIZED, "golden*")
+    run_pytest(tally, "sanitize_scenario", "tests/scenario", SANITIZED / "bin/holdfast")
+
+
+def stage_bench(tally):
+    configure_and_build(RELEASE, targets=["holdfast", "bench_load", "bench_echo", "bench_relay"])
+    tally.add("bench", run(["tests/bench/run"]) == 0)
+
+
+def main():
+    labels = sys.argv[1:] or DEFAULT
+    unknown = [label for label in labels if label not in STAGES]
+    if unknown:
+        say(f"tests/run: no label \"{unknown[0]}\"; there are {', '.join(STAGES)}")
+        return 64
+    started = time.monotonic()
+    install(*(["build"] if labels == ["build"] else ["build", "test"]))
+    tally = Tally()
+    tally.stages.append(("install", time.monotonic() - started))
+    if "build" not in labels:
+        labels = ["build", *labels]
+    for stage in [stage for stage in STAGES if stage in labels]:
+        say(f"== {stage}")
+        begun = time.monotonic()
+        globals()[f"stage_{stage}"](tally)
+        tally.stages.append((stage, time.monotonic() - begun))
+    say("")
+    for stage, seconds in tally.stages:
+        say(f"{seconds / 60:6.1f} min  {stage}")
+    say(f"{(time.monotonic() - started) / 60:6.1f} min  in all")
+    for failure in tally.failures:
+        say(f"FAILED {failure}")
+    say(f"{tally.passed} passed, {len(tally.failures)} failed")
+    return 1 if tally.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
