@@ -1,11 +1,12 @@
 #pragma once
 
 // The data plane's end of the discovery stream. Keeps what it has, for ever, whatever happens to
-// the server, and reconnects with jittered backoff of at most kReconnectMost (gRPC's own reconnect
-// delay is capped to the same).
+// the server, and opens the stream again after a jittered wait of at most kReconnectMost.
 //
-// start(), stop() and the getters: any thread. The handler is called on gRPC's threads, one call at
-// a time. Owned by main; the handler outlives it.
+// start(), stop() and the getters: any thread. The handler is called on the client's own thread,
+// one call at a time, and may block: the server waits with the next transaction. Owned by main; the
+// handler, the clock and the log outlive it. A server that is away, or breaks the contract, is
+// logged and tried again.
 
 #include <grpcpp/channel.h>
 
@@ -27,6 +28,7 @@ struct ClientOptions {
 };
 
 /// A channel to "unix:PATH" or HOST:PORT of loopback; anything else is an error until mTLS exists.
+/// Connects when it is used, and again with waits of at most kConnectMost. The error is a sentence.
 base::StatusOr<std::shared_ptr<grpc::Channel>> make_channel(const std::string& address);
 
 class Client final : public base::MetricSource {
@@ -35,10 +37,12 @@ class Client final : public base::MetricSource {
          model::TransactionHandler& handler, const base::Clock& clock, const base::Log& log);
   ~Client() override;
 
+  /// REQUIRES: called once.
   void start();
   /// Ends the stream and waits until the handler is not running and will not be called again.
   void stop();
 
+  /// The stream is open and Hello is said.
   [[nodiscard]] bool connected() const;
   /// Transactions applied since the start; 0: nothing received yet.
   [[nodiscard]] std::uint64_t applied() const;

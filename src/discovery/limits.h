@@ -31,9 +31,9 @@ inline constexpr int kStreamsOfConnectionMost = 16;
 /// Between a stream's end and the client's next try.
 inline constexpr std::chrono::milliseconds kReconnectFirst{50};
 inline constexpr std::chrono::milliseconds kReconnectMost{30'000};
-/// A stream that applied a transaction and lasted this long was healthy: the waits start over.
-/// Shorter than any pause between two restarts of a controller that deserve prompt attention, and
-/// long enough that one which accepts and breaks at once costs less and less.
+/// A stream that applied a transaction and lasted this long was healthy: the waits start over, so
+/// that a controller killed again and again is found again at once. One that breaks each time costs
+/// two streams a second at most.
 inline constexpr std::chrono::milliseconds kHealthyStream{500};
 /// gRPC's own waits between two connects of a channel whose server is away. Both ends are on one
 /// machine, where a refused connect costs microseconds and nobody else tries: so the successor of a

@@ -4,8 +4,8 @@
 // the contract). Any number of clients; each gets the difference between what it holds and the
 // newest state, one transaction at a time.
 //
-// publish() may be called from any thread; the refusal callback comes on a gRPC thread. Owned by
-// main. Errors of a client end that client's stream only.
+// publish() and the getters may be called from any thread. Owned by main; the log outlives it.
+// Errors of a client end that client's stream only.
 
 #include <grpcpp/channel.h>
 
@@ -34,6 +34,8 @@ struct ClientState {
 
 class Server final : public base::MetricSource {
  public:
+  /// Called on gRPC's threads, also on two at once, and within publish(); no lock is held. `node`
+  /// is what the client calls itself.
   using OnRefusal = std::function<void(const std::string& node, const model::Refusal&)>;
 
   Server(const base::Log& log, OnRefusal on_refusal);
@@ -41,17 +43,21 @@ class Server final : public base::MetricSource {
 
   /// Serves on "unix:PATH" (mode 0600; a socket file left by a dead process is replaced) or on
   /// HOST:PORT of loopback. Any other address is refused until mTLS exists. An empty address:
-  /// in-process only. REQUIRES: called once.
+  /// in-process only. The error is a sentence with the kernel's reason. REQUIRES: called once; for
+  /// a Unix socket, no other thread is creating files (the process's umask changes for a moment).
   base::Status start(const std::string& address);
   /// The port bound for HOST:0, else 0.
   [[nodiscard]] int port() const;
   /// A channel within this process. REQUIRES: start().
   std::shared_ptr<grpc::Channel> in_process_channel();
-  /// Ends every stream and waits for it.
+  /// Ends every stream and waits for it, at most about kStopPatience. No refusal is told
+  /// afterwards.
   void stop();
 
   /// Changes the published state. The first call says that the state is complete: before it nothing
-  /// is sent.
+  /// is sent. Resources are told apart by version (model::seal()): one that did not change costs
+  /// nothing. A resource that model::validate() refuses is told to the refusal callback and not
+  /// sent; clients keep what they hold of it.
   void publish(model::Transaction change);
 
   [[nodiscard]] std::vector<ClientState> clients() const;

@@ -95,10 +95,10 @@ TEST_F(BrokenClientTest, OneThatNeverReadsHoldsUpNobody) {
   const auto call = stub_->Stream(&context);
   ASSERT_TRUE(call->Write(hello()));
   ASSERT_TRUE(lines_.wait_for("discovery client connected"));
-  for (int i = 0; i < 30; ++i) server_->publish({{endpoint_set(i, 0, 10'000)}, {}});
+  for (int i = 0; i < 30; ++i) server_->publish({{large_set(i)}, {}});
   Recorder recorder;
   const auto client = make_client(socket_address(), recorder);
-  EXPECT_TRUE(recorder.wait_holds(set_key(29), endpoint_set(29, 0, 10'000)));
+  EXPECT_TRUE(recorder.wait_holds(set_key(29), large_set(29)));
   server_->stop();
   context.TryCancel();
   EXPECT_FALSE(call->Finish().ok());

@@ -1,0 +1,275 @@
+"""Scripted peers on raw sockets: a backend that records every byte and a client that can misbehave.
+
+Everything has a deadline; nothing sleeps.
+"""
+
+import base64
+import contextlib
+import hashlib
+import os
+import socket
+import struct
+import threading
+
+from holdfast_test.process import PATIENCE_SECONDS, wait_until
+
+KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+
+
+class Ended(Exception):
+    """The peer ended or reset the connection before what was waited for came."""
+
+
+def accept_value(key=KEY):
+    return base64.b64encode(hashlib.sha1((key + GUID).encode()).digest()).decode()
+
+
+def handshake(host, path="/", *fields, key=KEY):
+    """A WebSocket handshake request; `fields` are whole lines."""
+    lines = [
+        f"GET {path} HTTP/1.1", f"Host: {host}", "Connection: Upgrade", "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {key}", *fields,
+    ]  # fmt: skip
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def switching(*fields, key=KEY):
+    """A backend's 101."""
+    lines = [
+        "HTTP/1.1 101 Switching Protocols", "Connection: Upgrade", "Upgrade: websocket",
+        f"Sec-WebSocket-Accept: {accept_value(key)}", *fields,
+    ]  # fmt: skip
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def frame(payload, opcode=TEXT, masked=False, final=True):
+    """One WebSocket frame."""
+    head = bytes([(0x80 if final else 0) | opcode])
+    bit = 0x80 if masked else 0
+    if len(payload) < 126:
+        head += bytes([bit | len(payload)])
+    elif len(payload) < 65536:
+        head += bytes([bit | 126]) + struct.pack(">H", len(payload))
+    else:
+        head += bytes([bit | 127]) + struct.pack(">Q", len(payload))
+    if not masked:
+        return head + payload
+    mask = os.urandom(4)
+    return head + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+
+
+def close_frame(code, masked=False):
+    return frame(struct.pack(">H", code), CLOSE, masked)
+
+
+class Connection:
+    """A socket with deadlines that remembers all it received in `raw`."""
+
+    def __init__(self, sock):
+        self.socket = sock
+        self.socket.settimeout(PATIENCE_SECONDS)
+        self.raw = b""
+        self._taken = 0
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def _more(self):
+        try:
+            data = self.socket.recv(65536)
+        except (ConnectionResetError, BrokenPipeError) as error:
+            raise Ended(f"reset after {self.raw[-200:]!r}") from error
+        if not data:
+            raise Ended(f"ended after {self.raw[-200:]!r}")
+        self.raw += data
+
+    def take(self, count):
+        """The next `count` bytes."""
+        while len(self.raw) - self._taken < count:
+            self._more()
+        self._taken += count
+        return self.raw[self._taken - count : self._taken]
+
+    def take_until(self, end):
+        """The next bytes up to and with `end`."""
+        while (found := self.raw.find(end, self._taken)) < 0:
+            self._more()
+        return self.take(found + len(end) - self._taken)
+
+    def take_head(self):
+        return Head(self.take_until(b"\r\n\r\n"))
+
+    def take_response(self):
+        """(head, body) of a response with a Content-Length, or chunked."""
+        head = self.take_head()
+        if head.get("transfer-encoding") == "chunked":
+            return head, self.take_chunked()
+        return head, self.take(int(head.get("content-length", "0")))
+
+    def take_chunked(self):
+        body = b""
+        while size := int(self.take_until(b"\r\n"), 16):
+            body += self.take(size)
+            assert self.take(2) == b"\r\n"
+        assert self.take(2) == b"\r\n"
+        return body
+
+    def take_rest(self):
+        """Everything up to the end of the stream."""
+        with contextlib.suppress(Ended):
+            while True:
+                self._more()
+        rest = self.raw[self._taken :]
+        self._taken = len(self.raw)
+        return rest
+
+    def ends(self):
+        """True when the peer ends the stream (or resets it) without another byte."""
+        return self.take_rest() == b""
+
+    def half_close(self):
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def reset(self):
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+    def close(self):
+        self.socket.close()
+
+
+class Head:
+    """A message head: start line and fields, names in lower case."""
+
+    def __init__(self, data):
+        self.data = data
+        lines = data.decode("latin-1").split("\r\n")
+        self.start = lines[0]
+        self.fields = [line.split(": ", 1) for line in lines[1:] if line]
+
+    @property
+    def status(self):
+        return int(self.start.split(" ")[1])
+
+    def all(self, name):
+        return [value for key, value in self.fields if key.lower() == name.lower()]
+
+    def get(self, name, default=None):
+        return next(iter(self.all(name)), default)
+
+
+def connect(port, host="127.0.0.1", receive_buffer=None):
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    if receive_buffer is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    sock.settimeout(PATIENCE_SECONDS)
+    sock.connect((host, port))
+    return Connection(sock)
+
+
+class Backend:
+    """Serves each connection with `script(connection)` in a thread of its own.
+
+    A script that fails makes stop() fail, unless the failure is only that its peer went away.
+    """
+
+    def __init__(self, script, host="127.0.0.1"):
+        self._script = script
+        self._socket = socket.create_server((host, 0), backlog=512)
+        self.host = host
+        self.port = self._socket.getsockname()[1]
+        self.connections = []
+        self._failures = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _ = self._socket.accept()
+                connection = Connection(sock)
+                self.connections.append(connection)
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        try:
+            self._script(connection)
+        except (Ended, BrokenPipeError, ConnectionResetError, TimeoutError):
+            connection.close()
+        except Exception as error:
+            self._failures.append(error)
+            connection.close()
+
+    @property
+    def endpoint(self):
+        return (self.host, self.port)
+
+    @property
+    def received(self):
+        """Every byte of every connection."""
+        return b"".join(connection.raw for connection in self.connections)
+
+    def wait_connections(self, count):
+        wait_until(lambda: len(self.connections) >= count, f"{count} backend connections")
+
+    def stop(self):
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        for connection in self.connections:
+            with contextlib.suppress(OSError):
+                connection.close()
+        if self._failures:
+            raise self._failures[0]
+
+
+def echo_websocket(connection):
+    """Accepts any handshake and sends every byte back, frames unparsed but unmasked heads aside."""
+    head = connection.take_head()
+    connection.send(switching(key=head.get("sec-websocket-key")))
+    while True:
+        opcode, payload, final = take_frame(connection)
+        connection.send(frame(payload, opcode, final=final))
+        if opcode == CLOSE:
+            return
+
+
+def take_frame(connection):
+    """(opcode, payload, final) of the next frame."""
+    first, second = connection.take(2)
+    size = second & 0x7F
+    if size == 126:
+        (size,) = struct.unpack(">H", connection.take(2))
+    elif size == 127:
+        (size,) = struct.unpack(">Q", connection.take(8))
+    mask = connection.take(4) if second & 0x80 else bytes(4)
+    payload = bytes(byte ^ mask[i % 4] for i, byte in enumerate(connection.take(size)))
+    return first & 0x0F, payload, bool(first & 0x80)
+
+
+def answering(*responses):
+    """A script that answers each request of a connection with the next of `responses`, for ever with
+    the last."""
+
+    def script(connection):
+        turn = 0
+        while True:
+            take_request(connection)
+            connection.send(responses[min(turn, len(responses) - 1)])
+            turn += 1
+
+    return script
+
+
+def take_request(connection):
+    """(head, body) of a request."""
+    head = connection.take_head()
+    if head.get("transfer-encoding") == "chunked":
+        return head, connection.take_chunked()
+    return head, connection.take(int(head.get("content-length", "0")))
+
+
+def response(status, body=b"", *fields):
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *fields]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
