@@ -72,7 +72,7 @@ class Server::State {
 
   base::Status start(const std::string& address);
   void stop();
-  void publish(const model::Transaction& change);
+  void publish(model::Transaction change);
   std::vector<ClientState> clients();
   void collect(std::vector<base::MetricFamily>& out);
 
@@ -145,12 +145,15 @@ void Server::State::set(const model::ResourceKey& key, model::ResourcePtr resour
   for (Stream* stream : publication_.streams) stream->changed(key, before, now);
 }
 
-void Server::State::publish(const model::Transaction& change) {
+void Server::State::publish(model::Transaction change) {
   std::vector<Stream*> writers;
   {
     const std::lock_guard lock(publication_.mutex);
     publication_.complete = true;
-    for (const auto& resource : change.upserts) set(model::key_of(*resource), resource);
+    for (model::ResourcePtr& resource : change.upserts) {
+      const model::ResourceKey key = model::key_of(*resource);
+      set(key, std::move(resource));
+    }
     for (const auto& key : change.removals) set(key, nullptr);
     for (Stream* stream : publication_.streams) {
       if (stream->claim_write()) writers.push_back(stream);
@@ -204,7 +207,7 @@ base::Status Server::start(const std::string& address) { return state_->start(ad
 int Server::port() const { return state_->port(); }
 std::shared_ptr<grpc::Channel> Server::in_process_channel() { return state_->in_process_channel(); }
 void Server::stop() { state_->stop(); }
-void Server::publish(model::Transaction change) { state_->publish(change); }
+void Server::publish(model::Transaction change) { state_->publish(std::move(change)); }
 std::vector<ClientState> Server::clients() const { return state_->clients(); }
 void Server::collect(std::vector<base::MetricFamily>& out) const { state_->collect(out); }
 

@@ -3,6 +3,7 @@
 import itertools
 import json
 import pathlib
+import socket
 
 import pytest
 from holdfast_test.metrics import get, scrape
@@ -221,3 +222,11 @@ def own_edge(tmp_path):
     yield start
     for edge in edges:
         edge.stop()
+
+
+@pytest.fixture
+def dead_port():
+    """A port that nobody listens on, of any loopback address: it stays bound for the test."""
+    with socket.socket() as sock:
+        sock.bind(("0.0.0.0", 0))
+        yield sock.getsockname()[1]

@@ -70,7 +70,7 @@ class Connection:
     def __init__(self, sock):
         self.socket = sock
         self.socket.settimeout(PATIENCE_SECONDS)
-        self.raw = b""
+        self.raw = bytearray()
         self._taken = 0
 
     def send(self, data):
@@ -80,9 +80,9 @@ class Connection:
         try:
             data = self.socket.recv(65536)
         except (ConnectionResetError, BrokenPipeError) as error:
-            raise Ended(f"reset after {self.raw[-200:]!r}") from error
+            raise Ended(f"reset after {bytes(self.raw[-200:])!r}") from error
         if not data:
-            raise Ended(f"ended after {self.raw[-200:]!r}")
+            raise Ended(f"ended after {bytes(self.raw[-200:])!r}")
         self.raw += data
 
     def take(self, count):
@@ -90,7 +90,7 @@ class Connection:
         while len(self.raw) - self._taken < count:
             self._more()
         self._taken += count
-        return self.raw[self._taken - count : self._taken]
+        return bytes(self.raw[self._taken - count : self._taken])
 
     def take_until(self, end):
         """The next bytes up to and with `end`."""
@@ -121,7 +121,7 @@ class Connection:
         with contextlib.suppress(Ended):
             while True:
                 self._more()
-        rest = self.raw[self._taken :]
+        rest = bytes(self.raw[self._taken :])
         self._taken = len(self.raw)
         return rest
 
@@ -172,12 +172,14 @@ def connect(port, host="127.0.0.1", receive_buffer=None):
 class Backend:
     """Serves each connection with `script(connection)` in a thread of its own.
 
-    A script that fails makes stop() fail, unless the failure is only that its peer went away.
+    The connection is closed when its script returns. A script that fails makes stop() fail, unless the
+    failure is only that its peer went away.
     """
 
     def __init__(self, script, host="127.0.0.1"):
         self._script = script
-        self._socket = socket.create_server((host, 0), backlog=512)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.create_server((host, 0), family=family, backlog=512)
         self.host = host
         self.port = self._socket.getsockname()[1]
         self.connections = []
@@ -195,10 +197,11 @@ class Backend:
     def _serve(self, connection):
         try:
             self._script(connection)
-        except (Ended, BrokenPipeError, ConnectionResetError, TimeoutError):
-            connection.close()
+        except (Ended, OSError):
+            pass  # The peer went away, or stop() closed the socket under the script.
         except Exception as error:
             self._failures.append(error)
+        finally:
             connection.close()
 
     @property

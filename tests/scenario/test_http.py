@@ -1,0 +1,339 @@
+"""Goal: plain HTTP/1.1 requests pass in both directions, strictly framed, streamed, with connections
+kept alive on both sides (RFC 9112, RFC 9110).
+
+Method: raw clients, and backends that record exact bytes.
+"""
+
+import hashlib
+import os
+import socket
+
+import pytest
+from holdfast_test.metrics import wait_for_value
+from holdfast_test.peers import Ended, answering, response, take_request
+from holdfast_test.process import wait_until
+
+
+def request(route, method="GET", path="/", *fields, body=b"", version="1.1"):
+    lines = [f"{method} {path} HTTP/{version}", f"Host: {route.host}", *fields]
+    if body:
+        lines.append(f"Content-Length: {len(body)}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+
+
+def test_both_connections_are_kept_alive(edge):
+    route, backend = edge.serve(answering(response("200 OK", b"hello")))
+    client = edge.connect()
+    for i in range(5):
+        client.send(request(route, "POST", f"/{i}", body=b"data"))
+        assert client.take_response()[1] == b"hello"
+    assert len(backend.connections) == 1
+    assert backend.received.count(b"\r\n\r\ndata") == 5
+
+
+def test_pipelined_requests_are_answered_in_order(edge):
+    def script(connection):
+        while True:
+            head, _ = take_request(connection)
+            connection.send(response("200 OK", head.start.split(" ")[1].encode()))
+
+    route, _ = edge.serve(script)
+    client = edge.ask(b"".join(request(route, "GET", f"/{i}") for i in range(10)))
+    for i in range(10):
+        assert client.take_response()[1] == f"/{i}".encode()
+
+
+def test_chunked_both_ways_and_trailers_dropped(edge):
+    def script(connection):
+        _, body = take_request(connection)
+        connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        connection.send(b"%x;ext=1\r\n%s\r\n0\r\nX-Trailer: y\r\n\r\n" % (len(body), body))
+        connection.take_rest()
+
+    route, backend = edge.serve(script)
+    head = f"POST / HTTP/1.1\r\nHost: {route.host}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunks = b"3\r\nabc\r\n4;a=b\r\ndefg\r\n0\r\nX-Forwarded-For: 6.6.6.6\r\n\r\n"
+    client = edge.ask(head.encode() + chunks)
+    assert client.take_response()[1] == b"abcdefg"
+    assert b"6.6.6.6" not in backend.received
+    assert b"X-Trailer" not in client.raw
+
+
+def test_a_chunk_passes_when_it_comes(edge):
+    """Server-sent events: each piece reaches the client before the next is sent."""
+    go_on = []
+
+    def script(connection):
+        take_request(connection)
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                        b"Transfer-Encoding: chunked\r\n\r\n")  # fmt: skip
+        for i in range(5):
+            connection.send(b"9\r\ndata: %d\n\n\r\n" % i)
+            wait_until(lambda count=i: len(go_on) > count, "the client to have it")
+        connection.send(b"0\r\n\r\n")
+        connection.take_rest()
+
+    route, _ = edge.serve(script)
+    client = edge.ask(request(route))
+    assert client.take_head().get("content-type") == "text/event-stream"
+    for i in range(5):
+        assert client.take_until(b"\n\n\r\n").endswith(b"data: %d\n\n\r\n" % i)
+        go_on.append(i)
+    assert client.take(5) == b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("method", "answer"),
+    [
+        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n"),
+        ("GET", b"HTTP/1.1 204 No Content\r\n\r\n"),
+        ("GET", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 1234\r\n\r\n"),
+    ],
+)
+def test_answers_without_a_body(edge, method, answer):
+    """They end at their head, whatever length they state, and the connection goes on."""
+    route, _ = edge.serve(answering(answer, response("200 OK", b"next")))
+    client = edge.ask(request(route, method))
+    head = client.take_head()
+    expected = None if head.status == 204 else "1234"
+    assert head.get("content-length") == expected
+    client.send(request(route))
+    assert client.take_response()[1] == b"next"
+
+
+def test_an_answer_that_ends_with_its_connection(edge):
+    def script(connection):
+        take_request(connection)
+        connection.send(b"HTTP/1.1 200 OK\r\n\r\nuntil the end")
+        connection.close()
+
+    route, _ = edge.serve(script)
+    client = edge.ask(request(route))
+    assert client.take_response()[1] == b"until the end"
+    old = edge.ask(request(route, version="1.0"))
+    assert old.take_rest().endswith(b"\r\n\r\nuntil the end")
+    assert b"chunked" not in old.raw
+
+
+def test_an_old_client_gets_no_chunks_and_no_100(edge):
+    def script(connection):
+        take_request(connection)
+        connection.send(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+        connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                        b"5\r\nhello\r\n0\r\n\r\n")  # fmt: skip
+        connection.take_rest()
+
+    route, backend = edge.serve(script)
+    client = edge.ask(request(route, "GET", "/", "Connection: keep-alive", version="1.0"))
+    text = client.take_rest()
+    assert text.startswith(b"HTTP/1.1 200 ") and text.endswith(b"\r\n\r\nhello")
+    assert b"GET / HTTP/1.1\r\n" in backend.received
+
+
+def test_expect_100_continue(edge):
+    """The head goes on at once; the client sends its body when the backend says so."""
+
+    def script(connection):
+        connection.take_head()
+        connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        assert connection.take(5) == b"hello"
+        connection.send(response("200 OK", b"thanks"))
+        connection.take_rest()
+
+    route, _ = edge.serve(script)
+    client = edge.ask(
+        request(route, "POST", "/", "Expect: 100-continue", "Content-Length: 5")
+    )
+    assert client.take_head().status == 100
+    client.send(b"hello")
+    assert client.take_response()[1] == b"thanks"
+
+
+def test_an_early_answer_ends_the_connection(edge):
+    """The rest of the body is nobody's: it is not taken for a next request."""
+
+    def script(connection):
+        connection.take_head()
+        connection.send(response("413 Too Large", b"no"))
+        connection.take_rest()
+
+    route, backend = edge.serve(script)
+    client = edge.ask(
+        request(route, "POST", "/", "Content-Length: 1000") + b"GET /evil HTTP/1.1\r\n"
+    )
+    head, body = client.take_response()
+    assert (head.status, body, head.get("connection")) == (413, b"no", "close")
+    assert client.ends()
+    assert len(backend.connections) == 1
+
+
+def resident_kib(pid):
+    for line in open(f"/proc/{pid}/status"):
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    raise AssertionError("no VmRSS")
+
+
+SIZE = 8 << 20
+
+
+def test_a_large_upload_and_download(edge):
+    """Hashed on both ends."""
+    blob = os.urandom(SIZE)
+
+    def script(connection):
+        _, body = take_request(connection)
+        connection.send(response("200 OK", body))
+        connection.take_rest()
+
+    route, _ = edge.serve(script)
+    client = edge.ask(request(route, "PUT", "/", body=blob))
+    digest = hashlib.sha256(client.take_response()[1]).digest()
+    assert digest == hashlib.sha256(blob).digest()
+
+
+def test_a_slow_reader_holds_the_backend_back(edge):
+    """A client that does not read stops the backend; memory stays where it was."""
+    sent = []
+
+    def script(connection):
+        take_request(connection)
+        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (64 << 20))
+        connection.socket.setblocking(False)
+        block = b"x" * 65536
+        while True:
+            try:
+                sent.append(connection.socket.send(block))
+            except BlockingIOError:
+                return
+
+    before = resident_kib(edge.holdfast.pid)
+    route, _ = edge.serve(script)
+    clients = [edge.connect(receive_buffer=4096) for _ in range(20)]
+    for client in clients:
+        client.send(request(route))
+        client.take_head()
+    # The backend's script ends when its socket takes no more: far from all.
+    wait_until(lambda: sum(sent) > 0, "the backend to send")
+    assert sum(sent) < 20 * (64 << 20) / 2
+    assert resident_kib(edge.holdfast.pid) - before < 20 * 512
+
+
+def test_a_cut_answer_is_cut_for_the_client(edge):
+    """No last chunk is made up."""
+
+    def script(connection):
+        take_request(connection)
+        connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+        connection.close()
+
+    route, _ = edge.serve(script)
+    client = edge.ask(request(route))
+    client.take_head()
+    with pytest.raises(Ended):
+        client.take_chunked()
+    assert edge.metrics().value("holdfast_http_requests_total", ingress=route.name) == 1
+
+
+def test_forwarding_fields_are_ours(edge):
+    """What a client claims about itself is replaced; hop-by-hop fields end here."""
+    route, backend = edge.serve(answering(response("200 OK", b"", "Connection: X-Secret",
+                                                   "X-Secret: 1", "Keep-Alive: timeout=5",
+                                                   "Proxy-Connection: x")))  # fmt: skip
+    client = edge.ask(
+        request(
+            route, "GET", "/", "X-Forwarded-For: 6.6.6.6", "x-forwarded-proto: https",
+            "X-Forwarded-Host: evil.test", "X-Forwarded-Port: 1", "X-Real-IP: 6.6.6.6",
+            "X-Request-ID: mine", "Connection: X-Hop, X-Forwarded-For, Host, Cookie",
+            "X-Hop: 1", "Keep-Alive: 1", "Proxy-Connection: x", "TE: trailers",
+            "Trailer: X", "Cookie: a=b", "X-Unknown: kept", "X-Unknown: in order",
+        )
+    )  # fmt: skip
+    head, _ = client.take_response()
+    seen = backend.received.decode()
+    for absent in ("6.6.6.6", "evil.test", "mine", "X-Hop", "Keep-Alive", "Proxy-Connection",
+                   "TE:", "Trailer", "https"):  # fmt: skip
+        assert absent not in seen, (absent, seen)
+    for present in ("X-Forwarded-For: 127.0.0.1\r\n", "X-Forwarded-Proto: http\r\n",
+                    f"X-Forwarded-Host: {route.host}\r\n", f"Host: {route.host}\r\n",
+                    "Cookie: a=b\r\n", "X-Unknown: kept\r\n"):  # fmt: skip
+        assert present in seen, (present, seen)
+    assert seen.index("X-Unknown: kept") < seen.index("X-Unknown: in order")
+    for absent in ("x-secret", "keep-alive", "proxy-connection"):
+        assert head.get(absent) is None
+    assert head.get("date") is not None
+
+
+def test_connect_refused_then_another_endpoint(edge, dead_port):
+    route = edge.route(("127.0.0.1", dead_port), edge.backend(answering(response("200 OK", b"ok"))))
+    for _ in range(6):
+        client = edge.ask(request(route))
+        assert client.take_response()[1] == b"ok"
+    wait_for_value(edge.admin, 6, "holdfast_http_requests_total", ingress=route.name, status="2xx")
+
+
+def test_every_connect_refused_is_502(edge, dead_port):
+    route = edge.route(("127.0.0.1", dead_port), ("127.0.0.2", dead_port))
+    client = edge.ask(request(route))
+    assert client.take_head().status == 502
+    metrics = edge.metrics()
+    failures = metrics.value("holdfast_connect_failures_total", ingress=route.name)
+    assert failures == metrics.value("holdfast_connect_failures_total", ingress=route.name, reason="refused") == 2  # fmt: skip
+
+
+def test_no_endpoint_is_503_and_no_route_404(edge):
+    route = edge.route()
+    client = edge.connect()
+    client.send(request(route))
+    head, body = client.take_response()
+    assert head.status == 503 and int(head.get("retry-after")) > 0
+    assert head.get("x-request-id", "") in body.decode()
+    # The connection is still good.
+    client.send(b"GET / HTTP/1.1\r\nHost: nowhere.test\r\n\r\n")
+    assert client.take_response()[0].status == 404
+
+
+def test_a_dead_kept_connection_is_replaced(edge):
+    """A backend that closes an idle connection costs no request."""
+    route, backend = edge.serve(
+        lambda connection: [take_request(connection), connection.send(response("200 OK", b"ok")),
+                            connection.close()]
+    )  # fmt: skip
+    client = edge.connect()
+    for i in range(5):
+        client.send(request(route))
+        assert client.take_response()[1] == b"ok"
+        backend.wait_connections(i + 1)
+
+
+def test_only_what_is_safe_is_sent_twice(edge):
+    """A POST whose connection closes without an answer is 502 at once; a GET is tried three times."""
+    route, backend = edge.serve(lambda connection: [connection.take_head(), connection.close()])
+    client = edge.ask(request(route, "POST", "/", body=b"x"))
+    assert client.take_head().status == 502
+    assert len(backend.connections) == 1
+    client = edge.ask(request(route))
+    assert client.take_head().status == 502
+    assert len(backend.connections) == 4
+
+
+def test_a_slow_answer_is_504(edge):
+    route, _ = edge.serve(lambda connection: connection.take_rest(), request_timeout="200ms")
+    client = edge.ask(request(route))
+    assert client.take_head().status == 504
+
+
+def test_a_half_closed_client_gets_its_answer(edge):
+    """printf ... | nc does that."""
+    route, _ = edge.serve(answering(response("200 OK", b"for you")))
+    client = edge.ask(request(route))
+    client.half_close()
+    assert client.take_response()[1] == b"for you"
+
+
+def test_ipv6_endpoints(edge):
+    route, _ = edge.serve(answering(response("200 OK", b"six")))
+    backend = edge.backend(answering(response("200 OK", b"six")), host="::1")
+    route.change(endpoints=[backend.endpoint])
+    assert edge.ask(request(route)).take_response()[1] == b"six"
