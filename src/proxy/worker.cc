@@ -49,7 +49,6 @@ void Worker::post(std::function<void()> task) {
 
 void Worker::stop() {
   post([this] {
-    stopping_ = true;
     for (auto& listener : listeners_) listener->close();
     close_connections();
     context_.stop();
@@ -79,7 +78,17 @@ void Worker::on_sockets_ready() {
   for (int round = 0; round < kPollRoundsMost && sockets_.poll() >= kBusyBatch; ++round) {
   }
   wait_for_sockets();
-  if (sockets_.has_turns()) post([this] { sockets_.poll(); });
+  post_turns();
+}
+
+void Worker::post_turns() {
+  if (turns_posted_ || !sockets_.has_turns()) return;
+  turns_posted_ = true;
+  post([this] {
+    turns_posted_ = false;
+    sockets_.poll();
+    post_turns();
+  });
 }
 
 void Worker::set_timer(Timer& timer, base::Instant when) {
@@ -102,7 +111,7 @@ void Worker::run_timers() {
   tick_at_ = base::Instant::max();
   timers_.advance(now_);
   sockets_.delete_retired();
-  if (sockets_.has_turns()) post([this] { sockets_.poll(); });
+  post_turns();
   wait_for_tick();
 }
 

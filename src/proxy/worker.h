@@ -104,6 +104,8 @@ class Worker {
  private:
   void wait_for_sockets();
   void on_sockets_ready();
+  /// Gives the turns that connections have asked for, behind whatever else is due.
+  void post_turns();
   void wait_for_tick();
   void close_connections();
 
@@ -128,7 +130,7 @@ class Worker {
   Connection* connections_ = nullptr;
   UpstreamPool upstreams_{*this};
   std::vector<std::unique_ptr<Listener>> listeners_;
-  bool stopping_ = false;
+  bool turns_posted_ = false;
 };
 
 }  // namespace holdfast::proxy
