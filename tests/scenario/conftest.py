@@ -167,7 +167,7 @@ class Edge:
         return thing
 
     def route(self, *endpoints, paths=("/",), **annotations):
-        """Endpoints are Backends or (address, port); annotations without their prefix, '_' for '-'."""
+        """Endpoints are Backends or (address, port); annotations have no prefix and '_' for '-'."""
         pairs = [item.endpoint if hasattr(item, "endpoint") else item for item in endpoints]
         named = {key.replace("_", "-"): value for key, value in annotations.items()}
         return Route(self, pairs, paths, named)

@@ -1,5 +1,5 @@
 """Goal: WebSocket programs nobody here wrote talk through Holdfast, as clients and as backends:
-Python's `websockets` and Node's `ws`, with subprotocols, compression, fragments, pings, close codes.
+Python's `websockets` and Node's `ws`; subprotocols, compression, fragments, pings, close codes.
 
 Method: every pairing of the two libraries' clients and servers.
 """

@@ -1,5 +1,5 @@
-"""Goal: what is malformed, ambiguous or oversized is refused with its status and then closed; nothing
-of it reaches a backend (RFC 9112; the numbers are those of known attacks of each kind).
+"""Goal: what is malformed, ambiguous or oversized is refused with its status and then closed;
+nothing of it reaches a backend (RFC 9112).
 
 Method: exact bytes on raw sockets, and a backend that records every byte it gets.
 """
@@ -62,7 +62,7 @@ ROWS = [
     ("POST / HTTP/1.1\r\n" + OK + "Transfer-Encoding: chunked, chunked\r\n", 400),
     ("POST / HTTP/1.1\r\n" + OK + "Transfer-Encoding: chunked\x0b\r\n", 400),
     ("POST / HTTP/1.0\r\n" + OK + "Transfer-Encoding: chunked\r\n", 400),
-    ("GET / HTTP/1.1\r\n" + OK + "Content-Length0" + "a" * 270 + ": 5\r\nContent-Length: z\r\n", 400),
+    ("GET / HTTP/1.1\r\n" + OK + "Content-Length0" + "a" * 270 + ": 5\r\nHost: b\r\n", 400),
 ]
 
 
@@ -168,7 +168,7 @@ def test_a_response_with_both_framings_loses_its_length(edge):
 
 
 def test_a_second_answer_reaches_nobody(edge):
-    """Extra bytes behind an answer are dropped with their connection, never given to a next request."""
+    """Extra bytes behind an answer are dropped with their connection, never given to the next."""
     answers = response("200 OK", b"one") + response("200 OK", b"evil")
     route, backend = edge.serve(answering(answers))
     client = edge.connect()

@@ -1,5 +1,5 @@
-"""Goal: metrics and logs say what happened, in a form that Prometheus and JSON parsers take whatever
-bytes the internet sends.
+"""Goal: metrics and logs say what happened, in a form that Prometheus and JSON parsers take
+whatever bytes the internet sends.
 
 Method: known traffic, then the numbers; hostile bytes, then every line parsed.
 """

@@ -136,8 +136,8 @@ def cpu_seconds(pid):
 
 
 def test_when_descriptors_run_out_accepting_pauses(own_edge):
-    """Beyond the limit connections wait in the kernel's queue; nothing spins; when one closes they are
-    served."""
+    """Beyond the limit connections wait in the kernel's queue; nothing spins; when one closes they
+    are served."""
     edge = own_edge(prefix=["prlimit", "--nofile=200:200"])
     route, _ = edge.serve(echo_websocket)
     clients = []

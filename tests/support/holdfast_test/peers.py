@@ -172,8 +172,8 @@ def connect(port, host="127.0.0.1", receive_buffer=None):
 class Backend:
     """Serves each connection with `script(connection)` in a thread of its own.
 
-    The connection is closed when its script returns. A script that fails makes stop() fail, unless the
-    failure is only that its peer went away.
+    The connection is closed when its script returns. A script that fails makes stop() fail, unless
+    the failure is only that its peer went away.
     """
 
     def __init__(self, script, host="127.0.0.1"):
@@ -252,8 +252,8 @@ def take_frame(connection):
 
 
 def answering(*responses):
-    """A script that answers each request of a connection with the next of `responses`, for ever with
-    the last."""
+    """A script that answers each request of a connection with the next of `responses`, and with the
+    last for ever."""
 
     def script(connection):
         turn = 0
