@@ -2,11 +2,11 @@
 
 // One connection to an API server, on which GET requests go out one after the other and responses
 // come back, as a coroutine's worth of I/O: connect when needed, send, read the head, read the body
-// in pieces. Kept open between requests where the server allows it, so that a list of many pages and
-// the watch after it cost one handshake.
+// in pieces. Kept open between requests where the server allows it, so that a list of many pages
+// and the watch after it cost one handshake.
 //
-// Control thread only. Held by a shared_ptr, which the coroutines that run it keep. Every wait has a
-// deadline; cancel() ends the wait under way and all later ones. Failures are values.
+// Control thread only. Held by a shared_ptr, which the coroutines that run it keep. Every wait has
+// a deadline; cancel() ends the wait under way and all later ones. Failures are values.
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>

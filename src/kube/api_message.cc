@@ -46,9 +46,7 @@ bool is_of_kind(const Fields& object, Kind kind) {
 
 }  // namespace
 
-bool ApiStatus::expired() const {
-  return code == 410 || reason == "Expired" || reason == "Gone";
-}
+bool ApiStatus::expired() const { return code == 410 || reason == "Expired" || reason == "Gone"; }
 
 base::StatusOr<ListPage> parse_list_page(Kind kind, std::string_view body) {
   ListPage page;

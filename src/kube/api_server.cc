@@ -21,9 +21,9 @@ base::StatusOr<std::shared_ptr<TlsSettings>> ApiServer::tls() {
       tls_ = *std::move(settings);
     } else {
       const std::string reason(settings.status().message());
-      log_.warn("certificate authorities unusable, keeping the last ones",
-                {{"file", std::string_view(config_.ca_file)},
-                 {"reason", std::string_view(reason)}});
+      log_.warn(
+          "certificate authorities unusable, keeping the last ones",
+          {{"file", std::string_view(config_.ca_file)}, {"reason", std::string_view(reason)}});
     }
   }
   if (tls_ == nullptr) {

@@ -15,8 +15,8 @@ std::string usable_token(const std::string& text) {
   if (first == std::string::npos) return {};
   const std::size_t last = text.find_last_not_of(" \t\r\n");
   std::string token = text.substr(first, last - first + 1);
-  const bool visible = std::all_of(token.begin(), token.end(),
-                                   [](unsigned char c) { return c > 0x20 && c < 0x7f; });
+  const bool visible =
+      std::all_of(token.begin(), token.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
   return visible ? token : std::string();
 }
 

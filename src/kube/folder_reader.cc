@@ -59,8 +59,7 @@ base::Status FolderReader::read(const std::set<std::string>& touched, ManifestFo
 
 void FolderReader::read_file(const std::string& name, bool touched, ManifestFolder& manifests) {
   // O_NONBLOCK: a pipe of that name must not stop us.
-  const Descriptor file(
-      ::open((folder_ + "/" + name).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  const Descriptor file(::open((folder_ + "/" + name).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   struct stat status {};
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0) {
     stamps_.erase(name);

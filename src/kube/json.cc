@@ -90,16 +90,17 @@ std::string Fields::path_of(std::string_view key) const {
 void Fields::complain(std::string_view key, std::string_view what) const {
   if (!complaint_->ok()) return;
   const std::string path = path_of(key);
-  *complaint_ = absl::InvalidArgumentError((path.empty() ? "the object" : path) + ": " +
-                                           std::string(what));
+  *complaint_ =
+      absl::InvalidArgumentError((path.empty() ? "the object" : path) + ": " + std::string(what));
 }
 
 void Fields::expected(std::string_view key, const char* type, const Json& found) const {
-  const char* what = found.is_number() ? "a number" : found.is_string() ? "a string"
-                                                  : found.is_boolean()  ? "a boolean"
-                                                  : found.is_array()    ? "a list"
-                                                  : found.is_object()   ? "an object"
-                                                                        : "null";
+  const char* what = found.is_number()    ? "a number"
+                     : found.is_string()  ? "a string"
+                     : found.is_boolean() ? "a boolean"
+                     : found.is_array()   ? "a list"
+                     : found.is_object()  ? "an object"
+                                          : "null";
   complain(key, std::string("expected ") + type + ", found " + what);
 }
 
@@ -201,8 +202,8 @@ std::vector<Fields> Fields::objects(const char* key) const {
   if (values == nullptr) return result;
   result.reserve(values->size());
   for (const Json& value : *values) {
-    result.push_back(Fields(
-        &value, path_of(key) + "[" + std::to_string(result.size()) + "]", *complaint_));
+    result.push_back(
+        Fields(&value, path_of(key) + "[" + std::to_string(result.size()) + "]", *complaint_));
   }
   return result;
 }

@@ -23,13 +23,13 @@ using Json = nlohmann::json;
 using ItemVisitor = std::function<base::Status(Json& item)>;
 
 /// Parses one JSON text. Members called managedFields are left out, wherever they are; bytes that
-/// are not UTF-8 become U+FFFD. More than kNesting levels, or anything after the value, is an error.
-/// With `visit_item`, the elements of `items` are handed out one by one.
+/// are not UTF-8 become U+FFFD. More than kNesting levels, or anything after the value, is an
+/// error. With `visit_item`, the elements of `items` are handed out one by one.
 base::StatusOr<Json> parse_json(std::string_view text, const ItemVisitor& visit_item = {});
 
 /// The fields of one JSON object. Absent and null are the same. A field of the wrong type reads as
-/// absent and leaves a complaint that names it, such as "spec.rules[2].host: expected a string, found
-/// a number"; the first complaint stays. The value and the complaint outlive the reader.
+/// absent and leaves a complaint that names it, such as "spec.rules[2].host: expected a string,
+/// found a number"; the first complaint stays. The value and the complaint outlive the reader.
 class Fields {
  public:
   Fields(const Json& value, base::Status& complaint) : Fields(&value, "", complaint) {}

@@ -209,9 +209,9 @@ std::optional<Failure> KindWatcher::apply_events() {
     }
     metrics_->event(kind_, event->type, clock_.wall_now());
     if (event->type == WatchEventType::kError) {
-      return Failure{FailureKind::kErrorEvent, event->status,
-                     "ERROR event " + std::to_string(event->status.code) + ": " +
-                         event->status.message};
+      return Failure{
+          FailureKind::kErrorEvent, event->status,
+          "ERROR event " + std::to_string(event->status.code) + ": " + event->status.message};
     }
     apply(*std::move(event));
   }

@@ -6,10 +6,11 @@
 
 namespace holdfast::kube {
 
-/// Objects asked for in one page of a list: what client-go asks for; a page of Services or Ingresses
-/// is one to two megabytes.
+/// Objects asked for in one page of a list: what client-go asks for; a page of Services or
+/// Ingresses is one to two megabytes.
 inline constexpr std::uint32_t kListLimit = 500;
-/// One page of a list, bytes. An unpaged list (after a 410 in mid-paging) of 50,000 objects of 5 KiB.
+/// One page of a list, bytes. An unpaged list (after a 410 in mid-paging) of 50,000 objects of 5
+/// KiB.
 inline constexpr std::size_t kListBodyBytes = std::size_t{256} << 20;
 /// The body of an answer that is an error, bytes: a Status object.
 inline constexpr std::size_t kStatusBodyBytes = std::size_t{1} << 20;
@@ -20,7 +21,8 @@ inline constexpr std::uint32_t kHeadBytes = 64u << 10;
 inline constexpr std::size_t kEventBytes = std::size_t{16} << 20;
 /// One read from a connection, bytes: a TLS record holds 16 KiB.
 inline constexpr std::size_t kReadBytes = std::size_t{32} << 10;
-/// Levels of nesting in a JSON text or a YAML document. Our kinds have about 15, managedFields more.
+/// Levels of nesting in a JSON text or a YAML document. Our kinds have about 15, managedFields
+/// more.
 inline constexpr int kNesting = 200;
 
 /// Waits between tries: 800 ms to 30 s, as client-go's reflector.
@@ -30,8 +32,8 @@ inline constexpr std::chrono::seconds kBackoffMost{30};
 inline constexpr std::chrono::minutes kHealthyAfter{2};
 /// A Retry-After beyond this is cut: nobody wants to be blind for an hour.
 inline constexpr std::chrono::minutes kRetryAfterMost{5};
-/// A watch that ends sooner and brought nothing new is an error, or a broken middlebox would make us
-/// spin.
+/// A watch that ends sooner and brought nothing new is an error, or a broken middlebox would make
+/// us spin.
 inline constexpr std::chrono::seconds kShortWatch{1};
 /// A watch that lived this long and brought nothing, not even a bookmark (one is sent about each
 /// minute), may be waiting for a resource version that a restored etcd will reach in a year.
@@ -67,8 +69,8 @@ inline constexpr std::size_t kCredentialFileBytes = std::size_t{4} << 20;
 inline constexpr std::size_t kManifestFileBytes = std::size_t{16} << 20;
 /// Files of the manifest folder.
 inline constexpr std::size_t kManifestFiles = 10'000;
-/// Values, and bytes of text, that one YAML document may unfold to: stops documents that multiply by
-/// aliases. An Ingress has about 40 values.
+/// Values, and bytes of text, that one YAML document may unfold to: stops documents that multiply
+/// by aliases. An Ingress has about 40 values.
 inline constexpr std::size_t kYamlValues = 1'000'000;
 inline constexpr std::size_t kYamlTextBytes = std::size_t{64} << 20;
 /// The folder is read after it has been quiet for this long, so that a file is not read while it is

@@ -58,8 +58,8 @@ void ManifestFolder::set_file(const std::string& name, const base::StatusOr<std:
     if ((*documents)[i].is_object()) {
       read_document(name, (*documents)[i], file, fresh);
     } else if (!(*documents)[i].is_null()) {
-      documents = absl::InvalidArgumentError("document " + std::to_string(i + 1) +
-                                             ": expected an object");
+      documents =
+          absl::InvalidArgumentError("document " + std::to_string(i + 1) + ": expected an object");
     }
   }
   if (documents.ok()) {
@@ -162,8 +162,8 @@ void ManifestFolder::publish() {
   for (const Kind kind : kAllKinds) {
     Objects& fresh = objects[static_cast<std::size_t>(kind)];
     Objects& known = published_[static_cast<std::size_t>(kind)];
-    const bool unchanged = published_once_ && std::equal(fresh.begin(), fresh.end(), known.begin(),
-                                                         known.end(), same);
+    const bool unchanged =
+        published_once_ && std::equal(fresh.begin(), fresh.end(), known.begin(), known.end(), same);
     if (unchanged) continue;
     known = std::move(fresh);
     std::vector<Object> all;

@@ -4,9 +4,9 @@
 // so that every order of edits is a line in a test.
 //
 // Control thread only. The sink and the log outlive it. Never fails: a file that does not parse
-// keeps its last good content, an object that cannot be read keeps its last good state, and both are
-// reported until they are fine again. Of objects defined twice the one in the first file by name
-// counts.
+// keeps its last good content, an object that cannot be read keeps its last good state, and both
+// are reported until they are fine again. Of objects defined twice the one in the first file by
+// name counts.
 
 #include <array>
 #include <map>

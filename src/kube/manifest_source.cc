@@ -67,8 +67,8 @@ class FolderWatch : public std::enable_shared_from_this<FolderWatch> {
  private:
   void watch_folder() {
     const int old = folder_watch_;
-    folder_watch_ = ::inotify_add_watch(inotify_.native_handle(), folder_.c_str(),
-                                        kFolderEvents | IN_ONLYDIR);
+    folder_watch_ =
+        ::inotify_add_watch(inotify_.native_handle(), folder_.c_str(), kFolderEvents | IN_ONLYDIR);
     // Fails when the folder is gone, which ended the watch as well.
     if (old >= 0 && old != folder_watch_) ::inotify_rm_watch(inotify_.native_handle(), old);
     if (folder_ == folder_.root_path()) return;

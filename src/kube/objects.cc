@@ -6,8 +6,9 @@ namespace holdfast::kube {
 
 Kind kind_of(const Object& object) {
   // The variant's order is the enumeration's.
-  static_assert(std::is_same_v<std::variant_alternative_t<static_cast<int>(Kind::kEndpoints), Object>,
-                               std::shared_ptr<const Endpoints>>);
+  static_assert(
+      std::is_same_v<std::variant_alternative_t<static_cast<int>(Kind::kEndpoints), Object>,
+                     std::shared_ptr<const Endpoints>>);
   return static_cast<Kind>(object.index());
 }
 

@@ -105,7 +105,8 @@ void Reflector::list_failed(const Failure& failure) {
     list("", ListReason::kVersionUnavailable, base::Duration{0});
     return;
   }
-  // An unavailable version stays unavailable: what is tried again is this list, from its first page.
+  // An unavailable version stays unavailable: what is tried again is this list, from its first
+  // page.
   list(list_.resource_version, list_.reason, back_off(failure));
 }
 
@@ -211,8 +212,8 @@ base::Duration Reflector::back_off(const Failure& failure) {
   healthy_since_.reset();
   base::Duration wait = backoff_.next();
   if (failure.status.retry_after) {
-    wait = std::max<base::Duration>(wait, std::min<base::Duration>(*failure.status.retry_after,
-                                                                   kRetryAfterMost));
+    wait = std::max<base::Duration>(
+        wait, std::min<base::Duration>(*failure.status.retry_after, kRetryAfterMost));
   }
   return wait;
 }

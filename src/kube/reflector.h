@@ -5,9 +5,9 @@
 // an API server can give is a line in a test. One thread; owned by its KindWatcher.
 //
 // The rules are client-go's reflector's. Resource versions are opaque. The short of it:
-//   a watch that ends is renewed from the last version seen; a list is made only when a watch cannot
-//   go on (410, garbage, unknown errors); an unreachable or overloaded API server costs waits, never
-//   lists; nothing is retried at once twice.
+//   a watch that ends is renewed from the last version seen; a list is made only when a watch
+//   cannot go on (410, garbage, unknown errors); an unreachable or overloaded API server costs
+//   waits, never lists; nothing is retried at once twice.
 
 #include <chrono>
 #include <cstdint>
@@ -62,7 +62,8 @@ const char* to_string(ListReason reason);
 
 /// GET one page of the collection.
 struct ListRequest {
-  /// Empty: the newest state. Otherwise: a state not older than this. Not sent with a continue token.
+  /// Empty: the newest state. Otherwise: a state not older than this. Not sent with a continue
+  /// token.
   std::string resource_version;
   std::string continue_token;
   /// 0: everything in one page.

@@ -41,7 +41,8 @@ struct ClusterConfig {
   std::string ca_file;
   std::string client_certificate_pem;
   std::string client_key_pem;
-  /// A fixed token, or the file that a rotated one is read from (again each minute, and after a 401).
+  /// A fixed token, or the file that a rotated one is read from (again each minute, and after a
+  /// 401).
   std::string token;
   std::string token_file;
   /// Host name to verify instead of `host`.

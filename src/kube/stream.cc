@@ -29,11 +29,13 @@ class TlsSettings {
 
 namespace {
 
-asio::awaitable<Stream::Error> connect_tcp(tcp::socket& socket, const Stream::Endpoints& endpoints) {
+asio::awaitable<Stream::Error> connect_tcp(tcp::socket& socket,
+                                           const Stream::Endpoints& endpoints) {
   Stream::Error error;
   co_await asio::async_connect(socket, endpoints, asio::redirect_error(asio::use_awaitable, error));
   if (error) co_return error;
-  // A peer that vanished without a word is noticed by the kernel; a watch may be silent for minutes.
+  // A peer that vanished without a word is noticed by the kernel; a watch may be silent for
+  // minutes.
   using asio::detail::socket_option::integer;
   using Milliseconds = std::chrono::milliseconds;
   Stream::Error ignored;  // A connection without these options is still a connection.
@@ -59,8 +61,8 @@ class PlainStream final : public Stream {
   }
 
   asio::awaitable<std::size_t> read_some(asio::mutable_buffer buffer, Error& error) override {
-    co_return co_await socket_.async_read_some(
-        buffer, asio::redirect_error(asio::use_awaitable, error));
+    co_return co_await socket_.async_read_some(buffer,
+                                               asio::redirect_error(asio::use_awaitable, error));
   }
 
   asio::awaitable<void> write(asio::const_buffer buffer, Error& error) override {
@@ -97,8 +99,8 @@ class TlsStream final : public Stream {
   }
 
   asio::awaitable<std::size_t> read_some(asio::mutable_buffer buffer, Error& error) override {
-    co_return co_await stream_.async_read_some(
-        buffer, asio::redirect_error(asio::use_awaitable, error));
+    co_return co_await stream_.async_read_some(buffer,
+                                               asio::redirect_error(asio::use_awaitable, error));
   }
 
   asio::awaitable<void> write(asio::const_buffer buffer, Error& error) override {
@@ -158,8 +160,8 @@ base::StatusOr<std::shared_ptr<TlsSettings>> make_tls_settings(const ClusterConf
   settings->verify = !config.insecure_skip_tls_verify;
   SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
   Stream::Error error;
-  context.set_verify_mode(
-      settings->verify ? asio::ssl::verify_peer : asio::ssl::verify_none, error);
+  context.set_verify_mode(settings->verify ? asio::ssl::verify_peer : asio::ssl::verify_none,
+                          error);
   if (settings->verify) {
     const base::Status status = trust(context, ca_pem);
     if (!status.ok()) return status;

@@ -1,8 +1,8 @@
 #pragma once
 
 // A TCP connection to an API server, with or without TLS, behind one face, so that everything above
-// it is compiled once. Control thread only. Owned by an ApiConnection. Errors are error_code values;
-// close() ends whatever is under way with operation_aborted.
+// it is compiled once. Control thread only. Owned by an ApiConnection. Errors are error_code
+// values; close() ends whatever is under way with operation_aborted.
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>

@@ -80,24 +80,24 @@ void WatchMetrics::objects(Kind kind, std::size_t count) {
 
 void WatchMetrics::collect(std::vector<base::MetricFamily>& out) const {
   using base::MetricType;
-  base::MetricFamily connected = family_of(
-      "holdfast_watch_connected", "1 while the API server is being watched, else 0.",
-      MetricType::kGauge);
-  base::MetricFamily objects = family_of(
-      "holdfast_watch_objects", "Objects known from the API server.", MetricType::kGauge);
-  base::MetricFamily last = family_of(
-      "holdfast_watch_last_event_timestamp_seconds",
-      "Unix time of the last watch event, bookmarks included; 0 before the first.",
-      MetricType::kGauge);
+  base::MetricFamily connected =
+      family_of("holdfast_watch_connected", "1 while the API server is being watched, else 0.",
+                MetricType::kGauge);
+  base::MetricFamily objects =
+      family_of("holdfast_watch_objects", "Objects known from the API server.", MetricType::kGauge);
+  base::MetricFamily last =
+      family_of("holdfast_watch_last_event_timestamp_seconds",
+                "Unix time of the last watch event, bookmarks included; 0 before the first.",
+                MetricType::kGauge);
   base::MetricFamily events = family_of("holdfast_watch_events_total",
                                         "Watch events received, by type.", MetricType::kCounter);
-  base::MetricFamily lists = family_of(
-      "holdfast_watch_lists_total", "Lists begun, by what made them necessary.",
-      MetricType::kCounter);
-  base::MetricFamily errors = family_of(
-      "holdfast_watch_errors_total",
-      "Lists and watches that failed, and objects that could not be read, by reason.",
-      MetricType::kCounter);
+  base::MetricFamily lists =
+      family_of("holdfast_watch_lists_total", "Lists begun, by what made them necessary.",
+                MetricType::kCounter);
+  base::MetricFamily errors =
+      family_of("holdfast_watch_errors_total",
+                "Lists and watches that failed, and objects that could not be read, by reason.",
+                MetricType::kCounter);
   for (const Kind kind : kinds_) {
     const PerKind& counters = per_kind_[static_cast<std::size_t>(kind)];
     const std::pair<std::string, std::string> label("kind", to_string(kind));

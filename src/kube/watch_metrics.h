@@ -34,9 +34,9 @@ class WatchMetrics {
   static constexpr std::size_t kEventTypes = 6;
   static constexpr std::size_t kListReasons = 6;
   static constexpr std::array<const char*, 15> kErrorReasons = {
-      "connect",     "timeout",   "lost",      "error_event",       "malformed",
-      "too_large",   "expired",   "short_watch", "unauthorized",    "forbidden",
-      "throttled",   "refused",   "server_error", "version_too_large", "unreadable_object"};
+      "connect",   "timeout", "lost",         "error_event",       "malformed",
+      "too_large", "expired", "short_watch",  "unauthorized",      "forbidden",
+      "throttled", "refused", "server_error", "version_too_large", "unreadable_object"};
   using Counter = std::atomic<std::uint64_t>;
 
   struct PerKind {

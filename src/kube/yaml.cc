@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string_view>
@@ -68,9 +67,9 @@ Json number(std::string_view text) {
   if (!is_float(text)) return nullptr;
   double value = 0;
   const std::size_t sign = text.starts_with('+') ? 1 : 0;
-  std::from_chars(text.data() + sign, text.data() + text.size(), value);
+  const auto [end, error] = std::from_chars(text.data() + sign, text.data() + text.size(), value);
   // JSON has no infinity; out of range stays what was written.
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
+  return error == std::errc() && end == text.data() + text.size() ? Json(value) : Json(nullptr);
 }
 
 Json plain_scalar(const std::string& text) {

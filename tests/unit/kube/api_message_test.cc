@@ -38,9 +38,9 @@ TEST(ParseListPage, RefusesEveryTruncation) {
 
 TEST(ParseListPage, TellsAnEmptyListFromNone) {
   const auto empty = [](const char* items) {
-    return parse_list_page(Kind::kService,
-                           std::string(R"({"kind":"ServiceList","metadata":{"resourceVersion":"1"})") +
-                               items + "}");
+    return parse_list_page(
+        Kind::kService,
+        std::string(R"({"kind":"ServiceList","metadata":{"resourceVersion":"1"})") + items + "}");
   };
   ASSERT_TRUE(empty(R"(,"items":[])").ok());
   EXPECT_TRUE(empty(R"(,"items":[])")->objects.empty());
@@ -78,9 +78,10 @@ TEST(ParseListPage, SurvivesPoison) {
 TEST(ParseWatchEvent, ReadsEveryType) {
   const auto parse = [](const char* type) {
     const auto event = parse_watch_event(
-        Kind::kService, std::string("{\"type\":\"") + type +
-                            "\",\"object\":{\"kind\":\"Service\",\"apiVersion\":\"v1\",\"metadata\":"
-                            "{\"name\":\"a\",\"resourceVersion\":\"123456789012345678901234567890\"}}}");
+        Kind::kService,
+        std::string("{\"type\":\"") + type +
+            "\",\"object\":{\"kind\":\"Service\",\"apiVersion\":\"v1\",\"metadata\":"
+            "{\"name\":\"a\",\"resourceVersion\":\"123456789012345678901234567890\"}}}");
     EXPECT_TRUE(event.ok()) << event.status();
     return event.ok() ? *event : WatchEvent();
   };
@@ -109,7 +110,8 @@ TEST(ParseWatchEvent, ReadsAnError) {
   ASSERT_TRUE(event.ok());
   EXPECT_EQ(event->type, WatchEventType::kError);
   EXPECT_TRUE(event->status.expired());
-  const auto garbage = parse_watch_event(Kind::kService, R"({"type":"ERROR","object":{"code":"x"}})");
+  const auto garbage =
+      parse_watch_event(Kind::kService, R"({"type":"ERROR","object":{"code":"x"}})");
   ASSERT_TRUE(garbage.ok());
   EXPECT_EQ(garbage->type, WatchEventType::kError);
   EXPECT_FALSE(garbage->status.expired());
@@ -124,9 +126,11 @@ TEST(ParseWatchEvent, RefusesGarbage) {
 
 TEST(ParseApiStatus, FindsTheCauseOfATooLargeVersion) {
   EXPECT_TRUE(parse_api_status(504, R"({"reason":"Timeout","details":{"causes":[
-    {"reason":"ResourceVersionTooLarge"}],"retryAfterSeconds":1}})").version_too_large);
+    {"reason":"ResourceVersionTooLarge"}],"retryAfterSeconds":1}})")
+                  .version_too_large);
   EXPECT_TRUE(parse_api_status(504, R"({"reason":"Timeout",
-    "message":"Too large resource version: 9, current: 3"})").version_too_large);
+    "message":"Too large resource version: 9, current: 3"})")
+                  .version_too_large);
   const ApiStatus plain = parse_api_status(504, "upstream timed out");
   EXPECT_FALSE(plain.version_too_large);
   EXPECT_EQ(plain.code, 504);

@@ -116,25 +116,24 @@ auto is_list(const std::string& version) {
                                "&resourceVersionMatch=NotOlderThan";
 }
 auto is_watch(const std::string& version) {
-  return StartsWith("/api/v1/services?watch=1&allowWatchBookmarks=true&resourceVersion=" +
-                    version + "&timeoutSeconds=");
+  return StartsWith("/api/v1/services?watch=1&allowWatchBookmarks=true&resourceVersion=" + version +
+                    "&timeoutSeconds=");
 }
 
 TEST_F(ApiServerSourceTest, ListsThenWatchesOnOneConnection) {
   server.on_request(answer(200, list_of("10", service("a", "3"))));
-  server.on_request(events({event("ADDED", service("b", "11")), event("MODIFIED", service("a", "12")),
-                            event("DELETED", service("b", "13"))}));
+  server.on_request(
+      events({event("ADDED", service("b", "11")), event("MODIFIED", service("a", "12")),
+              event("DELETED", service("b", "13"))}));
   start();
   run_script();
   EXPECT_THAT(server.targets, ElementsAre(is_list(""), is_watch("10"), is_watch("13")));
-  EXPECT_THAT(recording.sink.calls,
-              ElementsAre("replace Service: n/a@3", "upsert Service n/b@11",
-                          "upsert Service n/a@12", "remove Service n/b"));
+  EXPECT_THAT(recording.sink.calls, ElementsAre("replace Service: n/a@3", "upsert Service n/b@11",
+                                                "upsert Service n/a@12", "remove Service n/b"));
   EXPECT_EQ(server.connections, 1);
-  EXPECT_THAT(server.heads[0],
-              AllOf(HasSubstr("Authorization: Bearer very-secret-token\r\n"),
-                    HasSubstr("Host: 127.0.0.1:" + config.port + "\r\n"),
-                    Not(HasSubstr("Accept-Encoding"))));
+  EXPECT_THAT(server.heads[0], AllOf(HasSubstr("Authorization: Bearer very-secret-token\r\n"),
+                                     HasSubstr("Host: 127.0.0.1:" + config.port + "\r\n"),
+                                     Not(HasSubstr("Accept-Encoding"))));
   EXPECT_EQ(metric("holdfast_watch_events_total", "deleted"), 1);
   EXPECT_EQ(metric("holdfast_watch_lists_total", "start"), 1);
   EXPECT_EQ(metric("holdfast_watch_objects"), 1);
@@ -142,10 +141,10 @@ TEST_F(ApiServerSourceTest, ListsThenWatchesOnOneConnection) {
 
 TEST_F(ApiServerSourceTest, AppliesEventsOfAnySplit) {
   server.on_request(answer(200, list_of("10", "")).in_pieces(1));
-  server.on_request(events({event("ADDED", service("a", "11")),
-                            event("ADDED", service("b", "12", R"({"x":")" + std::string(3000, 'y') +
-                                                                  "\"}"))})
-                        .in_pieces(1));
+  server.on_request(
+      events({event("ADDED", service("a", "11")),
+              event("ADDED", service("b", "12", R"({"x":")" + std::string(3000, 'y') + "\"}"))})
+          .in_pieces(1));
   server.on_request(open_events({event("DELETED", service("a", "13"))}).in_pieces(7));
   start();
   run_until([&] { return recording.sink.calls.size() == 4; });
@@ -159,9 +158,9 @@ TEST_F(ApiServerSourceTest, GathersPagesBeforeItTellsAnybody) {
   server.on_request(answer(200, list_of("10", service("b", "2"))));
   start();
   run_script();
-  EXPECT_THAT(server.targets,
-              ElementsAre(is_list(""), "/api/v1/services?limit=500&continue=tok%2F1%2B",
-                          is_watch("10")));
+  EXPECT_THAT(
+      server.targets,
+      ElementsAre(is_list(""), "/api/v1/services?limit=500&continue=tok%2F1%2B", is_watch("10")));
   EXPECT_THAT(recording.sink.calls, ElementsAre("replace Service: n/a@1 n/b@2"));
 }
 
@@ -171,9 +170,8 @@ TEST_F(ApiServerSourceTest, ListsWholeAfterA410InMidPaging) {
   server.on_request(answer(200, list_of("20", service("b", "2"))));
   start();
   run_script();
-  EXPECT_THAT(server.targets,
-              ElementsAre(is_list(""), "/api/v1/services?limit=500&continue=c", "/api/v1/services",
-                          is_watch("20")));
+  EXPECT_THAT(server.targets, ElementsAre(is_list(""), "/api/v1/services?limit=500&continue=c",
+                                          "/api/v1/services", is_watch("20")));
   EXPECT_THAT(recording.sink.calls, ElementsAre("replace Service: n/b@2"));
 }
 
@@ -186,10 +184,11 @@ TEST_F(ApiServerSourceTest, ListsAgainAfterA410InBothShapes) {
   server.on_request(answer(200, list_of("5", "")));
   start();
   run_script();
-  EXPECT_THAT(server.targets, ElementsAre(is_list(""), is_watch("10"), is_list("10"), is_watch("20"),
-                                          is_list("20"), is_list(""), is_watch("5")));
-  EXPECT_THAT(recording.sink.calls, ElementsAre("replace Service: n/a@1", "replace Service: n/b@2",
-                                                "replace Service:"));
+  EXPECT_THAT(server.targets,
+              ElementsAre(is_list(""), is_watch("10"), is_list("10"), is_watch("20"), is_list("20"),
+                          is_list(""), is_watch("5")));
+  EXPECT_THAT(recording.sink.calls,
+              ElementsAre("replace Service: n/a@1", "replace Service: n/b@2", "replace Service:"));
   EXPECT_EQ(metric("holdfast_watch_errors_total", "expired"), 3);
 }
 
@@ -201,14 +200,16 @@ TEST_F(ApiServerSourceTest, FallsBackWhenTheServerHasNotReachedTheVersion) {
   server.on_request(answer(200, list_of("3", "")));
   start();
   run_script();
-  EXPECT_THAT(server.targets, ElementsAre(is_list(""), is_watch("10"), is_list("10"), is_list(""),
-                                          is_watch("3")));
+  EXPECT_THAT(server.targets,
+              ElementsAre(is_list(""), is_watch("10"), is_list("10"), is_list(""), is_watch("3")));
 }
 
 TEST_F(ApiServerSourceTest, ResumesFromABookmark) {
   server.on_request(answer(200, list_of("10", "")));
   server.on_request(events({event("BOOKMARK", service("", "77"))}));
-  server.on_request(events({event("BOOKMARK", R"({"kind":"Service","apiVersion":"v1","metadata":{"resourceVersion":"123456789012345678901234567890"}})")}));
+  server.on_request(events({event(
+      "BOOKMARK",
+      R"({"kind":"Service","apiVersion":"v1","metadata":{"resourceVersion":"123456789012345678901234567890"}})")}));
   start();
   run_script();
   EXPECT_THAT(server.targets, ElementsAre(is_list(""), is_watch("10"), is_watch("77"),
@@ -272,7 +273,8 @@ TEST_F(ApiServerSourceTest, ListsAfterGarbageUnknownErrorsAndGiants) {
   relist();
   server.on_request(open_events({event("ERROR", "{}")}));
   relist();
-  server.on_request(open_events({event("ADDED", service("b", "12", "\"" + std::string(2000, 'x')))}));
+  server.on_request(
+      open_events({event("ADDED", service("b", "12", "\"" + std::string(2000, 'x')))}));
   relist();
   server.on_request(answer(200, "", "Content-Encoding: gzip\r\n"));
   start();
@@ -288,9 +290,10 @@ TEST_F(ApiServerSourceTest, ListsAfterGarbageUnknownErrorsAndGiants) {
 
 TEST_F(ApiServerSourceTest, SkipsEventsThatItDoesNotKnow) {
   server.on_request(answer(200, list_of("10", "")));
-  server.on_request(events({event("RENAMED", service("a", "11")),
-                            event("ADDED", R"({"kind":"Table","metadata":{"resourceVersion":"12"}})"),
-                            event("ADDED", service("b", "13"))}));
+  server.on_request(
+      events({event("RENAMED", service("a", "11")),
+              event("ADDED", R"({"kind":"Table","metadata":{"resourceVersion":"12"}})"),
+              event("ADDED", service("b", "13"))}));
   start();
   run_script();
   EXPECT_THAT(server.targets.back(), is_watch("13"));
@@ -299,16 +302,15 @@ TEST_F(ApiServerSourceTest, SkipsEventsThatItDoesNotKnow) {
 
 TEST_F(ApiServerSourceTest, ServesTheRestWhenAnObjectCannotBeRead) {
   server.on_request(answer(200, list_of("10", service("a", "1") + "," + service("bad", "2", "5"))));
-  server.on_request(events({event("MODIFIED", service("a", "11", "[]")),
-                            event("MODIFIED", service("bad", "12"))}));
+  server.on_request(events(
+      {event("MODIFIED", service("a", "11", "[]")), event("MODIFIED", service("bad", "12"))}));
   start();
   run_script();
-  EXPECT_THAT(
-      recording.sink.calls,
-      ElementsAre("unreadable Service n/bad: spec: expected an object, found a number",
-                  "replace Service: n/a@1",
-                  "unreadable Service n/a: spec: expected an object, found a list",
-                  "fine Service n/bad", "upsert Service n/bad@12"));
+  EXPECT_THAT(recording.sink.calls,
+              ElementsAre("unreadable Service n/bad: spec: expected an object, found a number",
+                          "replace Service: n/a@1",
+                          "unreadable Service n/a: spec: expected an object, found a list",
+                          "fine Service n/bad", "upsert Service n/bad@12"));
   EXPECT_THAT(server.targets.back(), is_watch("12"));
   EXPECT_EQ(metric("holdfast_watch_errors_total", "unreadable_object"), 2);
 }
@@ -328,9 +330,8 @@ TEST_F(ApiServerSourceTest, TriesOnceMoreWithAFreshTokenAfterA401) {
   EXPECT_THAT(server.heads[0], HasSubstr("Bearer old\r\n"));
   EXPECT_THAT(server.heads[1], HasSubstr("Bearer old\r\n"));
   EXPECT_THAT(server.heads[2], HasSubstr("Bearer new\r\n"));
-  EXPECT_THAT(server.targets,
-              ElementsAre(is_list(""), is_watch("10"), is_watch("10"), is_watch("11"),
-                          is_watch("11")));
+  EXPECT_THAT(server.targets, ElementsAre(is_list(""), is_watch("10"), is_watch("10"),
+                                          is_watch("11"), is_watch("11")));
   EXPECT_EQ(metric("holdfast_watch_errors_total", "unauthorized"), 1);
 }
 

@@ -13,11 +13,15 @@ namespace {
 class KubeconfigTest : public testing::Test {
  protected:
   base::StatusOr<ClusterConfig> load(const std::string& cluster, const std::string& user) {
-    folder.write("config", "apiVersion: v1\nkind: Config\ncurrent-context: c\n"
-                           "contexts: [{name: other, context: {cluster: x, user: y}},\n"
-                           "           {name: c, context: {cluster: k, user: u}}]\n"
-                           "clusters: [{name: k, cluster: {" + cluster + "}}]\n"
-                           "users: [{name: u, user: {" + user + "}}]\n");
+    folder.write("config",
+                 "apiVersion: v1\nkind: Config\ncurrent-context: c\n"
+                 "contexts: [{name: other, context: {cluster: x, user: y}},\n"
+                 "           {name: c, context: {cluster: k, user: u}}]\n"
+                 "clusters: [{name: k, cluster: {" +
+                     cluster +
+                     "}}]\n"
+                     "users: [{name: u, user: {" +
+                     user + "}}]\n");
     return load_kubeconfig(folder.path("config"));
   }
   std::string complaint(const std::string& cluster, const std::string& user) {
@@ -32,10 +36,10 @@ class KubeconfigTest : public testing::Test {
 
 TEST_F(KubeconfigTest, ReadsTheCurrentContext) {
   folder.write("ca.pem", "CA");
-  const auto config =
-      load("server: 'https://api.example:6443/prefix/', certificate-authority: ca.pem, "
-           "tls-server-name: kubernetes.default.svc",
-           "client-certificate-data: Q0VSVA==, client-key-data: S0VZ, token: t1, tokenFile: t.txt");
+  const auto config = load(
+      "server: 'https://api.example:6443/prefix/', certificate-authority: ca.pem, "
+      "tls-server-name: kubernetes.default.svc",
+      "client-certificate-data: Q0VSVA==, client-key-data: S0VZ, token: t1, tokenFile: t.txt");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->host, "api.example");
   EXPECT_EQ(config->port, "6443");
@@ -77,8 +81,10 @@ TEST_F(KubeconfigTest, ReadsEveryShapeOfServer) {
 }
 
 TEST_F(KubeconfigTest, PrefersDataToFiles) {
-  const auto config = load("server: 'https://a', certificate-authority: missing, "
-                           "certificate-authority-data: Q0E=, insecure-skip-tls-verify: true", "");
+  const auto config = load(
+      "server: 'https://a', certificate-authority: missing, "
+      "certificate-authority-data: Q0E=, insecure-skip-tls-verify: true",
+      "");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->ca_pem, "CA");
   EXPECT_EQ(config->ca_file, "");

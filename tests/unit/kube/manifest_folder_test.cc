@@ -36,10 +36,9 @@ class ManifestFolderTest : public testing::Test {
 TEST_F(ManifestFolderTest, ReplacesEveryKindAtFirstThenOnlyWhatChanged) {
   folder.set_file("a.yaml", service("web"));
   folder.publish();
-  EXPECT_THAT(recording.sink.take(),
-              ElementsAre("replace Ingress:", "replace IngressClass:",
-                          "replace Service: default/web", "replace EndpointSlice:",
-                          "replace Endpoints:"));
+  EXPECT_THAT(recording.sink.take(), ElementsAre("replace Ingress:", "replace IngressClass:",
+                                                 "replace Service: default/web",
+                                                 "replace EndpointSlice:", "replace Endpoints:"));
   EXPECT_THAT(set("a.yaml", "# the same\n" + service("web")), IsEmpty());
   EXPECT_THAT(set("a.yaml", service("web", "81")), ElementsAre("replace Service: default/web"));
 }
@@ -82,10 +81,11 @@ TEST_F(ManifestFolderTest, TakesAnEmptyFileForOneThatIsBeingWritten) {
 TEST_F(ManifestFolderTest, KeepsTheLastGoodStateOfAnObjectThatCannotBeRead) {
   start();
   set("a.yaml", service("web") + service("chat"));
-  EXPECT_THAT(set("a.yaml", service("web", "'80'") + service("chat", "81")),
-              ElementsAre("unreadable Service default/web: spec.ports[0].port: expected an integer, "
-                          "found a string (in a.yaml)",
-                          "replace Service: default/chat default/web"));
+  EXPECT_THAT(
+      set("a.yaml", service("web", "'80'") + service("chat", "81")),
+      ElementsAre("unreadable Service default/web: spec.ports[0].port: expected an integer, "
+                  "found a string (in a.yaml)",
+                  "replace Service: default/chat default/web"));
   EXPECT_THAT(set("a.yaml", service("web", "82") + service("chat", "81")),
               ElementsAre("fine Service default/web", "replace Service: default/chat default/web"));
 }
@@ -107,8 +107,8 @@ TEST_F(ManifestFolderTest, LetsTheFirstFileWinAndReportsTheOther) {
 
 TEST_F(ManifestFolderTest, SkipsOtherKindsWithALine) {
   start();
-  EXPECT_THAT(set("a.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n" +
-                                service("web")),
+  EXPECT_THAT(set("a.yaml",
+                  "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n" + service("web")),
               ElementsAre("replace Service: default/web"));
   EXPECT_THAT(recording.lines.text, HasSubstr("Deployment"));
   EXPECT_THAT(set("b.yaml", "apiVersion: extensions/v1beta1\nkind: Ingress\nmetadata: {name: x}\n"),

@@ -37,8 +37,7 @@ class ManifestSourceTest : public testing::Test {
     };
     while (!told()) {
       ASSERT_GT(context.run_one_for(std::chrono::seconds(10)), 0u)
-          << "not told: " << text << "; told: "
-          << ::testing::PrintToString(recording.sink.calls);
+          << "not told: " << text << "; told: " << ::testing::PrintToString(recording.sink.calls);
     }
     recording.sink.take();
   }

@@ -13,10 +13,10 @@ namespace {
 using ::testing::ElementsAre;
 
 ParsedObject service(const char* name, const char* version, const char* spec = "{}") {
-  return parse_object(Kind::kService, nlohmann::json::parse(
-                                          std::string(R"({"metadata":{"namespace":"n","name":")") +
-                                          name + R"(","resourceVersion":")" + version +
-                                          R"("},"spec":)" + spec + "}"));
+  return parse_object(
+      Kind::kService,
+      nlohmann::json::parse(std::string(R"({"metadata":{"namespace":"n","name":")") + name +
+                            R"(","resourceVersion":")" + version + R"("},"spec":)" + spec + "}"));
 }
 
 std::vector<ParsedObject> list_of(std::initializer_list<ParsedObject> objects) { return objects; }
@@ -33,9 +33,8 @@ TEST_F(ObjectCacheTest, PassesChangesOn) {
   cache.upsert(service("a", "4"));
   cache.remove({"n", "b"});
   cache.remove({"n", "never-seen"});
-  EXPECT_THAT(sink.take(),
-              ElementsAre("replace Service: n/a@2 n/b@1", "upsert Service n/c@3",
-                          "upsert Service n/a@4", "remove Service n/b"));
+  EXPECT_THAT(sink.take(), ElementsAre("replace Service: n/a@2 n/b@1", "upsert Service n/c@3",
+                                       "upsert Service n/a@4", "remove Service n/b"));
   cache.replace({});
   EXPECT_THAT(sink.take(), ElementsAre("replace Service:"));
 }

@@ -5,7 +5,9 @@
 namespace holdfast::kube {
 namespace {
 
-Endpoint at(const char* address) { return {.addresses = {address}, .conditions = {}, .pod_uid = "u", .zone = ""}; }
+Endpoint at(const char* address) {
+  return {.addresses = {address}, .conditions = {}, .pod_uid = "u", .zone = ""};
+}
 
 TEST(SlicesOf, MakesOneSliceForEachSubsetAndFamily) {
   Endpoints endpoints;

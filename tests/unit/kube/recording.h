@@ -24,8 +24,7 @@ class RecordingSink final : public ObjectSink {
     last_replaced = std::move(objects);
   }
   void upsert(Object object) override {
-    calls.push_back(std::string("upsert ") + to_string(kind_of(object)) + " " +
-                    described(object));
+    calls.push_back(std::string("upsert ") + to_string(kind_of(object)) + " " + described(object));
   }
   void remove(Kind kind, const ObjectName& name) override {
     calls.push_back(std::string("remove ") + to_string(kind) + " " + name_of(name));

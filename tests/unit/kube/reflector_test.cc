@@ -297,9 +297,9 @@ TEST_F(ReflectorTest, BacksOffOnA429EventAndListsOnUnknownOnes) {
   reflector.watch_failed(error_event(429));
   expect_watch("10");
   EXPECT_GT(waited, kNoWait);
-  for (const Failure& failure : {error_event(504), error_event(0), error_event(418),
-                                 failure_of(FailureKind::kMalformed),
-                                 failure_of(FailureKind::kTooLarge), status_failure(400)}) {
+  for (const Failure& failure :
+       {error_event(504), error_event(0), error_event(418), failure_of(FailureKind::kMalformed),
+        failure_of(FailureKind::kTooLarge), status_failure(400)}) {
     reflector.watch_failed(failure);
     expect_list("10", ListReason::kWatchFailed);
     EXPECT_GT(waited, kNoWait);

@@ -52,8 +52,10 @@ TEST(ResponseReader, ReadsToTheEndOfTheConnection) {
 
 TEST(ResponseReader, DoesNotReuseWhatIsClosedOrSaysTooMuch) {
   ResponseReader closing;
-  ASSERT_TRUE(closing.feed("HTTP/1.1 429 X\r\nConnection: close\r\nRetry-After: 3\r\n"
-                           "Content-Length: 0\r\n\r\n").ok());
+  ASSERT_TRUE(closing
+                  .feed("HTTP/1.1 429 X\r\nConnection: close\r\nRetry-After: 3\r\n"
+                        "Content-Length: 0\r\n\r\n")
+                  .ok());
   EXPECT_TRUE(closing.done());
   EXPECT_FALSE(closing.reusable());
   EXPECT_EQ(closing.header("retry-after"), "3");

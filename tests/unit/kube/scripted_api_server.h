@@ -27,7 +27,8 @@ struct Reply {
   std::string bytes;
   /// Sent in writes of this size.
   std::size_t piece = std::string::npos;
-  /// Afterwards: close the connection, leave it open without another word, or read the next request.
+  /// Afterwards: close the connection, leave it open without another word, or read the next
+  /// request.
   enum class Then { kClose, kHang, kNext } then = Then::kNext;
 
   Reply&& closing() && {
@@ -104,7 +105,8 @@ inline Reply events(const std::vector<std::string>& lines) {
 
 inline ScriptedApiServer::ScriptedApiServer(boost::asio::io_context& context)
     : context_(context),
-      acceptor_(context, boost::asio::ip::tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0)) {
+      acceptor_(context,
+                boost::asio::ip::tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0)) {
   boost::asio::co_spawn(context_, accept_all(), boost::asio::detached);
 }
 
@@ -126,7 +128,8 @@ inline boost::asio::awaitable<void> ScriptedApiServer::accept_all() {
   for (;;) {
     auto socket = std::make_shared<Socket>(context_);
     boost::system::error_code error;
-    co_await acceptor_.async_accept(*socket, boost::asio::redirect_error(boost::asio::use_awaitable, error));
+    co_await acceptor_.async_accept(*socket,
+                                    boost::asio::redirect_error(boost::asio::use_awaitable, error));
     if (error) co_return;
     ++connections;
     sockets_.push_back(socket);
@@ -166,8 +169,9 @@ inline boost::asio::awaitable<bool> ScriptedApiServer::send(Socket& socket, cons
   boost::system::error_code error;
   for (std::size_t at = 0; at < reply.bytes.size() && !error;) {
     const std::size_t size = std::min(reply.piece, reply.bytes.size() - at);
-    co_await boost::asio::async_write(socket, boost::asio::buffer(reply.bytes.data() + at, size),
-                               boost::asio::redirect_error(boost::asio::use_awaitable, error));
+    co_await boost::asio::async_write(
+        socket, boost::asio::buffer(reply.bytes.data() + at, size),
+        boost::asio::redirect_error(boost::asio::use_awaitable, error));
     at += size;
   }
   co_return !error;

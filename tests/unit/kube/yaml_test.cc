@@ -20,21 +20,36 @@ TEST(ParseYaml, TypesPlainScalarsAsTheCoreSchema) {
     const char* yaml;
     const char* json;
   } cases[] = {
-      {"80", "80"},           {"\"80\"", "\"80\""},
-      {"'80'", "\"80\""},     {"-12", "-12"},
-      {"+12", "12"},          {"0o17", "15"},
-      {"0x1F", "31"},         {"-9223372036854775808", "-9223372036854775808"},
-      {"1.5", "1.5"},         {".5", "0.5"},
-      {"1e3", "1000.0"},      {"-1.5E-1", "-0.15"},
-      {"1.2.3.4", "\"1.2.3.4\""}, {"10.0.0.1", "\"10.0.0.1\""},
-      {"true", "true"},       {"FALSE", "false"},
-      {"yes", "\"yes\""},     {"\"true\"", "\"true\""},
-      {"- null\n- ~\n-", "[null,null,null]"}, {"'null'", "\"null\""},
-      {"5m", "\"5m\""},       {"0x", "\"0x\""},
-      {"-", "[null]"},        {"a: .inf", "{\"a\":\".inf\"}"},
-      {"1e999", "\"1e999\""}, {"!!str 80", "\"80\""},
-      {"!!int \"80\"", "80"}, {"|\n  a\n  b\n", "\"a\\nb\\n\""},
-      {"12:30", "\"12:30\""}, {"1_000", "\"1_000\""},
+      {"80", "80"},
+      {"\"80\"", "\"80\""},
+      {"'80'", "\"80\""},
+      {"-12", "-12"},
+      {"+12", "12"},
+      {"0o17", "15"},
+      {"0x1F", "31"},
+      {"-9223372036854775808", "-9223372036854775808"},
+      {"1.5", "1.5"},
+      {".5", "0.5"},
+      {"1e3", "1000.0"},
+      {"-1.5E-1", "-0.15"},
+      {"1.2.3.4", "\"1.2.3.4\""},
+      {"10.0.0.1", "\"10.0.0.1\""},
+      {"true", "true"},
+      {"FALSE", "false"},
+      {"yes", "\"yes\""},
+      {"\"true\"", "\"true\""},
+      {"- null\n- ~\n-", "[null,null,null]"},
+      {"'null'", "\"null\""},
+      {"5m", "\"5m\""},
+      {"0x", "\"0x\""},
+      {"-", "[null]"},
+      {"a: .inf", "{\"a\":\".inf\"}"},
+      {"1e999", "\"1e999\""},
+      {"!!str 80", "\"80\""},
+      {"!!int \"80\"", "80"},
+      {"|\n  a\n  b\n", "\"a\\nb\\n\""},
+      {"12:30", "\"12:30\""},
+      {"1_000", "\"1_000\""},
       {"99999999999999999999", "1e+20"},
   };
   for (const auto& c : cases) EXPECT_EQ(json_of(c.yaml), c.json) << c.yaml;
@@ -54,8 +69,7 @@ TEST(ParseYaml, FollowsAliasesAndMergeKeys) {
 }
 
 TEST(ParseYaml, RefusesCyclesAndBombs) {
-  EXPECT_EQ(json_of("a: &x\n  b: *x\n"),
-            "error: line 1: nested too deeply, or an alias of itself");
+  EXPECT_EQ(json_of("a: &x\n  b: *x\n"), "error: line 1: nested too deeply, or an alias of itself");
   std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
   for (int i = 1; i < 10; ++i) {
     const std::string last = "*a" + std::to_string(i - 1);
@@ -77,9 +91,7 @@ TEST(ParseYaml, SaysWhereItStumbled) {
   EXPECT_TRUE(json_of("a: *nobody").starts_with("error: not YAML: line 1"));
 }
 
-TEST(ParseYaml, MendsWhatIsNotUtf8OrSaysSo) {
-  EXPECT_NE(json_of("a: \"\xff\""), "");
-}
+TEST(ParseYaml, MendsWhatIsNotUtf8OrSaysSo) { EXPECT_NE(json_of("a: \"\xff\""), ""); }
 
 }  // namespace
 }  // namespace holdfast::kube

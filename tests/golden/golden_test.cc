@@ -1,0 +1,114 @@
+// Goal: what the controller makes of manifests, all of it, readable in a review. Method: each
+// folder of cases/ has manifests and expected.txt, the compiled resources and problems as text.
+// GOLDEN_REWRITE=1 writes expected.txt anew; the diff is then reviewed.
+
+#include <google/protobuf/text_format.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/io_context.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "controller/compile.h"
+#include "controller/world_builder.h"
+#include "kube/source.h"
+
+namespace holdfast::controller {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Collects a folder of manifests into a World.
+class WorldSink final : public kube::ObjectSink {
+ public:
+  void replace(kube::Kind kind, std::vector<kube::Object> objects) override {
+    builder_.replace(kind, objects);
+  }
+  void upsert(kube::Object object) override { builder_.upsert(object); }
+  void remove(kube::Kind kind, const kube::ObjectName& name) override {
+    builder_.remove(kind, name);
+  }
+  void report_unreadable(kube::Kind, const kube::ObjectName& name,
+                         const std::string& reason) override {
+    unreadable_ += "unreadable " + name.name + ": " + reason + "\n";
+  }
+
+  [[nodiscard]] const World& world() const { return builder_.world(); }
+  [[nodiscard]] const std::string& unreadable() const { return unreadable_; }
+
+ private:
+  WorldBuilder builder_;
+  std::string unreadable_;
+};
+
+class NullSink final : public base::LogSink {
+ public:
+  void write(std::string) override {}
+  [[nodiscard]] std::uint64_t lost_lines() const override { return 0; }
+  void flush_and_stop(base::Duration) override {}
+};
+
+std::string text_of(const Compiled& compiled) {
+  std::ostringstream text;
+  for (const Problem& problem : compiled.problems) {
+    text << (problem.severity == Severity::kError ? "error " : "warning ") << problem.kind << " "
+         << problem.object.namespace_name << "/" << problem.object.name << " " << problem.field
+         << ": " << problem.message << "\n";
+  }
+  for (const auto& [key, resource] : compiled.resources) {
+    model::v1::Resource shown = *resource;
+    // A hash of the rest, which is all here.
+    shown.clear_version();
+    std::string body;
+    google::protobuf::TextFormat::PrintToString(shown, &body);
+    text << "\n" << model::to_string(key) << "\n" << body;
+  }
+  return text.str();
+}
+
+std::string compile_folder(const fs::path& folder) {
+  const base::SystemClock clock;
+  NullSink lines;
+  const base::Log log(lines, clock);
+  boost::asio::io_context context;
+  WorldSink sink;
+  const auto source = kube::make_manifest_source(context, folder.string(), sink, log);
+  if (!source.ok()) return std::string(source.status().message());
+  (*source)->start();
+  (*source)->stop();
+  return sink.unreadable() + text_of(compile(sink.world(), Options{}));
+}
+
+class Golden : public testing::TestWithParam<std::string> {};
+
+TEST_P(Golden, CompilesAsExpected) {
+  const fs::path folder = fs::path(GOLDEN_CASES) / GetParam();
+  const fs::path expected_file = folder / "expected.txt";
+  const std::string actual = compile_folder(folder);
+  if (std::getenv("GOLDEN_REWRITE") != nullptr) {
+    std::ofstream(expected_file) << actual;
+    return;
+  }
+  std::ostringstream expected;
+  expected << std::ifstream(expected_file).rdbuf();
+  EXPECT_EQ(actual, expected.str()) << "GOLDEN_REWRITE=1 writes " << expected_file;
+}
+
+std::vector<std::string> cases() {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(GOLDEN_CASES)) {
+    names.push_back(entry.path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, Golden, testing::ValuesIn(cases()),
+                         [](const auto& parameter) { return parameter.param; });
+
+TEST(GoldenCases, AreThere) { EXPECT_GE(cases().size(), 15U); }
+
+}  // namespace
+}  // namespace holdfast::controller
