@@ -101,7 +101,7 @@ class ControlPlane::State final : public kube::ObjectSink {
     reconciler_.remove(kind, name);
     set_timer();
   }
-  void report_unreadable(kube::Kind kind, const kube::ObjectName& name,
+  void report_unreadable(const std::string& kind, const kube::ObjectName& name,
                          const std::string& reason) override {
     reconciler_.report_unreadable(kind, name, reason);
     set_timer();

@@ -72,7 +72,7 @@ void Reconciler::upsert(kube::Object object) { note(world_.upsert(object)); }
 
 void Reconciler::remove(kube::Kind kind, const kube::ObjectName& name) {
   note(world_.remove(kind, name));
-  report_unreadable(kind, name, "");
+  report_unreadable(kube::to_string(kind), name, "");
 }
 
 void Reconciler::note(const Change& change) {
@@ -85,11 +85,11 @@ void Reconciler::note(const Change& change) {
   if (!first_change_) first_change_ = last_change_;
 }
 
-void Reconciler::report_unreadable(kube::Kind kind, const kube::ObjectName& name,
+void Reconciler::report_unreadable(const std::string& kind, const kube::ObjectName& name,
                                    const std::string& reason) {
   std::optional<Problem> problem;
   if (!reason.empty()) {
-    problem = {kube::to_string(kind), name, "", Severity::kError,
+    problem = {kind, name, "", Severity::kError,
                "it cannot be read (" + reason + "); its last good state, if any, stays in force"};
   }
   const auto known = unreadable_.find({kind, name});

@@ -38,7 +38,7 @@ class Reconciler final : public kube::ObjectSink {
   void replace(kube::Kind kind, std::vector<kube::Object> objects) override;
   void upsert(kube::Object object) override;
   void remove(kube::Kind kind, const kube::ObjectName& name) override;
-  void report_unreadable(kube::Kind kind, const kube::ObjectName& name,
+  void report_unreadable(const std::string& kind, const kube::ObjectName& name,
                          const std::string& reason) override;
 
   /// A data plane refused this resource: becomes a problem on the resource's origin until the
@@ -82,7 +82,7 @@ class Reconciler final : public kube::ObjectSink {
   bool published_ = false;
   /// What was published last.
   Compiled compiled_;
-  std::map<std::pair<kube::Kind, kube::ObjectName>, Problem> unreadable_;
+  std::map<std::pair<std::string, kube::ObjectName>, Problem> unreadable_;
   std::map<model::ResourceKey, std::vector<Problem>> refusals_;
 };
 

@@ -128,20 +128,20 @@ void ManifestFolder::read_list(const std::string& file_name, const std::string& 
 void ManifestFolder::remove_file(const std::string& name) { files_.erase(name); }
 
 void ManifestFolder::merge(std::array<Objects, kKinds>& objects,
-                           std::map<Key, std::string>& problems) const {
+                           std::map<ProblemKey, std::string>& problems) const {
   std::map<Key, std::string> defined_in;
-  // Files have no kind; they are told from Ingresses by having no namespace.
-  if (!folder_problem_.empty()) problems[{Kind::kIngress, {"", "."}}] = folder_problem_;
+  if (!folder_problem_.empty()) problems[{"Manifest", {"", "."}}] = folder_problem_;
   for (const auto& [name, file] : files_) {
-    if (!file.problem.empty()) problems[{Kind::kIngress, {"", name}}] = file.problem;
+    if (!file.problem.empty()) problems[{"Manifest", {"", name}}] = file.problem;
     for (const Entry& entry : file.entries) {
+      const ProblemKey problem_key = {to_string(entry.key.first), entry.key.second};
       const auto [first, is_first] = defined_in.emplace(entry.key, name);
       if (!is_first) {
-        add_problem(problems[entry.key],
+        add_problem(problems[problem_key],
                     "defined again in " + name + "; the one in " + first->second + " counts");
         continue;
       }
-      if (!entry.problem.empty()) problems[entry.key] = entry.problem + " (in " + name + ")";
+      if (!entry.problem.empty()) problems[problem_key] = entry.problem + " (in " + name + ")";
       const auto& [kind, object_name] = entry.key;
       if (entry.object) {
         objects[static_cast<std::size_t>(kind)].emplace(object_name, *entry.object);
@@ -152,7 +152,7 @@ void ManifestFolder::merge(std::array<Objects, kKinds>& objects,
 
 void ManifestFolder::publish() {
   std::array<Objects, kKinds> objects;
-  std::map<Key, std::string> problems;
+  std::map<ProblemKey, std::string> problems;
   merge(objects, problems);
   publish_problems(std::move(problems));
   const auto same = [](const Objects::value_type& one, const Objects::value_type& two) {
@@ -174,18 +174,14 @@ void ManifestFolder::publish() {
   published_once_ = true;
 }
 
-void ManifestFolder::publish_problems(std::map<Key, std::string> problems) {
-  const std::map<Key, std::string> known = std::exchange(published_problems_, std::move(problems));
+void ManifestFolder::publish_problems(std::map<ProblemKey, std::string> problems) {
+  const auto known = std::exchange(published_problems_, std::move(problems));
   for (const auto& [key, reason] : known) {
     if (published_problems_.count(key) == 0) sink_.report_unreadable(key.first, key.second, "");
   }
   for (const auto& [key, reason] : published_problems_) {
     const auto before = known.find(key);
     if (before != known.end() && before->second == reason) continue;
-    log_.warn("manifest unreadable, keeping its last good state",
-              {{"namespace", std::string_view(key.second.namespace_name)},
-               {"name", std::string_view(key.second.name)},
-               {"reason", std::string_view(reason)}});
     sink_.report_unreadable(key.first, key.second, reason);
   }
 }

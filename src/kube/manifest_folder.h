@@ -40,6 +40,8 @@ class ManifestFolder {
 
  private:
   using Key = std::pair<Kind, ObjectName>;
+  /// Kind (or \"Manifest\", for a file) and name.
+  using ProblemKey = std::pair<std::string, ObjectName>;
   /// One object of a file. Without an object: it never read well.
   struct Entry {
     Key key;
@@ -59,8 +61,9 @@ class ManifestFolder {
   void read_list(const std::string& file_name, const std::string& item_kind,
                  const std::string& item_version, nlohmann::json& list, const File& last,
                  File& into) const;
-  void merge(std::array<Objects, kKinds>& objects, std::map<Key, std::string>& problems) const;
-  void publish_problems(std::map<Key, std::string> problems);
+  void merge(std::array<Objects, kKinds>& objects,
+             std::map<ProblemKey, std::string>& problems) const;
+  void publish_problems(std::map<ProblemKey, std::string> problems);
 
   ObjectSink& sink_;
   const base::Log& log_;
@@ -70,7 +73,7 @@ class ManifestFolder {
   // What the sink knows.
   bool published_once_ = false;
   std::array<Objects, kKinds> published_;
-  std::map<Key, std::string> published_problems_;
+  std::map<ProblemKey, std::string> published_problems_;
 };
 
 }  // namespace holdfast::kube

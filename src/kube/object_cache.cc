@@ -19,7 +19,7 @@ std::size_t ObjectCache::replace(std::vector<ParsedObject> objects) {
     report_unreadable(parsed);
   }
   for (const ObjectName& name : reported) {
-    if (unreadable_.count(name) == 0) sink_.report_unreadable(kind_, name, "");
+    if (unreadable_.count(name) == 0) sink_.report_unreadable(to_string(kind_), name, "");
   }
   objects_ = std::move(fresh);
   std::vector<Object> all;
@@ -46,13 +46,14 @@ void ObjectCache::remove(const ObjectName& name) {
 }
 
 void ObjectCache::report_good(const ObjectName& name) {
-  if (unreadable_.erase(name) > 0) sink_.report_unreadable(kind_, name, "");
+  if (unreadable_.erase(name) > 0) sink_.report_unreadable(to_string(kind_), name, "");
 }
 
 void ObjectCache::report_unreadable(const ParsedObject& parsed) {
   if (parsed.name.name.empty()) return;
   unreadable_.insert(parsed.name);
-  sink_.report_unreadable(kind_, parsed.name, std::string(parsed.object.status().message()));
+  sink_.report_unreadable(to_string(kind_), parsed.name,
+                          std::string(parsed.object.status().message()));
 }
 
 }  // namespace holdfast::kube

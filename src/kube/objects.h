@@ -182,9 +182,11 @@ class ObjectSink {
   virtual void upsert(Object object) = 0;
   /// Gone. Unknown objects are ignored.
   virtual void remove(Kind kind, const ObjectName& name) = 0;
-  /// An object (or a file of the manifest folder) that could not be read; its last good state, if
-  /// any, stays. `reason` is one sentence. An empty reason: it reads well again.
-  virtual void report_unreadable(Kind kind, const ObjectName& name, const std::string& reason) = 0;
+  /// An object that could not be read, or, with the kind "Manifest", a file of the manifest folder;
+  /// its last good state, if any, stays. `kind` is as in `kind:`, `reason` one sentence; an empty
+  /// reason: it reads well again.
+  virtual void report_unreadable(const std::string& kind, const ObjectName& name,
+                                 const std::string& reason) = 0;
 };
 
 }  // namespace holdfast::kube

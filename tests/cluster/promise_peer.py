@@ -2,8 +2,9 @@
 
 As a program: `serve ADDRESS...` is the pods, `connect PORT HOST COUNT` is the clients. Every
 connection carries two independent streams of messages; each message has its number, a digest of its
-content, and content of a random size, now and then in fragments. At the end both sides say how many
-they have sent, so that a lost message cannot hide. The clients' own count is what the test reads.
+content, and content of a random size, now and then in fragments; one too small for that is the start
+of its number's digest. At the end both sides say how many they have sent, so that a lost message
+cannot hide, and close. The clients' own count is what the test reads.
 """
 
 import asyncio
@@ -19,8 +20,10 @@ import websockets
 PORT = 9000
 # Pauses between the messages of one stream, so that 500 connections keep two CPUs busy but no more.
 PAUSE_SECONDS = (0.5, 1.5)
+# Of whole messages, in bytes; among them both sides of each size where a frame's header grows.
 SIZES = (1, 20, 125, 126, 1000, 4096, 65535, 65536)
 SIZE_WEIGHTS = (20, 40, 10, 10, 20, 10, 1, 1)
+HEADER = struct.Struct(">Q8s")
 FRAGMENTED_SHARE = 0.1
 FINISH_SECONDS = 60
 CONNECTS_AT_ONCE = 25
@@ -37,21 +40,26 @@ class Stream:
         self.misplaced = 0
 
     def next_message(self):
-        size = self._random.choices(SIZES, SIZE_WEIGHTS)[0]
-        content = self._random.randbytes(size)
-        message = struct.pack(">Q", self.sent) + digest(content) + content
+        message = self._message(self._random.choices(SIZES, SIZE_WEIGHTS)[0])
         self.sent += 1
         if self._random.random() < FRAGMENTED_SHARE and len(message) > 3:
             cut = sorted(self._random.sample(range(1, len(message)), 2))
             return [message[: cut[0]], message[cut[0] : cut[1]], message[cut[1] :]]
         return message
 
+    def _message(self, size):
+        if size < HEADER.size:
+            return number_alone(self.sent, size)
+        content = self._random.randbytes(size - HEADER.size)
+        return HEADER.pack(self.sent, digest(content)) + content
+
     def check(self, message):
-        (number,) = struct.unpack(">Q", message[:8])
-        if number != self.received:
-            self.misplaced += 1
-        if message[8:16] != digest(message[16:]):
-            self.altered += 1
+        if len(message) < HEADER.size:
+            self.misplaced += message != number_alone(self.received, len(message))
+        else:
+            number, expected = HEADER.unpack_from(message)
+            self.misplaced += number != self.received
+            self.altered += expected != digest(message[HEADER.size :])
         self.received += 1
 
     async def send_until(self, socket, finished):
@@ -65,6 +73,10 @@ class Stream:
 
 def digest(content):
     return hashlib.blake2b(content, digest_size=8).digest()
+
+
+def number_alone(number, size):
+    return digest(struct.pack(">Q", number))[:size]
 
 
 async def pod(socket):
@@ -102,21 +114,22 @@ class Client:
 
     def __init__(self, number):
         self._stream = Stream(number)
+        # Uncompressed, a message's size is its frame's; compressed is what browsers ask for.
+        self._compression = "deflate" if number % 2 else None
         self.result = {"closed": 1, "lost": 0, "altered": 0, "misplaced": 0, "messages": 0}
 
     async def connect(self, port, host):
         self._socket = await websockets.connect(
             f"ws://{host}/", host="127.0.0.1", port=port, max_size=None, ping_interval=None,
-            open_timeout=60,
+            open_timeout=60, compression=self._compression,
         )  # fmt: skip
 
     async def run(self, finished):
         try:
-            sender = asyncio.create_task(self._stream.send_until(self._socket, finished))
             verdict = asyncio.create_task(self._receive())
-            await sender
-            await self._socket.send(str(self._stream.sent))
-            pod = await asyncio.wait_for(verdict, FINISH_SECONDS)
+            sender = asyncio.create_task(self._stream.send_until(self._socket, finished))
+            await finished.wait()
+            pod = await asyncio.wait_for(self._finish(sender, verdict), FINISH_SECONDS)
             self.result = {
                 "closed": 0,
                 "lost": pod["lost"] + pod["sent"] - self._stream.received,
@@ -126,6 +139,15 @@ class Client:
             }
         except (websockets.ConnectionClosed, asyncio.TimeoutError) as error:
             print(f"closed: {error!r}", file=sys.stderr)
+
+    async def _finish(self, sender, verdict):
+        await sender
+        await self._socket.send(str(self._stream.sent))
+        pod = await verdict
+        await self._socket.close()
+        if self._socket.close_code != 1000:
+            raise websockets.ConnectionClosedError(None, None)
+        return pod
 
     async def _receive(self):
         async for message in self._socket:

@@ -42,6 +42,14 @@ def test_kubectl_apply_then_talk(server, api, holdfast, pods):
     for message in ("hello", "x" * 100_000, b"\x00\xff" * 40_000, ""):
         socket.echo(message)
     assert status_of(port, "hello.test", "/other") == 404
+    admin = holdfast.port("admin")
+    of_hello = {"namespace": "default", "ingress": "hello", "service": "hello"}
+    messages = "holdfast_websocket_messages_total"
+    wait_for_value(admin, 4, messages, direction="upstreamward", **of_hello)
+    # The pod greets first.
+    wait_for_value(admin, 5, messages, direction="downstreamward", **of_hello)
+    assert scrape(admin).value("holdfast_upgrades_total", **of_hello) == 1
+    assert scrape(admin).value("holdfast_websockets_open", **of_hello) == 1
     server.kubectl("delete", "ingress", "hello")
     wait_for_status(port, "hello.test", 404, "/ws")
     socket.echo("still here")

@@ -2,16 +2,17 @@
 
 500 WebSockets carry numbered messages, independently in both directions, while 500 changes go
 through the real API server: routes added and removed, endpoints churned (those that carry
-connections too), Ingresses deleted and created again, the watch cut, the API server and the
-controller killed and started again. Counted by the clients themselves: 0 closed; 0 lost, altered,
-duplicated or reordered.
+connections too), Ingresses deleted and created again, the watch cut, the API server and (where it is
+a process of its own) the controller killed and started again. Counted by the clients themselves:
+0 closed; 0 lost, altered, duplicated or reordered.
 """
 
 import json
+import pathlib
 import subprocess
 import sys
-import pathlib
 
+import pytest
 from client import wait_for_status, wait_ready
 from holdfast_test.metrics import scrape, wait_for_value
 from holdfast_test.process import Holdfast, wait_until
@@ -22,6 +23,10 @@ CHANGES = 500
 MESSAGES_BETWEEN_CHANGES = 60
 ADDRESSES = [f"10.244.2.{i}" for i in range(1, 9)]
 HOST = "promise.test"
+DATA_PLANE_FLAGS = (
+    "--http-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--workers", "2",
+    "--access-log", "off",
+)  # fmt: skip
 PEER = pathlib.Path(__file__).with_name("promise_peer.py")
 
 
@@ -46,32 +51,64 @@ class Peer:
         self.process.wait()
 
 
+class TwoProcesses:
+    """`holdfast controller` and `holdfast proxy`, joined by a Unix socket."""
+
+    def __init__(self, kubeconfig, folder, started):
+        self._started = started
+        self._controller_arguments = (
+            "controller", "--kubeconfig", kubeconfig, "--discovery-listen",
+            f"unix:{folder}/discovery", "--admin-listen", "127.0.0.1:0",
+        )  # fmt: skip
+        self._start_controller()
+        self.data_plane = started(
+            Holdfast("proxy", "--discovery", f"unix:{folder}/discovery", *DATA_PLANE_FLAGS)
+        )
+
+    def _start_controller(self):
+        self.control_plane = self._started(Holdfast(*self._controller_arguments))
+        wait_ready(self.control_plane.port("admin"))
+
+    def kill_controller(self):
+        self.control_plane.kill()
+        self._start_controller()
+        return True
+
+
+class OneProcess:
+    """`holdfast ingress`."""
+
+    def __init__(self, kubeconfig, _folder, started):
+        self.data_plane = started(
+            Holdfast("ingress", "--kubeconfig", kubeconfig, *DATA_PLANE_FLAGS)
+        )
+        self.control_plane = self.data_plane
+
+    def kill_controller(self):
+        return False
+
+
 class Cluster:
     """What is changed, and what may die."""
 
-    def __init__(self, server, api, path, started):
+    def __init__(self, server, api, holdfast):
         self._server = server
         self._api = api
-        self._path = path
-        self._started = started
-        self.controller = None
+        self._holdfast = holdfast
         self.counts = {}
 
     def count(self, what):
         self.counts[what] = self.counts.get(what, 0) + 1
 
-    def start_controller(self):
-        self.controller = self._started(
-            Holdfast(
-                "controller", "--kubeconfig", self._server.kubeconfig, "--discovery-listen",
-                f"unix:{self._path}", "--admin-listen", "127.0.0.1:0",
-            )
-        )  # fmt: skip
+    def kill_controller(self, number):
+        if self._holdfast.kill_controller():
+            self.count("controller killed")
+        else:
+            self.endpoints(number)
 
-    def kill_controller(self, _number):
-        self.controller.kill()
-        self.start_controller()
-        self.count("controller killed")
+    def _watch_losses(self):
+        admin = self._holdfast.control_plane.port("admin")
+        return scrape(admin).value("holdfast_watch_errors_total", reason="lost")
 
     def restart_api_server(self, _number):
         self._server.kill()
@@ -80,7 +117,9 @@ class Cluster:
         self.count("API server killed")
 
     def cut_watches(self, _number):
+        before = self._watch_losses()
         subprocess.run(["ss", "-K", "dport", "=", ":6443"], check=True, capture_output=True)
+        wait_until(lambda: self._watch_losses() > before, "the watches to break")
         self.count("watches cut")
 
     def endpoints(self, number):
@@ -143,20 +182,15 @@ def wait_for_traffic(admin):
     wait_until(lambda: messages() >= before + MESSAGES_BETWEEN_CHANGES, "traffic")
 
 
-def test_the_promise(server, api, tmp_path, started):
-    cluster = Cluster(server, api, tmp_path / "discovery", started)
+@pytest.mark.parametrize("topology", [TwoProcesses, OneProcess])
+def test_the_promise(topology, server, api, tmp_path, started):
     pods = started(Peer("serve", *ADDRESSES))
+    holdfast = topology(server.kubeconfig, tmp_path, started)
+    cluster = Cluster(server, api, holdfast)
     cluster.settle()
-    cluster.start_controller()
-    proxy = started(
-        Holdfast(
-            "proxy", "--discovery", f"unix:{tmp_path}/discovery", "--http-listen", "127.0.0.1:0",
-            "--admin-listen", "127.0.0.1:0", "--workers", "2", "--access-log", "off",
-        )
-    )  # fmt: skip
-    admin = proxy.port("admin")
+    admin = holdfast.data_plane.port("admin")
     wait_ready(admin)
-    port = proxy.port("http")
+    port = holdfast.data_plane.port("http")
     # A plain request to a `websockets` backend is answered with 426.
     wait_for_status(port, HOST, 426)
     clients = started(Peer("connect", port, HOST, CONNECTIONS))
@@ -167,13 +201,14 @@ def test_the_promise(server, api, tmp_path, started):
         cluster.change(number)
     # A change that arrives after all of these proves that they have been seen.
     cluster.settle()
-    api.apply(ingress("last", "last.test", {"/": ("promise", 80)}))
-    wait_for_status(port, "last.test", 426, patience=60)
+    last = f"{topology.__name__.lower()}.test"
+    api.apply(ingress("last", last, {"/": ("promise", 80)}))
+    wait_for_status(port, last, 426, patience=60)
 
     open_now = scrape(admin).value("holdfast_websockets_open", ingress="promise")
     transactions = scrape(admin).value("holdfast_snapshot_version")
     result = clients.finish()
-    print(f"\nthe promise: {result}, {transactions:.0f} transactions, {cluster.counts}")
+    print(f"\nthe promise, {topology.__name__}: {result}, {transactions:.0f} transactions, {cluster.counts}")
     assert result == {
         "connections": CONNECTIONS,
         "closed": 0,
@@ -186,3 +221,4 @@ def test_the_promise(server, api, tmp_path, started):
     assert open_now == CONNECTIONS
     assert transactions > 50
     assert pods.process.poll() is None
+    wait_for_value(admin, 0, "holdfast_websockets_open", ingress="promise")

@@ -30,9 +30,9 @@ class WorldSink final : public kube::ObjectSink {
   void remove(kube::Kind kind, const kube::ObjectName& name) override {
     builder_.remove(kind, name);
   }
-  void report_unreadable(kube::Kind, const kube::ObjectName& name,
+  void report_unreadable(const std::string& kind, const kube::ObjectName& name,
                          const std::string& reason) override {
-    unreadable_ += "unreadable " + name.name + ": " + reason + "\n";
+    unreadable_ += "unreadable " + kind + " " + name.name + ": " + reason + "\n";
   }
 
   [[nodiscard]] const World& world() const { return builder_.world(); }

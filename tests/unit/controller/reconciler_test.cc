@@ -201,10 +201,10 @@ TEST_F(ReconcilerTest, AProblemIsToldOnceAndItsEndOnce) {
 
 TEST_F(ReconcilerTest, AnUnreadableObjectIsAProblemUntilItReadsWell) {
   start();
-  reconciler_.report_unreadable(Kind::kIngress, {"default", "web"}, "spec.rules: not a list");
+  reconciler_.report_unreadable("Ingress", {"default", "web"}, "spec.rules: not a list");
   ASSERT_EQ(reconciler_.problems().size(), 1U);
   EXPECT_NE(reconciler_.problems()[0].message.find("not a list"), std::string::npos);
-  reconciler_.report_unreadable(Kind::kIngress, {"default", "web"}, "");
+  reconciler_.report_unreadable("Ingress", {"default", "web"}, "");
   EXPECT_TRUE(reconciler_.problems().empty());
 }
 

@@ -58,12 +58,12 @@ TEST_F(ManifestFolderTest, KeepsTheLastGoodContentOfAFileThatDoesNotParse) {
   set("a.yaml", service("web") + service("chat"));
   std::vector<std::string> calls = set("a.yaml", service("web") + "---\nkind: [\n");
   ASSERT_EQ(calls.size(), 1u);
-  EXPECT_THAT(calls[0], HasSubstr("unreadable Ingress a.yaml: not YAML: line "));
+  EXPECT_THAT(calls[0], HasSubstr("unreadable Manifest a.yaml: not YAML: line "));
   EXPECT_EQ(folder.unreadable_files(), 1u);
   EXPECT_THAT(set("b.yaml", service("other")),
               ElementsAre("replace Service: default/chat default/other default/web"));
   EXPECT_THAT(set("a.yaml", service("web")),
-              ElementsAre("fine Ingress a.yaml", "replace Service: default/other default/web"));
+              ElementsAre("fine Manifest a.yaml", "replace Service: default/other default/web"));
   EXPECT_EQ(folder.unreadable_files(), 0u);
 }
 
@@ -71,11 +71,11 @@ TEST_F(ManifestFolderTest, TakesAnEmptyFileForOneThatIsBeingWritten) {
   start();
   set("a.yaml", service("web"));
   EXPECT_THAT(set("a.yaml", "\n"),
-              ElementsAre("unreadable Ingress a.yaml: the file is empty; remove it to remove its "
+              ElementsAre("unreadable Manifest a.yaml: the file is empty; remove it to remove its "
                           "objects"));
   folder.remove_file("a.yaml");
   folder.publish();
-  EXPECT_THAT(recording.sink.take(), ElementsAre("fine Ingress a.yaml", "replace Service:"));
+  EXPECT_THAT(recording.sink.take(), ElementsAre("fine Manifest a.yaml", "replace Service:"));
 }
 
 TEST_F(ManifestFolderTest, KeepsTheLastGoodStateOfAnObjectThatCannotBeRead) {
@@ -118,10 +118,10 @@ TEST_F(ManifestFolderTest, SkipsOtherKindsWithALine) {
 TEST_F(ManifestFolderTest, ReportsObjectsWithoutAName) {
   start();
   EXPECT_THAT(set("a.yaml", "apiVersion: v1\nkind: Service\n" + service("web")),
-              ElementsAre("unreadable Ingress a.yaml: Service: metadata.name: missing",
+              ElementsAre("unreadable Manifest a.yaml: Service: metadata.name: missing",
                           "replace Service: default/web"));
   EXPECT_THAT(set("b.yaml", "just text"),
-              ElementsAre("unreadable Ingress b.yaml: document 1: expected an object"));
+              ElementsAre("unreadable Manifest b.yaml: document 1: expected an object"));
 }
 
 TEST_F(ManifestFolderTest, ReportsFilesAndFoldersThatCannotBeRead) {
@@ -131,8 +131,8 @@ TEST_F(ManifestFolderTest, ReportsFilesAndFoldersThatCannotBeRead) {
   folder.set_folder_problem("gone");
   folder.publish();
   EXPECT_THAT(recording.sink.take(),
-              ElementsAre("unreadable Ingress .: gone",
-                          "unreadable Ingress a.yaml: cannot be opened: Permission denied"));
+              ElementsAre("unreadable Manifest .: gone",
+                          "unreadable Manifest a.yaml: cannot be opened: Permission denied"));
 }
 
 }  // namespace

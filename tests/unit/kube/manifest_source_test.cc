@@ -35,8 +35,11 @@ class ManifestSourceTest : public testing::Test {
       }
       return false;
     };
+    const base::SystemClock clock;
+    const base::Instant deadline = clock.now() + std::chrono::seconds(10);
     while (!told()) {
-      ASSERT_GT(context.run_one_for(std::chrono::seconds(10)), 0u)
+      context.run_one_for(std::chrono::seconds(1));
+      ASSERT_LT(clock.now(), deadline)
           << "not told: " << text << "; told: " << ::testing::PrintToString(recording.sink.calls);
     }
     recording.sink.take();
@@ -66,7 +69,7 @@ TEST_F(ManifestSourceTest, ReadsEverythingBeforeStartReturns) {
   start(folder.path(""));
   EXPECT_EQ(recording.sink.calls.size(), 6u);
   EXPECT_THAT(recording.sink.calls, Contains("replace Service: default/a default/b default/c"));
-  EXPECT_THAT(recording.sink.calls, Contains("unreadable Ingress below.yaml: not a file"));
+  EXPECT_THAT(recording.sink.calls, Contains("unreadable Manifest below.yaml: not a file"));
   EXPECT_EQ(metric("holdfast_manifest_files"), 4);
   EXPECT_EQ(metric("holdfast_manifest_unreadable_files"), 1);
 }
@@ -80,7 +83,7 @@ TEST_F(ManifestSourceTest, FollowsWritesRenamesAndRemovals) {
   std::filesystem::rename(folder.path("new"), folder.path("b.yaml"));
   expect("replace Service: default/a default/c");
   folder.write("a.yaml", "kind: [");
-  expect("unreadable Ingress a.yaml");
+  expect("unreadable Manifest a.yaml");
   folder.write("a.yaml", service("d"));
   expect("replace Service: default/c default/d");
   std::filesystem::remove(folder.path("b.yaml"));
@@ -110,7 +113,7 @@ TEST_F(ManifestSourceTest, OutlivesItsFolder) {
   start(path + "/");
   recording.sink.take();
   std::filesystem::rename(path, folder.path("away"));
-  expect("unreadable Ingress .: the folder cannot be read");
+  expect("unreadable Manifest .: the folder cannot be read");
   EXPECT_EQ(metric("holdfast_manifest_unreadable_files"), 1);
   std::filesystem::create_directory(folder.path("fresh"));
   folder.write("fresh/a.yaml", service("b"));

@@ -29,8 +29,9 @@ class RecordingSink final : public ObjectSink {
   void remove(Kind kind, const ObjectName& name) override {
     calls.push_back(std::string("remove ") + to_string(kind) + " " + name_of(name));
   }
-  void report_unreadable(Kind kind, const ObjectName& name, const std::string& reason) override {
-    calls.push_back(std::string(reason.empty() ? "fine " : "unreadable ") + to_string(kind) + " " +
+  void report_unreadable(const std::string& kind, const ObjectName& name,
+                         const std::string& reason) override {
+    calls.push_back(std::string(reason.empty() ? "fine " : "unreadable ") + kind + " " +
                     name_of(name) + (reason.empty() ? "" : ": " + reason));
   }
 
