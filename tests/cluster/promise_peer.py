@@ -1,10 +1,10 @@
 """The two ends of the promise test: numbered messages in both directions, checked by the receiver.
 
 As a program: `serve ADDRESS...` is the pods, `connect PORT HOST COUNT` is the clients. Every
-connection carries two independent streams of messages; each message has its number, a digest of its
-content, and content of a random size, now and then in fragments; one too small for that is the start
-of its number's digest. At the end both sides say how many they have sent, so that a lost message
-cannot hide, and close. The clients' own count is what the test reads.
+connection carries two independent streams of messages; each message has its number, a digest of
+its content, and content of a random size, now and then in fragments; one too small for that is
+the start of its number's digest. At the end both sides say how many they have sent, so that a
+lost message cannot hide, and close. The clients' own count is what the test reads.
 """
 
 import asyncio

@@ -207,9 +207,9 @@ TEST_F(ApiServerSourceTest, FallsBackWhenTheServerHasNotReachedTheVersion) {
 TEST_F(ApiServerSourceTest, ResumesFromABookmark) {
   server.on_request(answer(200, list_of("10", "")));
   server.on_request(events({event("BOOKMARK", service("", "77"))}));
-  server.on_request(events({event(
-      "BOOKMARK",
-      R"({"kind":"Service","apiVersion":"v1","metadata":{"resourceVersion":"123456789012345678901234567890"}})")}));
+  server.on_request(events(
+      {event("BOOKMARK", R"({"kind":"Service","apiVersion":"v1",)"
+                         R"("metadata":{"resourceVersion":"123456789012345678901234567890"}})")}));
   start();
   run_script();
   EXPECT_THAT(server.targets, ElementsAre(is_list(""), is_watch("10"), is_watch("77"),
