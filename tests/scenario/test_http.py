@@ -217,7 +217,8 @@ def test_a_slow_reader_holds_the_backend_back(edge):
     # The backend's script ends when its socket takes no more: far from all.
     wait_until(lambda: sum(sent) > 0, "the backend to send")
     assert sum(sent) < 20 * (64 << 20) / 2
-    assert resident_kib(edge.holdfast.pid) - before < 20 * 512
+    # A pending write and a share of buffers each, even in a sanitized build; 64 MiB were offered.
+    assert resident_kib(edge.holdfast.pid) - before < 20 * 1024
 
 
 def test_a_cut_answer_is_cut_for_the_client(edge):
