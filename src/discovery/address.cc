@@ -12,6 +12,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "base/descriptor.h"
 #include "base/host_port.h"
 
 namespace holdfast::discovery {
@@ -19,20 +20,6 @@ namespace holdfast::discovery {
 namespace {
 
 constexpr std::string_view kUnixPrefix = "unix:";
-
-class Descriptor {
- public:
-  explicit Descriptor(int value) : value_(value) {}
-  ~Descriptor() {
-    if (value_ >= 0) ::close(value_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return value_; }
-
- private:
-  const int value_;
-};
 
 base::Status cannot_listen(const Address& address, std::string_view reason) {
   return absl::FailedPreconditionError("cannot listen on " + address.target() + ": " +
@@ -69,7 +56,7 @@ sockaddr_un unix_name(const std::string& path) {
 
 /// REQUIRES: a socket file at address.path.
 base::Status remove_if_dead(const Address& address) {
-  const Descriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const base::Descriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (probe.get() < 0) return cannot_listen(address, errno);
   const sockaddr_un name = unix_name(address.path);
   const bool connected =
@@ -90,7 +77,7 @@ base::Status claim_unix(const Address& address) {
   } else if (errno != ENOENT) {
     return cannot_listen(address, errno);
   }
-  const Descriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const base::Descriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const sockaddr_un name = unix_name(address.path);
   if (::bind(probe.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) != 0 ||
       ::unlink(address.path.c_str()) != 0) {
@@ -108,7 +95,7 @@ base::Status claim_tcp(const Address& address) {
       ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found);
   if (error != 0) return cannot_listen(address, ::gai_strerror(error));
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(found, &::freeaddrinfo);
-  const Descriptor probe(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const base::Descriptor probe(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const int on = 1;
   if (probe.get() < 0 ||
       ::setsockopt(probe.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "base/descriptor.h"
 #include "kube/limits.h"
 
 namespace holdfast::kube {
@@ -20,20 +21,6 @@ bool is_manifest(const std::string& name) {
 }
 
 std::string error_text(int error) { return std::generic_category().message(error); }
-
-class Descriptor {
- public:
-  explicit Descriptor(int value) : value_(value) {}
-  ~Descriptor() {
-    if (value_ >= 0) ::close(value_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return value_; }
-
- private:
-  const int value_;
-};
 
 }  // namespace
 
@@ -59,7 +46,8 @@ base::Status FolderReader::read(const std::set<std::string>& touched, ManifestFo
 
 void FolderReader::read_file(const std::string& name, bool touched, ManifestFolder& manifests) {
   // O_NONBLOCK: a pipe of that name must not stop us.
-  const Descriptor file(::open((folder_ + "/" + name).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  const base::Descriptor file(
+      ::open((folder_ + "/" + name).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   struct stat status {};
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0) {
     stamps_.erase(name);

@@ -34,10 +34,6 @@ base::Status bind_and_listen(int descriptor, const Address& address) {
   return absl::OkStatus();
 }
 
-bool is_exhaustion(int error) {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
 }  // namespace
 
 base::Status Listener::open(const Address& address) {

@@ -31,4 +31,9 @@ int set_tcp_options(int descriptor) {
   return done ? 0 : errno;
 }
 
+bool is_exhaustion(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
+         error == EADDRNOTAVAIL;
+}
+
 }  // namespace holdfast::proxy

@@ -6,4 +6,8 @@ namespace holdfast::proxy {
 /// connection accepted from it. Returns 0 or an errno value.
 int set_tcp_options(int descriptor);
 
+/// True for the errno values that mean that the process or the machine has no more sockets to give:
+/// descriptors, memory, or local ports.
+bool is_exhaustion(int error);
+
 }  // namespace holdfast::proxy
