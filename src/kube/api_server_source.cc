@@ -47,20 +47,19 @@ class ApiServerSource final : public Source {
 
 std::unique_ptr<Source> make_api_server_source(boost::asio::io_context& context,
                                                ClusterConfig config, ApiServerOptions options,
-                                               std::set<Kind> kinds, ObjectSink& sink,
+                                               const std::set<Kind>& kinds, ObjectSink& sink,
                                                const base::Clock& clock, const base::Log& log) {
   return std::make_unique<ApiServerSource>(context, std::move(config), options, kinds, sink, clock,
                                            log);
 }
 
 std::unique_ptr<Source> make_api_server_source(boost::asio::io_context& context,
-                                               ClusterConfig config, std::set<Kind> kinds,
+                                               ClusterConfig config, const std::set<Kind>& kinds,
                                                ObjectSink& sink, const base::Clock& clock,
                                                const base::Log& log) {
   ApiServerOptions options;
   options.reflector.seed = std::random_device()();
-  return make_api_server_source(context, std::move(config), options, std::move(kinds), sink, clock,
-                                log);
+  return make_api_server_source(context, std::move(config), options, kinds, sink, clock, log);
 }
 
 }  // namespace holdfast::kube

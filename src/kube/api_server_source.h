@@ -12,7 +12,7 @@ namespace holdfast::kube {
 
 std::unique_ptr<Source> make_api_server_source(boost::asio::io_context& context,
                                                ClusterConfig config, ApiServerOptions options,
-                                               std::set<Kind> kinds, ObjectSink& sink,
+                                               const std::set<Kind>& kinds, ObjectSink& sink,
                                                const base::Clock& clock, const base::Log& log);
 
 }  // namespace holdfast::kube

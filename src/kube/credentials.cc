@@ -33,7 +33,7 @@ base::StatusOr<std::string> read_credential_file(const std::string& path) {
   return text;
 }
 
-TokenSource::TokenSource(std::string fixed, std::string file, const base::Clock& clock,
+TokenSource::TokenSource(const std::string& fixed, std::string file, const base::Clock& clock,
                          const base::Log& log)
     : file_(std::move(file)), clock_(clock), log_(log), token_(usable_token(fixed)) {}
 

@@ -22,7 +22,8 @@ base::StatusOr<std::string> read_credential_file(const std::string& path);
 class TokenSource {
  public:
   /// With `file`, `fixed` is what is used until the file can be read.
-  TokenSource(std::string fixed, std::string file, const base::Clock& clock, const base::Log& log);
+  TokenSource(const std::string& fixed, std::string file, const base::Clock& clock,
+              const base::Log& log);
 
   /// Empty: send none. Re-reads the file when the last look is kTokenRefresh old.
   const std::string& token();

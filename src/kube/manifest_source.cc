@@ -211,7 +211,8 @@ class ManifestSource final : public Source {
 }  // namespace
 
 base::StatusOr<std::unique_ptr<Source>> make_manifest_source(asio::io_context& context,
-                                                             std::string folder, ObjectSink& sink,
+                                                             const std::string& folder,
+                                                             ObjectSink& sink,
                                                              const base::Log& log) {
   std::error_code error;
   std::filesystem::path path = std::filesystem::absolute(folder, error).lexically_normal();

@@ -59,7 +59,7 @@ base::StatusOr<ClusterConfig> load_in_cluster_config(
 
 /// Lists and watches each kind at an API server.
 std::unique_ptr<Source> make_api_server_source(boost::asio::io_context& context,
-                                               ClusterConfig config, std::set<Kind> kinds,
+                                               ClusterConfig config, const std::set<Kind>& kinds,
                                                ObjectSink& sink, const base::Clock& clock,
                                                const base::Log& log);
 
@@ -67,7 +67,8 @@ std::unique_ptr<Source> make_api_server_source(boost::asio::io_context& context,
 /// A file that does not parse keeps its last good content and is reported. start() reads everything
 /// before it returns, so that the first replace() of every kind happens there.
 base::StatusOr<std::unique_ptr<Source>> make_manifest_source(boost::asio::io_context& context,
-                                                             std::string folder, ObjectSink& sink,
+                                                             const std::string& folder,
+                                                             ObjectSink& sink,
                                                              const base::Log& log);
 
 }  // namespace holdfast::kube

@@ -36,15 +36,15 @@ inline constexpr std::chrono::seconds kRetryAfter = 5s;
 // Bytes.
 
 /// A worker's shared buffer: one read of a relay or a body.
-inline constexpr std::size_t kScratchBytes = 64 * 1024;
+inline constexpr std::size_t kScratchBytes = std::size_t{64} * 1024;
 /// The first buffer of a head; it grows to kHeadBufferBytesMost.
-inline constexpr std::size_t kHeadBufferBytesFirst = 2 * 1024;
+inline constexpr std::size_t kHeadBufferBytesFirst = std::size_t{2} * 1024;
 /// Also bounds what of a body, of a next request or of early frames is held with a head.
-inline constexpr std::size_t kHeadBufferBytesMost = http::kHeadBytesMost + 4 * 1024;
+inline constexpr std::size_t kHeadBufferBytesMost = http::kHeadBytesMost + std::size_t{4} * 1024;
 /// What one connection may move in a row before others have their turn.
-inline constexpr std::size_t kTurnBytes = 256 * 1024;
+inline constexpr std::size_t kTurnBytes = std::size_t{256} * 1024;
 /// What of a refused request is read and dropped.
-inline constexpr std::size_t kLingerBytesMost = 256 * 1024;
+inline constexpr std::size_t kLingerBytesMost = std::size_t{256} * 1024;
 static_assert(kHeadBufferBytesMost >= http::kHeadBytesMost);
 
 // Counts.
