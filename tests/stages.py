@@ -1,11 +1,13 @@
 """Installs what is missing, builds, and runs the tests: tests/run [LABEL...]
 
 Labels: build, tidy, unit, golden, scenario, cluster, browser, sanitize, bench. Without one: all but
-bench. Prints the minutes of each stage and, as its last line, how many tests passed and failed.
+bench. A stage that fails does not keep the next from running. Prints the minutes of each stage and,
+as its last line, how many tests passed and failed.
 """
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -19,6 +21,14 @@ REPORTS = BUILD / "reports"
 STAGES = ["build", "tidy", "unit", "golden", "scenario", "cluster", "browser", "sanitize", "bench"]
 DEFAULT = [stage for stage in STAGES if stage != "bench"]
 PYTHON = "/usr/bin/python3"
+# A program that takes longer than this hangs; the longest test run takes a fifth of it.
+PATIENCE_SECONDS = 20 * 60
+# What pytest gets after that, to stop what its tests have started.
+TEARDOWN_SECONDS = 60
+
+
+class StageFailed(Exception):
+    """What the rest of a stage needs could not be made."""
 
 
 class Tally:
@@ -35,31 +45,53 @@ class Tally:
         else:
             self.failures.append(name)
 
+    def stage(self, name, body):
+        """Runs one and takes its time; false when it could not be finished."""
+        begun = time.monotonic()
+        try:
+            body()
+            return True
+        except (StageFailed, OSError, ElementTree.ParseError) as error:
+            say(f"failed: {error}")
+            self.add(f"{name}: {error}", False)
+            return False
+        finally:
+            self.stages.append((name, time.monotonic() - begun))
+
     def add_report(self, path, stage):
-        """Counts the cases of a JUnit file, which gtest and pytest write alike."""
-        if not path.exists():
-            self.add(f"{stage}: {path.stem} wrote no report", False)
-            return
-        cases = list(ElementTree.parse(path).getroot().iter("testcase"))
+        """Counts the cases of a JUnit file, which gtest and pytest write alike; how many failed."""
+        before = len(self.failures)
+        cases = list(ElementTree.parse(path).getroot().iter("testcase")) if path.exists() else []
         if not cases:
-            self.add(f"{stage}: {path.stem} ran no test", False)
+            self.add(f"{stage}: {path.stem} ran no test, or did not say which", False)
         for case in cases:
             failed = any(case.find(tag) is not None for tag in ("failure", "error", "skipped"))
             self.add(f"{stage}: {case.get('classname')}.{case.get('name')}", not failed)
+        return len(self.failures) - before
 
 
 def say(text):
     print(text, flush=True)
 
 
-def run(command, **options):
-    return subprocess.run([str(part) for part in command], cwd=ROOT, **options).returncode
+def run(command, patience=None, **options):
+    """The exit code; a program that is not done in time is interrupted, then killed."""
+    with subprocess.Popen([str(part) for part in command], cwd=ROOT, **options) as process:
+        try:
+            return process.wait(patience)
+        except subprocess.TimeoutExpired:
+            say(f"not done after {patience} s: {' '.join(str(part) for part in command)}")
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(TEARDOWN_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            return "a timeout"
 
 
 def must(command):
     if run(command) != 0:
-        say(f"failed: {' '.join(str(part) for part in command)}")
-        sys.exit(1)
+        raise StageFailed(" ".join(str(part) for part in command))
 
 
 def install(*groups):
@@ -97,10 +129,10 @@ def run_programs(tally, stage, folder, pattern):
     for program in programs:
         report = REPORTS / stage / f"{program.name}.xml"
         report.unlink(missing_ok=True)
-        code = run([program, "--gtest_brief=1", f"--gtest_output=xml:{report}"])
-        tally.add_report(report, stage)
-        if code != 0:
-            tally.add(f"{stage}: {program.name} exited with {code}", False)
+        code = run([program, "--gtest_brief=1", f"--gtest_output=xml:{report}"], PATIENCE_SECONDS)
+        failed_cases = tally.add_report(report, stage)
+        if code != 0 and failed_cases == 0:
+            tally.add(f"{stage}: {program.name} ended with {code}", False)
 
 
 def run_pytest(tally, stage, folder, binary=RELEASE / "bin/holdfast", *options):
@@ -115,11 +147,11 @@ def run_pytest(tally, stage, folder, binary=RELEASE / "bin/holdfast", *options):
     code = run(
         [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}",
          "--durations=5", *options, folder],
-        env=environment,
+        PATIENCE_SECONDS, env=environment,
     )  # fmt: skip
     tally.add_report(report, stage)
     if code not in (0, 1):
-        tally.add(f"{stage}: pytest exited with {code}", False)
+        tally.add(f"{stage}: pytest ended with {code}", False)
 
 
 def stage_build(tally):
@@ -186,16 +218,12 @@ def main():
         say(f"tests/run: no label \"{unknown[0]}\"; there are {', '.join(STAGES)}")
         return 64
     started = time.monotonic()
-    install(*(["build"] if labels == ["build"] else ["build", "test"]))
     tally = Tally()
-    tally.stages.append(("install", time.monotonic() - started))
-    if "build" not in labels:
-        labels = ["build", *labels]
-    for stage in [stage for stage in STAGES if stage in labels]:
-        say(f"== {stage}")
-        begun = time.monotonic()
-        globals()[f"stage_{stage}"](tally)
-        tally.stages.append((stage, time.monotonic() - begun))
+    groups = ["build"] if labels == ["build"] else ["build", "test"]
+    if tally.stage("install", lambda: install(*groups)):
+        for stage in [stage for stage in STAGES if stage in labels or stage == "build"]:
+            say(f"== {stage}")
+            tally.stage(stage, lambda: globals()[f"stage_{stage}"](tally))
     say("")
     for stage, seconds in tally.stages:
         say(f"{seconds / 60:6.1f} min  {stage}")
