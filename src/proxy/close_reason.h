@@ -26,6 +26,7 @@ enum class CloseReason : std::uint8_t {
   kBadUpgrade,
   kBadWebSocketVersion,
   // The configuration's.
+  kNotConfigured,
   kNoRoute,
   kNoEndpoint,
   // The upstream peer's.
@@ -35,6 +36,7 @@ enum class CloseReason : std::uint8_t {
   kUpstreamTimedOut,
   kBadResponse,
   kBadSwitch,
+  kUpgradeDeclined,
   kUpstreamTruncated,
   kUpstreamCloseFrame,
   kUpstreamEnded,

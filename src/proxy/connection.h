@@ -30,6 +30,7 @@ class Connection : public SocketHandler, public Timer {
 
   void retire() {
     retired_ = true;
+    worker_.clear_timer(*this);
     worker_.sockets().retire(this);
   }
 

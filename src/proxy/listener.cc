@@ -61,7 +61,9 @@ void Listener::close() {
 void Listener::wait() {
   socket_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                      [this](const boost::system::error_code& error) {
-                       if (!error) accept_batch();
+                       if (error) return;
+                       worker_.begin_batch();
+                       accept_batch();
                      });
 }
 

@@ -1,5 +1,6 @@
 #include "proxy/metrics.h"
 
+#include <algorithm>
 #include <functional>
 #include <string>
 
@@ -49,6 +50,11 @@ void add_if_any(MetricFamily& family, Labels labels, std::uint64_t value) {
 }
 
 void add_closes(MetricFamily& family, const RoutePolicy& policy) {
+  const auto& all = policy.all_counters();
+  const bool none = std::all_of(all.begin(), all.end(), [](const RouteCounters& counters) {
+    return counters.closes() == nullptr;
+  });
+  if (none) return;
   for (std::size_t reason = 0; reason < kCloseReasonCount; ++reason) {
     for (std::size_t code = 0; code < kCloseCodeLabels.size(); ++code) {
       const std::uint64_t count = sum(policy, [&](const RouteCounters& counters) -> std::uint64_t {

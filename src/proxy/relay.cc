@@ -26,7 +26,6 @@ Relay::Relay(Worker& worker, RelayStart& start)
       policy_(std::move(start.policy)),
       opened_(worker.now()),
       last_activity_(worker.now()),
-      last_payment_(worker.now()),
       id_(start.id),
       client_(start.client),
       slot_(std::move(start.slot)) {
@@ -60,9 +59,9 @@ bool Relay::pay_debt(Direction direction) {
   Flow& flow = this->flow(direction);
   if (flow.owed == nullptr || !sink_of(direction).writable()) return true;
   const std::unique_ptr<std::string> owed = std::move(flow.owed);
-  const base::Instant last_payment = last_payment_;
+  const base::Instant last_payment = flow.last_payment;
   if (!deliver(direction, *owed)) return false;
-  if (flow.owed != nullptr && flow.owed->size() == owed->size()) last_payment_ = last_payment;
+  if (flow.owed != nullptr && flow.owed->size() == owed->size()) flow.last_payment = last_payment;
   if (flow.owed == nullptr && flow.ended) {
     if (finish_if_done()) return false;
     sink_of(direction).end_sending();
@@ -118,6 +117,11 @@ void Relay::pass(Direction direction, std::string_view bytes) {
 }
 
 bool Relay::deliver(Direction direction, std::string_view bytes) {
+  if (flow(direction).owed != nullptr) {
+    // Only at the start, where several pieces come at once.
+    flow(direction).owed->append(bytes);
+    return true;
+  }
   const Socket::Result result = sink_of(direction).send(bytes.data(), bytes.size());
   if (result.error != 0 && result.error != EAGAIN) {
     finish(reason_of_error(direction == Direction::kDownstreamward, result.error));
@@ -125,7 +129,7 @@ bool Relay::deliver(Direction direction, std::string_view bytes) {
   }
   if (result.bytes < bytes.size()) {
     flow(direction).owed = std::make_unique<std::string>(bytes.substr(result.bytes));
-    last_payment_ = worker_.now();
+    flow(direction).last_payment = worker_.now();
     set_deadline();
   }
   return true;
@@ -157,9 +161,14 @@ void Relay::set_deadline() {
   base::Instant when = last_activity_ + policy_->idle_timeout();
   for (const Flow& flow : flows_) {
     if (flow.ended) when = std::min(when, last_activity_ + kHalfCloseTimeout);
-    if (flow.owed != nullptr) when = std::min(when, last_payment_ + kWriteStallTimeout);
+    if (flow.owed != nullptr) when = std::min(when, flow.last_payment + kWriteStallTimeout);
   }
   worker_.set_timer(*this, when);
+}
+
+bool Relay::stalled(Direction direction) const {
+  const Flow& flow = flows_[index_of(direction)];
+  return flow.owed != nullptr && worker_.now() - flow.last_payment >= kWriteStallTimeout;
 }
 
 void Relay::on_deadline() {
@@ -172,11 +181,9 @@ void Relay::on_deadline() {
     const bool closing = first_sign_ == CloseReason::kDownstreamCloseFrame ||
                          first_sign_ == CloseReason::kUpstreamCloseFrame;
     finish(closing ? first_sign_ : CloseReason::kHalfCloseTimedOut);
-  } else if (now - last_payment_ >= kWriteStallTimeout &&
-             flow(Direction::kDownstreamward).owed != nullptr) {
+  } else if (stalled(Direction::kDownstreamward)) {
     finish(CloseReason::kDownstreamStalled);
-  } else if (now - last_payment_ >= kWriteStallTimeout &&
-             flow(Direction::kUpstreamward).owed != nullptr) {
+  } else if (stalled(Direction::kUpstreamward)) {
     finish(CloseReason::kUpstreamStalled);
   } else {
     set_deadline();

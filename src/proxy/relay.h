@@ -57,6 +57,8 @@ class Relay final : public Connection {
     std::uint64_t messages = 0;
     /// Read from the source, not yet taken by the sink.
     std::unique_ptr<std::string> owed;
+    /// When that debt arose, or was last paid in part.
+    base::Instant last_payment;
     /// The source has ended its side.
     bool ended = false;
   };
@@ -80,6 +82,7 @@ class Relay final : public Connection {
   /// When both sources have ended and nothing is owed, finishes. True: it has.
   bool finish_if_done();
   void set_deadline();
+  [[nodiscard]] bool stalled(Direction direction) const;
   void finish(CloseReason reason);
   [[nodiscard]] CloseReason reason_of_error(bool downstream, int error) const;
 
@@ -90,8 +93,6 @@ class Relay final : public Connection {
   const std::shared_ptr<RoutePolicy> policy_;
   const base::Instant opened_;
   base::Instant last_activity_;
-  /// When a debt arose, or was last paid in part.
-  base::Instant last_payment_;
   const RequestId id_;
   const Address client_;
   const DownstreamSlot slot_;

@@ -83,6 +83,8 @@ Task<> Session::run() {
     exchange_ = nullptr;
     next = co_await serve();
     first_request_ = false;
+    // A client that sends many requests at once takes turns with the others.
+    if (!in_.empty()) static_cast<void>(co_await yield());
   }
   exchange_ = nullptr;
   if (next == Next::kLinger) co_await linger();
@@ -106,7 +108,10 @@ Task<Session::Next> Session::serve() {
       co_return co_await refuse(CloseReason::kBadWebSocketVersion);
   }
   exchange.route = worker_.snapshot().find_route(exchange.request.host, exchange.request.path);
-  if (exchange.route == nullptr) co_return co_await refuse(CloseReason::kNoRoute);
+  if (exchange.route == nullptr) {
+    co_return co_await refuse(worker_.snapshot().in_force() ? CloseReason::kNoRoute
+                                                            : CloseReason::kNotConfigured);
+  }
   co_return co_await this->exchange();
 }
 
@@ -139,21 +144,17 @@ Task<CloseReason> Session::read_request_head() {
         exchange_->detail = http::to_string(result.error);
         co_return CloseReason::kBadRequest;
       }
+      // What was parsed of it points into a buffer that moves when it grows.
+      exchange_->request = {};
     }
     if (!co_await wait(kDownstreamReadable, deadline)) {
-      forget_partial_head();
       co_return exchange_ != nullptr || first_request_ ? CloseReason::kHeadTimedOut
                                                        : CloseReason::kKeepAliveTimedOut;
     }
     const Socket::Result read = in_.receive(*downstream_);
     if (read.bytes > 0 || read.error == EAGAIN) continue;
-    forget_partial_head();
     co_return read.error != 0 ? CloseReason::kDownstreamReset : CloseReason::kDownstreamEnded;
   }
-}
-
-void Session::forget_partial_head() {
-  if (exchange_ != nullptr) exchange_->request = {};
 }
 
 bool Session::downstream_gone() const {
@@ -230,7 +231,7 @@ Task<> Session::linger() {
 void Session::record() {
   const Exchange& exchange = *exchange_;
   RoutePolicy* policy = exchange.route == nullptr ? nullptr : exchange.route->policy.get();
-  const bool opened = exchange.upgrade && exchange.reason == CloseReason::kCompleted;
+  const bool opened = exchange.upgrade && exchange.status == 101;
   if (policy == nullptr) {
     worker_.counters().unrouted[static_cast<std::size_t>(exchange.reason)].add();
   } else if (exchange.upgrade) {

@@ -97,8 +97,6 @@ class Session final : public Connection {
   Task<> run();
   Task<Next> serve();
   Task<CloseReason> read_request_head();
-  /// What was parsed of an incomplete head points into a buffer that has moved since.
-  void forget_partial_head();
   Task<Next> refuse(CloseReason reason);
   Task<bool> send_downstream(std::string_view bytes);
   Task<> linger();

@@ -200,6 +200,7 @@ Task<Session::Next> Session::forward_response(std::optional<BodyPump>& request_b
   drop_upstream(completed && request_body->done() && exchange.response.keep_alive &&
                 source != Framing::kUntilClose && exchange.upstream_in.empty() &&
                 !exchange.upgrade);
+  if (completed && exchange.upgrade) exchange.reason = CloseReason::kUpgradeDeclined;
   record();
   exchange.lease = {};
   if (!completed) co_return Next::kClose;

@@ -31,6 +31,7 @@ std::string lower_case(std::string_view text) {
 void Snapshot::apply(const Change& change) {
   put(hosts_, change.hosts);
   put(clusters_, change.clusters);
+  in_force_ = true;
 }
 
 const VirtualHost* Snapshot::find_host(std::string_view lower_case_host) const {

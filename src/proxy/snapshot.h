@@ -28,6 +28,8 @@ struct Change {
 class Snapshot {
  public:
   void apply(const Change& change);
+  /// A configuration has been applied, be it an empty one.
+  [[nodiscard]] bool in_force() const { return in_force_; }
 
   /// By host (any case, without port) and path: exact host, then `*.` and one label, then "*". The
   /// most specific VirtualHost decides alone, but for the fallback of "*". Null: 404.
@@ -40,6 +42,7 @@ class Snapshot {
 
   StringMap<std::shared_ptr<const VirtualHost>> hosts_;
   StringMap<std::shared_ptr<const Cluster>> clusters_;
+  bool in_force_ = false;
 };
 
 }  // namespace holdfast::proxy

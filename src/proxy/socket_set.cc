@@ -33,6 +33,16 @@ Socket::Result Socket::send(const void* bytes, std::size_t size) {
   return {static_cast<std::size_t>(sent), 0};
 }
 
+bool Socket::quiet() {
+  if (peer_ended_) return false;
+  char byte = 0;
+  // A read that was exactly as long as what had come leaves the socket marked as readable.
+  if (readable_ && ::recv(descriptor_, &byte, 1, MSG_PEEK) < 0 && errno == EAGAIN) {
+    readable_ = false;
+  }
+  return !readable_;
+}
+
 void Socket::end_sending() { ::shutdown(descriptor_, SHUT_WR); }
 
 void SocketCloser::operator()(Socket* socket) const { set->close(socket); }
@@ -77,11 +87,19 @@ int SocketSet::poll() {
   }
   turns_now_.swap(turns_);
   for (std::size_t i = 0; i < turns_now_.size(); ++i) {
-    if (turns_now_[i] != nullptr) turns_now_[i]->on_turn();
+    if (turns_now_[i] == nullptr) continue;
+    turns_now_[i]->turn_asked_ = false;
+    turns_now_[i]->on_turn();
   }
   turns_now_.clear();
   delete_retired();
   return count;
+}
+
+void SocketSet::take_turn_later(SocketHandler& handler) {
+  if (handler.turn_asked_) return;
+  handler.turn_asked_ = true;
+  turns_.push_back(&handler);
 }
 
 void SocketSet::retire(SocketHandler* handler) {

@@ -30,6 +30,9 @@ class SocketHandler {
  protected:
   friend class SocketSet;
   virtual ~SocketHandler() = default;
+
+ private:
+  bool turn_asked_ = false;
 };
 
 /// A connected (or connecting) stream socket and what is known of its readiness. Errors are errno
@@ -49,6 +52,8 @@ class Socket {
   /// REQUIRES: size > 0.
   Result receive(void* buffer, std::size_t size);
   Result send(const void* bytes, std::size_t size);
+  /// Nothing waits to be read and the peer is still there, as the kernel says now.
+  bool quiet();
   /// The peer sees the end of our side.
   void end_sending();
 
@@ -97,7 +102,7 @@ class SocketSet {
   /// before it began. Returns the number of events.
   int poll();
   /// Calls on_turn() once, at the end of the next poll().
-  void take_turn_later(SocketHandler& handler) { turns_.push_back(&handler); }
+  void take_turn_later(SocketHandler& handler);
   [[nodiscard]] bool has_turns() const { return !turns_.empty(); }
   /// Deletes a handler once nothing of the current batch can refer to it: at the end of poll(), or
   /// at delete_retired() when it was retired outside of one.

@@ -51,7 +51,7 @@ SocketPtr UpstreamPool::take(const Endpoint& endpoint) {
 }
 
 void UpstreamPool::put(std::shared_ptr<Endpoint> endpoint, SocketPtr socket) {
-  if (socket->readable() || socket->peer_ended() || count_ >= kIdleMost) return;
+  if (count_ >= kIdleMost || !socket->quiet()) return;
   std::vector<Kept*>& kept = kept_[endpoint.get()];
   if (kept.size() >= kIdlePerEndpointMost) return;
   kept.push_back(new Kept(worker_, *this, std::move(endpoint), std::move(socket)));

@@ -42,7 +42,7 @@ void Worker::run() {
 
 void Worker::post(std::function<void()> task) {
   boost::asio::post(context_, [this, task = std::move(task)] {
-    now_ = shared_.clock.now();
+    begin_batch();
     task();
   });
 }
@@ -73,7 +73,7 @@ void Worker::wait_for_sockets() {
 }
 
 void Worker::on_sockets_ready() {
-  now_ = shared_.clock.now();
+  begin_batch();
   // While events keep coming in numbers, ask again at once: a round through Asio costs two calls.
   for (int round = 0; round < kPollRoundsMost && sockets_.poll() >= kBusyBatch; ++round) {
   }
@@ -107,7 +107,7 @@ void Worker::wait_for_tick() {
 }
 
 void Worker::run_timers() {
-  now_ = shared_.clock.now();
+  begin_batch();
   tick_at_ = base::Instant::max();
   timers_.advance(now_);
   sockets_.delete_retired();

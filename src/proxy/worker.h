@@ -92,6 +92,9 @@ class Worker {
   [[nodiscard]] std::string_view date();
   /// Arms a connection's timer; makes sure that the worker wakes for it.
   void set_timer(Timer& timer, base::Instant when);
+  void clear_timer(Timer& timer) { timers_.clear(timer); }
+  /// Reads the clock for a new batch of events. Every handler of the loop begins with it.
+  void begin_batch() { now_ = shared_.clock.now(); }
 
   /// Fires the timers that are due; the worker's own tick does it.
   void run_timers();

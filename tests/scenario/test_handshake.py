@@ -114,6 +114,11 @@ def test_any_other_answer_is_passed_on_and_never_tunnelled(edge, status):
     head = client.take_head()
     assert head.start.startswith(f"HTTP/1.1 {status[:3]} ")
     assert head.get("x-from") == "backend"
+    wait_for_value(
+        edge.admin, 1, "holdfast_upgrades_total", ingress=route.name, result="refused",
+        reason="upgrade_declined",
+    )  # fmt: skip
+    assert edge.holdfast.access_log(type="websocket_open", ingress=route.name) == []
     try:
         client.send(frame(b"smuggled", masked=True))
     except OSError:

@@ -31,6 +31,17 @@ def test_both_connections_are_kept_alive(edge):
     assert backend.received.count(b"\r\n\r\ndata") == 5
 
 
+def test_a_large_answer_leaves_the_connection_usable(edge):
+    """Also one that did not come in one piece with its head."""
+    body = b"x" * 300_000
+    route, backend = edge.serve(answering(response("200 OK", body)))
+    client = edge.connect()
+    for _ in range(3):
+        client.send(request(route))
+        assert client.take_response()[1] == body
+    assert len(backend.connections) == 1
+
+
 def test_pipelined_requests_are_answered_in_order(edge):
     def script(connection):
         while True:

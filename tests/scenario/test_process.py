@@ -109,7 +109,7 @@ def test_sigterm_ends_open_connections_and_exits_0(own_edge):
 
 
 def test_ready_only_with_a_configuration(tmp_path):
-    """A proxy without a controller is alive, not ready, and answers 404."""
+    """A proxy without a controller is alive, not ready, and answers 503."""
     holdfast = Holdfast(
         "proxy", "--discovery", f"unix:{tmp_path}/nobody", "--http-listen", "127.0.0.1:0",
         "--admin-listen", "127.0.0.1:0",
@@ -118,6 +118,9 @@ def test_ready_only_with_a_configuration(tmp_path):
         admin = holdfast.port("admin")
         assert get(admin, "/healthz")[0] == 200
         assert get(admin, "/readyz")[0] == 503
+        client = connect(holdfast.port("http"))
+        client.send(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
+        assert client.take_head().status == 503
     finally:
         assert holdfast.stop() == 0
 

@@ -232,10 +232,10 @@ def test_a_wrong_frame_is_the_peers_affair(edge):
 
 
 def test_an_ended_peer_is_not_waited_for_for_ever(edge):
+    route, _ = edge.serve(echo_websocket)
+    client = open_websocket(edge, route)
+    client.send(close_frame(1000, masked=True))
+    take_frame(client)
+    client.half_close()
     with pytest.raises(Ended):
-        route, _ = edge.serve(echo_websocket)
-        client = open_websocket(edge, route)
-        client.send(close_frame(1000, masked=True))
-        take_frame(client)
-        client.half_close()
         client.take(1)
