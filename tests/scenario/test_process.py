@@ -77,6 +77,7 @@ def test_several_listeners_and_ipv6(tmp_path):
     )  # fmt: skip
     try:
         wait_until(lambda: len(holdfast.ports("http")) == 2, "two listeners")
+        wait_until(lambda: get(holdfast.port("admin"), "/readyz")[0] == 200, "readiness")
         for port, host in zip(holdfast.ports("http"), ("127.0.0.1", "::1")):
             client = connect(port, host)
             client.send(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
