@@ -53,6 +53,12 @@ void Relay::work() {
   for (const Direction direction : {Direction::kUpstreamward, Direction::kDownstreamward}) {
     if (!pay_debt(direction) || !move(direction)) return;
   }
+  // A client that broke off waits for nothing: what its pod does not take is not held on to. (With
+  // our side ended, a broken socket only means that both sides have ended.)
+  const bool client_gone = downstream_->broken() && !flow(Direction::kDownstreamward).ended;
+  if (client_gone && flow(Direction::kUpstreamward).owed != nullptr) {
+    finish(reason_of_error(true, ECONNRESET));
+  }
 }
 
 bool Relay::pay_debt(Direction direction) {
@@ -71,17 +77,33 @@ bool Relay::pay_debt(Direction direction) {
 
 bool Relay::finish_if_done() {
   for (const Flow& flow : flows_) {
-    if (!flow.ended || flow.owed != nullptr) return false;
+    if ((!flow.ended && !flow.dead) || flow.owed != nullptr) return false;
   }
-  finish(first_sign_);
+  finish(reason_of_end());
   return true;
+}
+
+bool Relay::on_sink_error(Direction direction, int error) {
+  Flow& flow = this->flow(direction);
+  flow.dead = true;
+  if (broken_ == CloseReason::kNone) {
+    broken_ = reason_of_error(direction == Direction::kDownstreamward, error);
+  }
+  if (finish_if_done()) return false;
+  // A peer that breaks off may have said why: what it sent before is read to its end and delivered.
+  set_deadline();
+  return move(opposite(direction));
+}
+
+CloseReason Relay::reason_of_end() const {
+  return first_sign_ != CloseReason::kNone ? first_sign_ : broken_;
 }
 
 bool Relay::move(Direction direction) {
   Flow& flow = this->flow(direction);
   Socket& source = source_of(direction);
   std::size_t moved = 0;
-  while (source.readable() && flow.owed == nullptr && !flow.ended) {
+  while (source.readable() && flow.owed == nullptr && !flow.ended && !flow.dead) {
     if (moved >= kTurnBytes) {
       worker_.sockets().take_turn_later(*this);
       return true;
@@ -124,8 +146,7 @@ bool Relay::deliver(Direction direction, std::string_view bytes) {
   }
   const Socket::Result result = sink_of(direction).send(bytes.data(), bytes.size());
   if (result.error != 0 && result.error != EAGAIN) {
-    finish(reason_of_error(direction == Direction::kDownstreamward, result.error));
-    return false;
+    return on_sink_error(direction, result.error);
   }
   if (result.bytes < bytes.size()) {
     flow(direction).owed = std::make_unique<std::string>(bytes.substr(result.bytes));
@@ -138,19 +159,19 @@ bool Relay::deliver(Direction direction, std::string_view bytes) {
 bool Relay::on_source_end(Direction direction) {
   Flow& flow = this->flow(direction);
   flow.ended = true;
-  if (first_sign_ == CloseReason::kNone) {
+  if (first_sign_ == CloseReason::kNone && broken_ == CloseReason::kNone) {
     first_sign_ = direction == Direction::kUpstreamward ? CloseReason::kDownstreamEnded
                                                         : CloseReason::kUpstreamEnded;
   }
   if (finish_if_done()) return false;
-  if (flow.owed == nullptr) sink_of(direction).end_sending();
+  if (flow.owed == nullptr && !flow.dead) sink_of(direction).end_sending();
   set_deadline();
   return true;
 }
 
 CloseReason Relay::reason_of_error(bool downstream, int error) const {
   // After a Close frame or an end of stream, how the TCP connection goes down says nothing more.
-  if (first_sign_ != CloseReason::kNone) return first_sign_;
+  if (reason_of_end() != CloseReason::kNone) return reason_of_end();
   if (error == ETIMEDOUT) {
     return downstream ? CloseReason::kDownstreamStalled : CloseReason::kUpstreamStalled;
   }
@@ -160,7 +181,7 @@ CloseReason Relay::reason_of_error(bool downstream, int error) const {
 void Relay::set_deadline() {
   base::Instant when = last_activity_ + policy_->idle_timeout();
   for (const Flow& flow : flows_) {
-    if (flow.ended) when = std::min(when, last_activity_ + kHalfCloseTimeout);
+    if (flow.ended || flow.dead) when = std::min(when, last_activity_ + kHalfCloseTimeout);
     if (flow.owed != nullptr) when = std::min(when, flow.last_payment + kWriteStallTimeout);
   }
   worker_.set_timer(*this, when);
@@ -173,14 +194,15 @@ bool Relay::stalled(Direction direction) const {
 
 void Relay::on_deadline() {
   const base::Instant now = worker_.now();
-  const bool ended = flows_[0].ended || flows_[1].ended;
+  const bool ended = flows_[0].ended || flows_[1].ended || broken_ != CloseReason::kNone;
   if (now - last_activity_ >= policy_->idle_timeout()) {
     finish(CloseReason::kIdleTimedOut);
   } else if (ended && now - last_activity_ >= kHalfCloseTimeout) {
     // After a Close frame only the peer's end of stream was awaited: the reason is that frame.
     const bool closing = first_sign_ == CloseReason::kDownstreamCloseFrame ||
                          first_sign_ == CloseReason::kUpstreamCloseFrame;
-    finish(closing ? first_sign_ : CloseReason::kHalfCloseTimedOut);
+    finish(closing || broken_ != CloseReason::kNone ? reason_of_end()
+                                                    : CloseReason::kHalfCloseTimedOut);
   } else if (stalled(Direction::kDownstreamward)) {
     finish(CloseReason::kDownstreamStalled);
   } else if (stalled(Direction::kUpstreamward)) {

@@ -61,6 +61,8 @@ class Relay final : public Connection {
     base::Instant last_payment;
     /// The source has ended its side.
     bool ended = false;
+    /// The sink's connection is broken: nothing more is taken in this direction.
+    bool dead = false;
   };
 
   Relay(Worker& worker, RelayStart& start);
@@ -78,6 +80,8 @@ class Relay final : public Connection {
   /// Moves what there is, up to a turn's share. False: the relay has ended.
   bool move(Direction direction);
   bool on_source_end(Direction direction);
+  bool on_sink_error(Direction direction, int error);
+  [[nodiscard]] CloseReason reason_of_end() const;
   void work();
   /// When both sources have ended and nothing is owed, finishes. True: it has.
   bool finish_if_done();
@@ -98,6 +102,8 @@ class Relay final : public Connection {
   const DownstreamSlot slot_;
   /// Whose Close frame, or else end of stream, came first; decides the reason of an orderly end.
   CloseReason first_sign_ = CloseReason::kNone;
+  /// How the first connection broke; the reason where there was no other sign.
+  CloseReason broken_ = CloseReason::kNone;
 };
 
 }  // namespace holdfast::proxy

@@ -6,6 +6,7 @@ Method: raw clients and backends; what Holdfast counted is compared with what th
 
 import os
 import random
+import threading
 
 import pytest
 from holdfast_test.metrics import wait_for_value
@@ -109,6 +110,57 @@ def test_a_reset_in_mid_frame(edge):
     client.send(b"!")
     assert client.take_rest() == b""
     wait_for_close(edge, route, "upstream_reset")
+
+
+def test_the_last_words_of_a_backend_that_breaks_off(edge):
+    """A server that rejects a client says why and closes, with the client's bytes unread: the
+    kernel resets the connection behind its words. They reach the client all the same."""
+    words = frame(b"x" * 3000) + close_frame(1009)
+
+    def script(connection):
+        connection.take_head()
+        connection.send(switching())
+        take_frame(connection)
+        connection.send(words)
+
+    route, _ = edge.serve(script)
+    for _ in range(60):
+        client = open_websocket(edge, route)
+        block = frame(b"y" * 4096, masked=True)
+        try:
+            for _ in range(200):
+                client.send(block)
+        except OSError:
+            pass  # That is what a client sees whose server breaks off.
+        assert client.take(len(words)) == words
+        client.close()
+
+
+def test_a_client_that_vanishes_behind_a_stalled_backend(edge):
+    """Its reset ends the relay at once, although bytes are owed to the backend."""
+    stop = threading.Event()
+
+    def script(connection):
+        connection.take_head()
+        connection.send(switching())
+        stop.wait(60)
+
+    route, _ = edge.serve(script)
+    client = open_websocket(edge, route)
+    client.socket.setblocking(False)
+    block = frame(b"y" * 60000, masked=True)
+
+    def blocked():
+        try:
+            client.socket.send(block)
+            return False
+        except BlockingIOError:
+            return True
+
+    wait_until(blocked, "the backend to be full")
+    client.reset()
+    wait_for_close(edge, route, "downstream_reset")
+    stop.set()
 
 
 def test_a_client_that_vanishes(edge):
