@@ -176,6 +176,19 @@ TEST_F(RelayTest, ABackendsCloseIsTheBackends) {
   EXPECT_EQ(closes(CloseReason::kUpstreamCloseFrame, 1001), 1U);
 }
 
+TEST_F(RelayTest, TheLastWordsOfABackendThatBreaksOffAreDelivered) {
+  start();
+  read_all(client_);
+  // Before the relay gets a turn: the backend says why, and closes; the client is still talking.
+  ASSERT_GT(::send(client_, kMaskedText.data(), kMaskedText.size(), 0), 0);
+  ASSERT_GT(::send(backend_, kClose.data(), kClose.size(), 0), 0);
+  ::close(std::exchange(backend_, -1));
+  turn();
+  EXPECT_EQ(read_all(client_), kClose);
+  EXPECT_TRUE(at_end(client_));
+  EXPECT_EQ(closes(CloseReason::kUpstreamCloseFrame, 1001), 1U);
+}
+
 TEST_F(RelayTest, AHalfCloseIsMirroredAndTheOtherDirectionGoesOn) {
   start();
   read_all(client_);
