@@ -100,13 +100,16 @@ void append_request_head(std::string& out, const RequestHead& head,
   // RFC 9112 section 3.2.1: an empty path is sent as "/".
   const std::string_view slash = head.target.starts_with('?') ? "/" : "";
   writer.add({head.method, " ", slash, head.target, " HTTP/1.1\r\n"});
-  if (!head.authority.empty()) writer.add({"Host: ", head.authority, "\r\n"});
+  // RFC 9112 section 3.2: present, though empty, for an HTTP/1.0 request that named none.
+  writer.add({"Host: ", head.authority, "\r\n"});
   const ForwardFilter filter(head, forwarding.set);
   for (const Field& field : head.fields) {
     if (equal_ignoring_case(field.name, "host") || filter.drops(field.name)) continue;
     writer.add_field(field);
   }
-  for (const Field& field : forwarding.set) writer.add_field(field);
+  for (const Field& field : forwarding.set) {
+    if (!field.value.empty()) writer.add_field(field);
+  }
   // RFC 9110 section 7.6.3: the version is that of the message as received.
   writer.add(head.minor_version == 0 ? "Via: 1.0 holdfast\r\n" : "Via: 1.1 holdfast\r\n");
   if (forwarding.framing == Framing::kLength) add_length(writer, head.content_length);

@@ -23,13 +23,13 @@ struct RequestForwarding {
   /// Write "Connection: Upgrade" and "Upgrade: websocket".
   bool websocket_upgrade = false;
   /// Written after hop-by-hop removal; incoming fields of the same name (with '-' and '_' alike)
-  /// are dropped.
+  /// are dropped. A field with an empty value is only dropped.
   std::span<const Field> set;
 };
 
-/// Appends the request line, Host: head.authority first (no Host for an empty one), end-to-end
-/// fields in order, `set`, Via ("1.1 holdfast"; 1.0 for a 1.0 request), framing, and the empty
-/// line.
+/// Appends the request line, Host: head.authority first (empty where the request named none),
+/// end-to-end fields in order, `set`, Via ("1.1 holdfast"; 1.0 for a 1.0 request), framing, and the
+/// empty line.
 void append_request_head(std::string& out, const RequestHead& head,
                          const RequestForwarding& forwarding);
 

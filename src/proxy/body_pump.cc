@@ -122,6 +122,7 @@ BodyPump::State BodyPump::send(std::string_view bytes) {
   if (bytes.empty()) return State::kDone;
   const Socket::Result result = sink_.send(bytes.data(), bytes.size());
   if (result.error != 0 && result.error != EAGAIN) return State::kSinkFailed;
+  started_ |= result.bytes > 0;
   if (result.bytes == bytes.size()) return State::kDone;
   owed_ = bytes.substr(result.bytes);
   return State::kBlocked;

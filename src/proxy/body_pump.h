@@ -44,6 +44,8 @@ class BodyPump {
   /// Bytes wait for the sink.
   [[nodiscard]] bool owes() const { return !owed_.empty(); }
   [[nodiscard]] bool done() const { return decoded_ && owed_.empty(); }
+  /// Something, be it of the head in front, has gone out.
+  [[nodiscard]] bool started() const { return started_; }
   /// Body bytes decoded so far.
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
 
@@ -65,6 +67,7 @@ class BodyPump {
   http::ChunkDecoder chunks_;
   std::string owed_;
   bool decoded_ = false;
+  bool started_ = false;
 };
 
 }  // namespace holdfast::proxy

@@ -190,12 +190,17 @@ Task<Session::Next> Session::forward_response(std::optional<BodyPump>& request_b
       !exchange.request.keep_alive || until_close || !request_body->done() || stray_frames;
   std::string head;
   http::append_response_head(head, exchange.response, forwarding);
-  exchange.status = exchange.response.status;
   exchange.response_progress = worker_.now();
 
   BodyPump body(worker_, *exchange.upstream, exchange.upstream_in, exchange.response, *downstream_,
                 forwarding.framing, std::move(head));
   exchange.reason = co_await stream_response(body, *request_body);
+  if (body.started()) {
+    exchange.status = exchange.response.status;
+  } else if (exchange.reason == CloseReason::kBadResponse) {
+    drop_upstream(false);
+    co_return co_await refuse(CloseReason::kBadResponse);
+  }
   const bool completed = exchange.reason == CloseReason::kCompleted;
   drop_upstream(completed && request_body->done() && exchange.response.keep_alive &&
                 source != Framing::kUntilClose && exchange.upstream_in.empty() &&

@@ -36,10 +36,9 @@ Socket::Result Socket::send(const void* bytes, std::size_t size) {
 bool Socket::quiet() {
   if (peer_ended_) return false;
   char byte = 0;
-  // A read that was exactly as long as what had come leaves the socket marked as readable.
-  if (readable_ && ::recv(descriptor_, &byte, 1, MSG_PEEK) < 0 && errno == EAGAIN) {
-    readable_ = false;
-  }
+  // What is known of the socket may be behind in both directions: a read that was exactly as long
+  // as what had come leaves it marked as readable, and news may wait for the next batch of events.
+  readable_ = ::recv(descriptor_, &byte, 1, MSG_PEEK) >= 0 || errno != EAGAIN;
   return !readable_;
 }
 

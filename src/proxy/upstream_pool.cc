@@ -45,13 +45,18 @@ class UpstreamPool::Kept final : public Connection {
 };
 
 SocketPtr UpstreamPool::take(const Endpoint& endpoint) {
-  const auto found = kept_.find(&endpoint);
-  if (found == kept_.end()) return {nullptr, SocketCloser{&worker_.sockets()}};
-  return found->second.back()->release();
+  for (;;) {
+    const auto found = kept_.find(&endpoint);
+    if (found == kept_.end()) return {nullptr, SocketCloser{&worker_.sockets()}};
+    SocketPtr socket = found->second.back()->release();
+    // Bytes that came while nothing was asked are nobody's answer (RFC 9112 section 9.2).
+    if (socket->quiet()) return socket;
+  }
 }
 
 void UpstreamPool::put(std::shared_ptr<Endpoint> endpoint, SocketPtr socket) {
-  if (count_ >= kIdleMost || !socket->quiet()) return;
+  if (count_ >= kIdleMost || socket->peer_ended()) return;
+  if (socket->readable() && !socket->quiet()) return;
   std::vector<Kept*>& kept = kept_[endpoint.get()];
   if (kept.size() >= kIdlePerEndpointMost) return;
   kept.push_back(new Kept(worker_, *this, std::move(endpoint), std::move(socket)));

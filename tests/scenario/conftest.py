@@ -93,9 +93,9 @@ def objects_for(name, host, endpoints, paths, annotations):
 class Route:
     """A host of its own with its Service, Ingress and endpoints; change() edits them live."""
 
-    def __init__(self, edge, endpoints, paths, annotations):
+    def __init__(self, edge, endpoints, paths, annotations, host=None):
         self.name = f"app{next(_numbers)}"
-        self.host = f"{self.name}.test"
+        self.host = f"{self.name}.test" if host is None else host
         self._edge = edge
         self._state = {
             "endpoints": list(endpoints),
@@ -166,11 +166,12 @@ class Edge:
         self._things.append(thing)
         return thing
 
-    def route(self, *endpoints, paths=("/",), **annotations):
-        """Endpoints are Backends or (address, port); annotations have no prefix and '_' for '-'."""
+    def route(self, *endpoints, paths=("/",), host=None, **annotations):
+        """Endpoints are Backends or (address, port); annotations have no prefix and '_' for '-'.
+        Without a host it has one of its own; "" is every host."""
         pairs = [item.endpoint if hasattr(item, "endpoint") else item for item in endpoints]
         named = {key.replace("_", "-"): value for key, value in annotations.items()}
-        return Route(self, pairs, paths, named)
+        return Route(self, pairs, paths, named, host)
 
     def serve(self, script, **annotations):
         """(route, backend) of a new host that `script` serves."""

@@ -4,9 +4,14 @@ connections kept alive on both sides (RFC 9112, RFC 9110).
 Method: raw clients, and backends that record exact bytes.
 """
 
+import fcntl
 import hashlib
 import os
+import pathlib
+import signal
 import socket
+import struct
+import termios
 
 import pytest
 from holdfast_test.metrics import wait_for_value
@@ -246,6 +251,65 @@ def test_a_cut_answer_is_cut_for_the_client(edge):
     with pytest.raises(Ended):
         client.take_chunked()
     assert edge.metrics().value("holdfast_http_requests_total", ingress=route.name) == 1
+
+
+@pytest.mark.parametrize("body", [b"ZZ\r\n", b"3\r\nabc\r\nZZ\r\n"])
+def test_bad_chunks_right_behind_the_head_are_502(edge, body):
+    """Nothing has been sent yet, so the client gets an answer, and log and metric tell which."""
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    route, _ = edge.serve(answering(head + body))
+    client = edge.ask(request(route))
+    assert client.take_response()[0].status == 502
+    wait_for_value(edge.admin, 1, "holdfast_http_requests_total", ingress=route.name, status="5xx")
+
+
+def unacknowledged(peer):
+    """Bytes that the other side's kernel has not taken yet (tcp(7), SIOCOUTQ)."""
+    return struct.unpack("i", fcntl.ioctl(peer.socket, termios.TIOCOUTQ, bytes(4)))[0]
+
+
+def all_stopped(pid):
+    return all(
+        (task / "stat").read_text().rsplit(") ", 1)[1].startswith("T")
+        for task in pathlib.Path(f"/proc/{pid}/task").iterdir()
+    )
+
+
+def test_stray_bytes_on_a_kept_connection_are_nobodys_answer(edge):
+    """They came before the next request was sent: that request goes elsewhere. The process is held
+    still meanwhile, so that it learns of the bytes and of the request at once."""
+    route, backend = edge.serve(answering(response("200 OK", b"good")))
+    clients = [edge.connect() for _ in range(8)]
+    for client in clients:
+        client.send(request(route))
+        assert client.take_response()[1] == b"good"
+    kept = list(backend.connections)
+    edge.holdfast.process.send_signal(signal.SIGSTOP)
+    try:
+        wait_until(lambda: all_stopped(edge.holdfast.pid), "every thread to stand still")
+        for client in clients:
+            client.send(request(route))
+        for connection in kept:
+            connection.send(response("200 POISON", b"evil"))
+        wait_until(lambda: not any(map(unacknowledged, kept)), "the bytes to arrive")
+    finally:
+        edge.holdfast.process.send_signal(signal.SIGCONT)
+    for client in clients:
+        assert client.take_response()[1] == b"good"
+    assert len(backend.connections) > len(kept)
+
+
+def test_an_old_request_without_a_host(edge):
+    """It is forwarded as HTTP/1.1, so it gets a Host, though an empty one."""
+    backend = edge.backend(answering(response("200 OK", b"ok")))
+    route = edge.route(backend, host="")
+    try:
+        client = edge.ask(b"GET / HTTP/1.0\r\n\r\n")
+        assert client.take_rest().endswith(b"ok")
+        assert b"GET / HTTP/1.1\r\nHost: \r\n" in backend.received
+        assert b"X-Forwarded-Host" not in backend.received
+    finally:
+        route.delete()
 
 
 def test_forwarding_fields_are_ours(edge):

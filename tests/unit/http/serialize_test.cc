@@ -103,9 +103,9 @@ TEST(ForwardedRequest, HasOriginFormAndTheAuthorityAsHost) {
 }
 
 // RFC 9112 section 2.3: our own version; RFC 9110 section 7.6.3: the received one in Via.
-TEST(ForwardedRequest, OfHttp10HasOurVersionAndNoInventedHost) {
+TEST(ForwardedRequest, OfHttp10HasOurVersionAndAnEmptyHost) {
   EXPECT_EQ(forward("GET / HTTP/1.0\r\nVia: 1.0 x\r\n\r\n"),
-            "GET / HTTP/1.1\r\nVia: 1.0 x\r\nVia: 1.0 holdfast\r\n\r\n");
+            "GET / HTTP/1.1\r\nHost: \r\nVia: 1.0 x\r\nVia: 1.0 holdfast\r\n\r\n");
 }
 
 TEST(ForwardedRequest, ReplacesWhatIsSetWithDashAndUnderscoreAlike) {
