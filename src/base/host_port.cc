@@ -1,24 +1,16 @@
 #include "base/host_port.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <charconv>
+
+#include "base/ip_address.h"
 
 namespace holdfast::base {
 
-bool HostPort::is_numeric() const {
-  in6_addr address{};
-  return inet_pton(AF_INET, host.c_str(), &address) == 1 ||
-         inet_pton(AF_INET6, host.c_str(), &address) == 1;
-}
+bool HostPort::is_numeric() const { return parse_ip(host).has_value(); }
 
 bool HostPort::is_loopback() const {
-  in_addr v4{};
-  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
-  in6_addr v6{};
-  if (inet_pton(AF_INET6, host.c_str(), &v6) == 1) return IN6_IS_ADDR_LOOPBACK(&v6);
-  return host == "localhost";
+  const auto address = parse_ip(host);
+  return address ? base::is_loopback(*address) : host == "localhost";
 }
 
 StatusOr<HostPort> parse_host_port(const std::string& text) {

@@ -49,7 +49,8 @@ const std::array<Annotation, 4> kAnnotations{{
                             }},
      .default_text = "1h",
      .applies = Applies::kOpenConnections,
-     .summary = "How long a WebSocket may stay open without a byte from either side."},
+     .summary = "How long a WebSocket may stay open without a byte from either side; the same for "
+                "an answer under way."},
     {.name = "request-timeout",
      .value = DurationValue{model::kRequestTimeoutRange,
                             [](v1::RoutePolicy& policy, base::Duration value) {
@@ -58,8 +59,8 @@ const std::array<Annotation, 4> kAnnotations{{
                             }},
      .default_text = "1m, for an upgrade 10s",
      .applies = Applies::kNewConnections,
-     .summary = "How long a pod may take from the end of a request's head to the end of its "
-                "answer's head; the same for an upgrade until its 101."},
+     .summary = "How long a pod may take from a request's last byte to the end of its answer's "
+                "head; the same for an upgrade until its 101."},
 }};
 
 base::Status apply(const DurationValue& kind, std::string_view text, v1::RoutePolicy& policy) {

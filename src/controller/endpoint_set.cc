@@ -1,13 +1,11 @@
 // compile_endpoint_set(): the EndpointSlices of a Service merged into one set for one of its ports.
 
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <optional>
 #include <tuple>
 
+#include "base/ip_address.h"
 #include "controller/compile.h"
 #include "controller/limits.h"
 #include "controller/problem_list.h"
@@ -20,23 +18,6 @@ namespace holdfast::controller {
 namespace v1 = model::v1;
 
 namespace {
-
-struct Address {
-  bool ipv6 = false;
-  /// As inet_ntop writes it, so that two spellings of one address are one endpoint.
-  std::string text;
-};
-
-std::optional<Address> parse_address(const std::string& text) {
-  std::array<unsigned char, sizeof(in6_addr)> bytes{};
-  std::array<char, INET6_ADDRSTRLEN> canonical{};
-  for (const int family : {AF_INET, AF_INET6}) {
-    if (inet_pton(family, text.c_str(), bytes.data()) != 1) continue;
-    inet_ntop(family, bytes.data(), canonical.data(), canonical.size());
-    return Address{family == AF_INET6, canonical.data()};
-  }
-  return std::nullopt;
-}
 
 /// UIDs and zones are opaque, but end up in every data plane: what Kubernetes would never write
 /// counts as absent.
@@ -112,7 +93,7 @@ class SetBuilder {
       // them at hand when no ready one is left.
       if (from.addresses.empty() || (!is.ready && !(is.serving && is.terminating))) continue;
       // discovery/v1: consumers use the first address only.
-      const auto address = parse_address(from.addresses[0]);
+      const auto address = base::parse_ip(from.addresses[0]);
       if (!address) {
         problems_.add(Severity::kError, kind, object,
                       "endpoints[" + std::to_string(i) + "].addresses[0]",
@@ -120,7 +101,7 @@ class SetBuilder {
         continue;
       }
       v1::Endpoint endpoint;
-      endpoint.set_address(address->text);
+      endpoint.set_address(base::to_string(*address));
       endpoint.set_port(port);
       endpoint.set_uid(label_or_empty(from.pod_uid));
       endpoint.set_terminating(!is.ready);
@@ -162,16 +143,13 @@ model::ResourcePtr compile_endpoint_set(const World& world, const std::string& n
   v1::Resource resource;
   resource.set_name(name);
   resource.mutable_endpoint_set();
-  const std::size_t first = name.find('/');
-  const std::size_t last = name.rfind('/');
-  if (first == last) return model::seal(std::move(resource));
-  const kube::ObjectName service_name{name.substr(0, first),
-                                      name.substr(first + 1, last - first - 1)};
+  const auto parts = model::parse_cluster_name(name);
+  if (!parts) return model::seal(std::move(resource));
+  const kube::ObjectName service_name{parts->service_namespace, parts->service};
   const kube::Service* service = find_service(world, service_name);
   const kube::ServicePort* port =
-      service == nullptr
-          ? nullptr
-          : find_port(*service, {.name = "", .number = port_number(name.substr(last + 1))});
+      service == nullptr ? nullptr
+                         : find_port(*service, {.name = "", .number = port_number(parts->port)});
   const auto slices = world.slices.find(service_name);
   if (port != nullptr && slices != world.slices.end()) {
     SetBuilder builder(port->name);

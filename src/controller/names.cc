@@ -1,10 +1,8 @@
 #include "controller/names.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <array>
 
+#include "base/ip_address.h"
 #include "controller/limits.h"
 #include "controller/quote.h"
 #include "model/limits.h"
@@ -33,12 +31,6 @@ bool is_subdomain(std::string_view name) {
   }
 }
 
-bool is_ip_address(const std::string& text) {
-  std::array<unsigned char, sizeof(in6_addr)> bytes{};
-  return inet_pton(AF_INET, text.c_str(), bytes.data()) == 1 ||
-         inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1;
-}
-
 base::Status wrong(const std::string& half_sentence) {
   return absl::InvalidArgumentError(half_sentence);
 }
@@ -51,7 +43,7 @@ base::StatusOr<std::string> parse_host(std::string_view host) {
   std::transform(lower.begin(), lower.end(), lower.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   if (lower == "*") return wrong("\"*\" is not a host: leave it out to mean every host");
-  if (is_ip_address(lower)) return wrong(quote(host) + " is an IP address, not a host name");
+  if (base::parse_ip(lower)) return wrong(quote(host) + " is an IP address, not a host name");
   const bool wildcard = lower.starts_with("*.");
   if (lower.size() > model::kHostBytes || !is_subdomain(lower.substr(wildcard ? 2 : 0))) {
     return wrong(quote(host) +

@@ -37,12 +37,9 @@ std::set<std::pair<std::string, kube::ObjectName>> origins_of(const v1::Resource
   for (const v1::Route& route : resource.virtual_host().routes()) add(route.origin());
   if (resource.has_cluster()) add(resource.cluster().origin());
   if (resource.has_endpoint_set()) {
-    // "NAMESPACE/SERVICE/PORT"
-    const std::string& name = resource.name();
-    const std::size_t first = name.find('/');
-    const std::size_t last = name.rfind('/');
-    origins.emplace("Service", kube::ObjectName{name.substr(0, first),
-                                                name.substr(first + 1, last - first - 1)});
+    if (const auto cluster = model::parse_cluster_name(resource.name())) {
+      origins.emplace("Service", kube::ObjectName{cluster->service_namespace, cluster->service});
+    }
   }
   return origins;
 }

@@ -67,8 +67,10 @@ class Stream final : public grpc::ServerBidiReactor<v1::ClientMessage, v1::Part>
   v1::Part part_;
   std::vector<model::Refusal> unsendable_;
 
-  // Guarded by the publication's mutex.
+  // Written under the publication's mutex until said_hello_, and never after it.
   std::string node_;
+
+  // Guarded by the publication's mutex.
   std::string version_;
   bool said_hello_ = false;
   std::optional<Subscription> subscription_;

@@ -33,7 +33,7 @@ class ApiConnection : public std::enable_shared_from_this<ApiConnection> {
   boost::asio::awaitable<std::optional<Failure>> get(std::string target);
 
   /// Appends the next piece of the body. Absent, with nothing appended: the body is complete.
-  /// `deadline_in` counts from the last call with a value.
+  /// limit_body()'s time counts from the last call with a value.
   boost::asio::awaitable<std::optional<Failure>> read_body(std::string& out);
   /// The rest of this response must come within `time`.
   void limit_body(base::Duration time) { arm(time); }
@@ -41,7 +41,6 @@ class ApiConnection : public std::enable_shared_from_this<ApiConnection> {
 
   void close();
   void cancel();
-  [[nodiscard]] bool cancelled() const { return cancelled_; }
 
  private:
   using Outcome = boost::asio::awaitable<std::optional<Failure>>;

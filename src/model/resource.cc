@@ -73,6 +73,16 @@ v1::ResourceName name_of(const ResourceKey& key) {
   return name;
 }
 
+std::optional<ClusterName> parse_cluster_name(std::string_view name) {
+  const std::size_t first = name.find('/');
+  const std::size_t last = name.rfind('/');
+  if (first == std::string_view::npos || first == 0 || last <= first + 1) return std::nullopt;
+  const std::string_view service = name.substr(first + 1, last - first - 1);
+  const std::string_view port = name.substr(last + 1);
+  if (service.find('/') != std::string_view::npos || port.empty()) return std::nullopt;
+  return ClusterName{std::string(name.substr(0, first)), std::string(service), std::string(port)};
+}
+
 std::string to_string(const ResourceKey& key) {
   return std::string(kind_text(key.kind)) + " " + key.name;
 }

@@ -6,7 +6,9 @@
 #include <compare>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/status.h"
@@ -49,6 +51,15 @@ class TransactionHandler {
 ResourceKey key_of(const v1::Resource& resource);
 ResourceKey key_of(const v1::ResourceName& name);
 v1::ResourceName name_of(const ResourceKey& key);
+
+/// The parts of a Cluster's and an EndpointSet's name, "NAMESPACE/SERVICE/PORT"; none is empty.
+struct ClusterName {
+  std::string service_namespace;
+  std::string service;
+  /// Its number in the Service.
+  std::string port;
+};
+std::optional<ClusterName> parse_cluster_name(std::string_view name);
 
 /// "VirtualHost chat.example.com", for logs.
 std::string to_string(const ResourceKey& key);

@@ -1,11 +1,9 @@
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <array>
 #include <set>
 #include <string_view>
 #include <utility>
 
+#include "base/ip_address.h"
 #include "model/limits.h"
 #include "model/resource.h"
 
@@ -48,12 +46,8 @@ bool is_host(std::string_view host) {
   }
 }
 
-/// "NAMESPACE/SERVICE/PORT"
 bool is_cluster_name(std::string_view name) {
-  const std::size_t first = name.find('/');
-  const std::size_t last = name.rfind('/');
-  return is_printable(name) && std::count(name.begin(), name.end(), '/') == 2 && first > 0 &&
-         last > first + 1 && last + 1 < name.size();
+  return is_printable(name) && parse_cluster_name(name).has_value();
 }
 
 Status check_origin(const v1::Origin& origin, std::string_view field) {
@@ -156,29 +150,21 @@ Status check(const v1::Cluster& cluster, const std::string& name) {
   return absl::OkStatus();
 }
 
-/// The address in binary form, so that two spellings of one address are equal; empty: not one.
-std::string parse_address(const std::string& text) {
-  std::array<char, sizeof(in6_addr)> bytes{};
-  if (inet_pton(AF_INET, text.c_str(), bytes.data()) == 1) return {bytes.data(), sizeof(in_addr)};
-  if (inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1) return {bytes.data(), bytes.size()};
-  return {};
-}
-
 Status check(const v1::EndpointSet& set, const std::string& name) {
   if (!is_cluster_name(name)) return wrong("name is not of the form NAMESPACE/SERVICE/PORT");
-  std::set<std::pair<std::string, std::uint32_t>> seen;
+  std::set<std::pair<base::IpAddress, std::uint32_t>> seen;
   for (int i = 0; i < set.endpoints_size(); ++i) {
     const v1::Endpoint& endpoint = set.endpoints(i);
     const std::string field = "endpoint_set.endpoints[" + std::to_string(i) + "]";
-    std::string address = is_printable(endpoint.address()) ? parse_address(endpoint.address()) : "";
-    if (address.empty()) return wrong(field, ".address is not an IP address");
+    const auto address = base::parse_ip(endpoint.address());
+    if (!address) return wrong(field, ".address is not an IP address");
     if (endpoint.port() < 1 || endpoint.port() > 65535) {
       return wrong(field, ".port is not between 1 and 65535");
     }
     if (!is_printable(endpoint.uid()) || !is_printable(endpoint.zone())) {
       return wrong(field, " has a byte outside printable ASCII");
     }
-    if (!seen.emplace(std::move(address), endpoint.port()).second) {
+    if (!seen.emplace(*address, endpoint.port()).second) {
       return wrong(field, " has the same address and port as an earlier endpoint");
     }
   }

@@ -17,7 +17,7 @@ inline constexpr std::chrono::milliseconds kTimerTick = 20ms;
 inline constexpr std::chrono::seconds kHeadTimeout = 10s;
 /// A keep-alive connection without a request. Longer than the 60 s of common load balancers.
 inline constexpr std::chrono::seconds kKeepAliveTimeout = 75s;
-/// A request or response body without a byte while bytes are due; 408, or the answer is cut.
+/// A request body without a byte while bytes are due; 408.
 inline constexpr std::chrono::seconds kBodyIdleTimeout = 30s;
 /// A peer that does not read while bytes are owed to it.
 inline constexpr std::chrono::seconds kWriteStallTimeout = 60s;
@@ -30,6 +30,8 @@ inline constexpr std::chrono::seconds kLingerTimeout = 2s;
 inline constexpr std::chrono::seconds kUpstreamIdleTimeout = 30s;
 /// Accepting is tried again this long after it stopped for want of descriptors.
 inline constexpr std::chrono::milliseconds kAcceptPause = 100ms;
+/// Pauses of accepting are logged at most this often by each worker.
+inline constexpr std::chrono::seconds kPauseLogInterval = 60s;
 /// Retry-After on 503: long enough for an endpoint change, short enough for a person.
 inline constexpr std::chrono::seconds kRetryAfter = 5s;
 
@@ -60,19 +62,18 @@ inline constexpr std::size_t kIdleMost = 512;
 inline constexpr int kAcceptBatch = 64;
 /// Pending connections of a listening socket (the kernel's somaxconn may be lower).
 inline constexpr int kListenBacklog = 4096;
-/// Descriptors kept for everything that is not a proxied connection: logs, admin, discovery, the
-/// pools of kept upstream connections.
+/// Descriptors kept for everything that is not a proxied connection: logs, admin, discovery.
 inline constexpr std::size_t kReservedDescriptors = 200;
 /// Readiness events taken in one call, and rounds in a row while they keep coming in numbers.
 inline constexpr int kEventBatch = 256;
 inline constexpr int kPollRoundsMost = 16;
 inline constexpr int kBusyBatch = 8;
 
-// TCP keepalive and user timeout, both sides: a dead peer is found within about two minutes.
+// TCP keepalive and user timeout, both sides: a dead peer is found within about two minutes. The
+// user timeout, not a number of probes, ends a connection (tcp(7), TCP_USER_TIMEOUT).
 
 inline constexpr std::chrono::seconds kTcpKeepAliveIdle = 45s;
 inline constexpr std::chrono::seconds kTcpKeepAliveInterval = 15s;
-inline constexpr int kTcpKeepAliveProbes = 5;
 inline constexpr std::chrono::seconds kTcpUserTimeout = 60s;
 
 }  // namespace holdfast::proxy

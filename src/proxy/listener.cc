@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "proxy/session.h"
 #include "proxy/socket_options.h"
@@ -75,8 +76,10 @@ void Listener::accept_batch() {
 
 bool Listener::accept_one() {
   Shared& shared = worker_.shared();
-  if (shared.connections.load(std::memory_order_relaxed) >= shared.connections_most) {
-    pause();
+  const std::uint64_t open = shared.connections.load(std::memory_order_relaxed) + 1;
+  if (!shared.has_room_for(open)) worker_.upstreams().clear();
+  if (!shared.has_room_for(open)) {
+    pause("as many connections are open as there are descriptors for");
     return false;
   }
   sockaddr_storage peer = {};
@@ -84,20 +87,23 @@ bool Listener::accept_one() {
   const int descriptor = ::accept4(socket_.native_handle(), reinterpret_cast<sockaddr*>(&peer),
                                    &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (descriptor < 0) {
-    if (is_exhaustion(errno)) pause();
+    const int error = errno;
+    if (is_exhaustion(error)) pause(std::strerror(error));
     // Anything but "nobody is waiting" concerns one connection that is gone already (accept(2)).
-    return errno != EAGAIN && !paused_;
+    return error != EAGAIN && !paused_;
   }
   worker_.counters().accepted.add();
-  Session::start(worker_, descriptor, Address(peer), port_);
-  return true;
+  if (Session::start(worker_, descriptor, Address(peer), port_)) return true;
+  pause("the kernel watches no further descriptor");
+  return false;
 }
 
-void Listener::pause() {
+void Listener::pause(std::string_view why) {
   if (!paused_) {
     paused_ = true;
     worker_.counters().accept_paused.add();
     worker_.counters().accept_pauses.add();
+    worker_.log_accept_pause(why);
   }
   worker_.set_timer(*this, worker_.now() + kAcceptPause);
 }

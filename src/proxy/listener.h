@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstdint>
+#include <string_view>
 
 #include "base/status.h"
 #include "proxy/address.h"
@@ -30,7 +31,7 @@ class Listener final : public Timer {
   void accept_batch();
   /// False when nothing more can be accepted now.
   bool accept_one();
-  void pause();
+  void pause(std::string_view why);
   void on_deadline() override;
 
   Worker& worker_;

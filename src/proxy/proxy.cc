@@ -16,11 +16,11 @@ namespace holdfast::proxy {
 
 namespace {
 
-std::uint64_t connections_most() {
+std::uint64_t descriptors_most() {
   rlimit limit = {};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 2;
   const std::uint64_t reserved = std::min<std::uint64_t>(kReservedDescriptors, limit.rlim_cur / 4);
-  return std::max<std::uint64_t>(1, (limit.rlim_cur - reserved) / 2);
+  return std::max<std::uint64_t>(2, limit.rlim_cur - reserved);
 }
 
 }  // namespace
@@ -32,7 +32,7 @@ class Proxy::State {
         shared_{.clock = clock,
                 .log = log,
                 .access_log = access_log,
-                .connections_most = connections_most()},
+                .descriptors_most = descriptors_most()},
         compiler_(options_.workers) {
     assert(options_.workers >= 1);
   }
@@ -69,7 +69,6 @@ class Proxy::State {
     for (auto& worker : workers_) worker->stop();
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();
-    workers_.clear();
   }
 
   std::vector<model::Refusal> apply(const model::Transaction& transaction) {

@@ -4,7 +4,7 @@
 // sockets, and the configuration that is in force on them.
 //
 // Owned by main, which outlives nothing else of this room. start() and stop() on one thread;
-// apply() by one thread at a time; the getters and collect() from any thread.
+// apply() by one thread at a time; the getters and collect() from any thread, until destruction.
 
 #include <cstdint>
 #include <memory>
@@ -37,7 +37,8 @@ class Proxy final : public model::TransactionHandler, public base::MetricSource 
   base::Status start();
   /// The ports bound, in the order of Options::http_listen.
   [[nodiscard]] std::vector<int> ports() const;
-  /// Stops accepting, closes everything and joins the threads.
+  /// Stops accepting, closes everything and joins the threads. REQUIRES: no apply() is under way,
+  /// and none comes after.
   void stop();
 
   /// Puts a transaction in force: compiled once here, then posted to every worker. Returns when

@@ -9,16 +9,17 @@
 
 namespace holdfast::proxy {
 
-void Session::start(Worker& worker, int descriptor, const Address& client,
+bool Session::start(Worker& worker, int descriptor, const Address& client,
                     std::uint16_t listen_port) {
   auto* session = new Session(worker, client, listen_port);
   session->downstream_ = worker.sockets().add(descriptor, session, true);
   if (session->downstream_ == nullptr) {
     session->retire();
-    return;
+    return false;
   }
   session->task_ = session->run();
   session->task_.start();
+  return true;
 }
 
 Session::Session(Worker& worker, const Address& client, std::uint16_t listen_port)

@@ -28,8 +28,9 @@ namespace holdfast::proxy {
 
 class Session final : public Connection {
  public:
-  /// Takes over an accepted descriptor that came in on `listen_port`.
-  static void start(Worker& worker, int descriptor, const Address& client,
+  /// Takes over an accepted descriptor that came in on `listen_port`. False, with the descriptor
+  /// closed, when the kernel has no room to watch it.
+  static bool start(Worker& worker, int descriptor, const Address& client,
                     std::uint16_t listen_port);
 
   void on_ready(Socket& socket) override;
@@ -74,12 +75,15 @@ class Session final : public Connection {
     ReadBuffer upstream_in;
     http::ResponseHead response;
     ReadBuffer response_bytes;
+    /// How much of upstream_in the parser has seen of a head that is not complete yet.
+    std::size_t response_scanned = 0;
     int interim_responses = 0;
     /// The status sent downstream; 0: none yet.
     int status = 0;
     CloseReason reason = CloseReason::kNone;
     std::string_view detail;
     std::array<std::uint64_t, kDirectionCount> bytes{};
+    /// When the client last moved the exchange on: its head, a piece of its body.
     base::Instant request_progress;
     base::Instant response_progress;
     /// The upstream takes no more of the request.

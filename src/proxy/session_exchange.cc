@@ -143,9 +143,11 @@ Task<CloseReason> Session::forward_interim_response() {
   std::string head;
   http::append_response_head(head, exchange.response, forwarding);
   if (!co_await send_downstream(head)) co_return CloseReason::kDownstreamReset;
-  // The body that the client held back for it is due from now.
-  exchange.request_progress = worker_.now();
-  if (exchange.response.status == 100) exchange.body_begun = true;
+  if (exchange.response.status == 100 && !exchange.body_begun) {
+    // The body that the client held back for it is due from now.
+    exchange.request_progress = worker_.now();
+    exchange.body_begun = true;
+  }
   co_return CloseReason::kNone;
 }
 

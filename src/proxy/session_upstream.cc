@@ -138,6 +138,7 @@ void Session::drop_upstream(bool clean) {
   }
   exchange.upstream = nullptr;
   exchange.upstream_in.clear();
+  exchange.response_scanned = 0;
 }
 
 Task<CloseReason> Session::send_upstream(std::string_view bytes) {
@@ -156,11 +157,10 @@ Task<CloseReason> Session::send_upstream(std::string_view bytes) {
 
 CloseReason Session::read_response_head(bool& done) {
   Exchange& exchange = *exchange_;
-  std::size_t scanned = 0;
   for (;;) {
     if (!exchange.upstream_in.empty()) {
       const http::ParseResult result =
-          http::parse_response_head(exchange.upstream_in.view(), scanned,
+          http::parse_response_head(exchange.upstream_in.view(), exchange.response_scanned,
                                     exchange.request.method == "HEAD", exchange.response);
       if (result.state == http::ParseState::kError) {
         exchange.detail = http::to_string(result.error);
@@ -169,6 +169,7 @@ CloseReason Session::read_response_head(bool& done) {
       if (result.state == http::ParseState::kDone) {
         exchange.response_bytes = std::move(exchange.upstream_in);
         exchange.upstream_in = {};
+        exchange.response_scanned = 0;
         exchange.upstream_in.assign(exchange.response_bytes.view().substr(result.head_bytes));
         done = true;
         return CloseReason::kNone;

@@ -12,12 +12,9 @@ base::Duration duration_of(const google::protobuf::Duration& duration) {
   return std::chrono::seconds(duration.seconds()) + std::chrono::nanoseconds(duration.nanos());
 }
 
-/// The middle of "NAMESPACE/SERVICE/PORT".
 std::string service_of(const std::string& cluster) {
-  const std::size_t first = cluster.find('/');
-  const std::size_t last = cluster.rfind('/');
-  if (first == std::string::npos || first == last) return cluster;
-  return cluster.substr(first + 1, last - first - 1);
+  const auto parts = model::parse_cluster_name(cluster);
+  return parts ? parts->service : cluster;
 }
 
 template <class Map>

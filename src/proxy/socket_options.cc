@@ -26,7 +26,6 @@ int set_tcp_options(int descriptor) {
       set(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(kTcpKeepAliveIdle.count())) &&
       set(descriptor, IPPROTO_TCP, TCP_KEEPINTVL,
           static_cast<int>(kTcpKeepAliveInterval.count())) &&
-      set(descriptor, IPPROTO_TCP, TCP_KEEPCNT, kTcpKeepAliveProbes) &&
       set(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, user_timeout);
   return done ? 0 : errno;
 }

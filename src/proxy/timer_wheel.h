@@ -24,7 +24,6 @@ class Timer {
   Timer& operator=(const Timer&) = delete;
 
   [[nodiscard]] bool armed() const { return next_ != nullptr; }
-  [[nodiscard]] base::Instant when() const { return when_; }
 
  protected:
   virtual ~Timer() { unlink(); }

@@ -56,11 +56,14 @@ SocketPtr UpstreamPool::take(const Endpoint& endpoint) {
 
 void UpstreamPool::put(std::shared_ptr<Endpoint> endpoint, SocketPtr socket) {
   if (count_ >= kIdleMost || socket->peer_ended()) return;
+  Shared& shared = worker_.shared();
+  if (!shared.has_room_for(shared.connections.load(std::memory_order_relaxed) + 1)) return;
   if (socket->readable() && !socket->quiet()) return;
   std::vector<Kept*>& kept = kept_[endpoint.get()];
   if (kept.size() >= kIdlePerEndpointMost) return;
   kept.push_back(new Kept(worker_, *this, std::move(endpoint), std::move(socket)));
   ++count_;
+  shared.kept_upstreams.fetch_add(1, std::memory_order_relaxed);
 }
 
 void UpstreamPool::clear() {
@@ -72,6 +75,7 @@ void UpstreamPool::forget(Kept& kept) {
   std::erase(found->second, &kept);
   if (found->second.empty()) kept_.erase(found);
   --count_;
+  worker_.shared().kept_upstreams.fetch_sub(1, std::memory_order_relaxed);
 }
 
 }  // namespace holdfast::proxy

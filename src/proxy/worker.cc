@@ -132,6 +132,16 @@ void Worker::announce_policy_change() {
   }
 }
 
+void Worker::log_accept_pause(std::string_view why) {
+  if (now_ < next_pause_log_) return;
+  next_pause_log_ = now_ + kPauseLogInterval;
+  shared_.log.warn("accepting is paused",
+                   {{"worker", static_cast<std::int64_t>(index_)},
+                    {"connections", static_cast<std::int64_t>(
+                                        shared_.connections.load(std::memory_order_relaxed))},
+                    {"reason", why}});
+}
+
 void Worker::enlist(Connection& connection) {
   connection.next_connection_ = connections_;
   connection.link_ = &connections_;

@@ -37,9 +37,15 @@ struct Shared {
   const base::Log& log;
   /// Null: no access log.
   base::LogSink* access_log;
-  /// Downstream connections that may be open at once, so that each can have an upstream one.
-  std::uint64_t connections_most;
+  /// Descriptors for downstream connections, for an upstream one each, and for kept ones.
+  std::uint64_t descriptors_most;
   alignas(64) std::atomic<std::uint64_t> connections{0};
+  alignas(64) std::atomic<std::uint64_t> kept_upstreams{0};
+
+  /// `open` downstream connections and what is kept now fit into the descriptors.
+  [[nodiscard]] bool has_room_for(std::uint64_t open) const {
+    return 2 * open + kept_upstreams.load(std::memory_order_relaxed) <= descriptors_most;
+  }
 };
 
 /// What a worker counts beyond its routes.
@@ -71,6 +77,8 @@ class Worker {
   void post(std::function<void()> task);
   /// Stops accepting, closes every connection and ends run().
   void stop();
+  /// Writes to the log, at most once in kPauseLogInterval, that accepting is paused.
+  void log_accept_pause(std::string_view why);
 
   // For connections.
 
@@ -134,6 +142,7 @@ class Worker {
   UpstreamPool upstreams_{*this};
   std::vector<std::unique_ptr<Listener>> listeners_;
   bool turns_posted_ = false;
+  base::Instant next_pause_log_ = base::Instant::min();
 };
 
 }  // namespace holdfast::proxy

@@ -4,6 +4,8 @@
 Method: raw clients and backends that send exactly what the test says.
 """
 
+import contextlib
+
 import pytest
 from holdfast_test.metrics import wait_for_value
 from holdfast_test.peers import (
@@ -119,10 +121,9 @@ def test_any_other_answer_is_passed_on_and_never_tunnelled(edge, status):
         reason="upgrade_declined",
     )  # fmt: skip
     assert edge.holdfast.access_log(type="websocket_open", ingress=route.name) == []
-    try:
+    # The client may find the connection closed already.
+    with contextlib.suppress(OSError):
         client.send(frame(b"smuggled", masked=True))
-    except OSError:
-        return
     client.take_rest()
     assert backend.received.count(b"\r\n\r\n") == 1
     assert backend.received.endswith(b"\r\n\r\n")

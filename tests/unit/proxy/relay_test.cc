@@ -91,7 +91,7 @@ class RelayTest : public testing::Test {
   base::FakeClock clock_;
   LineSink sink_;
   base::Log log_{sink_, clock_};
-  Shared shared_{.clock = clock_, .log = log_, .access_log = &sink_, .connections_most = 10};
+  Shared shared_{.clock = clock_, .log = log_, .access_log = &sink_, .descriptors_most = 20};
   std::shared_ptr<RoutePolicy> policy_ =
       std::make_shared<RoutePolicy>(RouteNames{"default", "chat", "rooms"}, 1);
   std::shared_ptr<Endpoint> endpoint_ =
