@@ -1,8 +1,8 @@
 """Installs what is missing, builds, and runs the tests: tests/run [LABEL...]
 
-Labels: build, tidy, unit, golden, scenario, cluster, browser, sanitize, bench. Without one: all but
-bench. A stage that fails does not keep the next from running. Prints the minutes of each stage and,
-as its last line, how many tests passed and failed.
+Labels: build, tidy, unit, golden, scenario, interop, cluster, browser, sanitize, bench. Without
+one: all but bench. A stage that fails does not keep the next from running. Prints the minutes of
+each stage and, as its last line, how many tests passed and failed.
 """
 
 import os
@@ -18,7 +18,10 @@ BUILD = ROOT / "build"
 RELEASE = BUILD / "release"
 SANITIZED = BUILD / "asan"
 REPORTS = BUILD / "reports"
-STAGES = ["build", "tidy", "unit", "golden", "scenario", "cluster", "browser", "sanitize", "bench"]
+STAGES = [
+    "build", "tidy", "unit", "golden", "scenario", "interop", "cluster", "browser", "sanitize",
+    "bench",
+]  # fmt: skip
 DEFAULT = [stage for stage in STAGES if stage != "bench"]
 PYTHON = "/usr/bin/python3"
 # A program that takes longer than this hangs; the longest test run takes a fifth of it.
@@ -176,6 +179,13 @@ def stage_golden(tally):
 def stage_scenario(tally):
     build_release("holdfast")
     run_pytest(tally, "scenario", "tests/scenario")
+
+
+def stage_interop(tally):
+    install("interop")
+    build_release("holdfast")
+    must(["tests/interop/peers/build"])
+    run_pytest(tally, "interop", "tests/interop")
 
 
 def stage_cluster(tally):

@@ -1,1 +1,1 @@
-"""What the scenario, cluster and browser tests share."""
+"""What the scenario, interop, cluster and browser tests share."""

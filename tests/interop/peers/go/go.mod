@@ -1,0 +1,5 @@
+module holdfast.dev/tests/interop
+
+go 1.19
+
+require github.com/gorilla/websocket v1.5.3
