@@ -181,10 +181,14 @@ def stage_scenario(tally):
     run_pytest(tally, "scenario", "tests/scenario")
 
 
-def stage_interop(tally):
+def build_interop_peers():
     install("interop")
-    build_release("holdfast")
     must(["tests/interop/peers/build"])
+
+
+def stage_interop(tally):
+    build_release("holdfast")
+    build_interop_peers()
     run_pytest(tally, "interop", "tests/interop")
 
 
@@ -207,6 +211,8 @@ def stage_sanitize(tally):
     run_programs(tally, "sanitize", SANITIZED, "unit_*")
     run_programs(tally, "sanitize", SANITIZED, "golden*")
     run_pytest(tally, "sanitize_scenario", "tests/scenario", SANITIZED / "bin/holdfast")
+    build_interop_peers()
+    run_pytest(tally, "sanitize_interop", "tests/interop", SANITIZED / "bin/holdfast")
 
 
 def stage_bench(tally):
