@@ -1,5 +1,6 @@
 """Runs the programs of peers/, which tell on standard output what they see, a line an event."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -18,6 +19,17 @@ WEBSOCKET_PEERS = {
     "go": [BUILT / "go/peer"],
     "rust": [BUILT / "rust/release/peer"],
 }
+
+
+def as_bytes(content):
+    return content.encode() if isinstance(content, str) else content
+
+
+def told(content):
+    """The line that tells of a text or a binary message with this content."""
+    kind = "text" if isinstance(content, str) else "binary"
+    data = as_bytes(content)
+    return f"{kind} {len(data)} {hashlib.sha256(data).hexdigest()}"
 
 
 def run(*command):

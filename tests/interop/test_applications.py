@@ -4,11 +4,9 @@ its upgrade, GraphQL subscriptions, server-sent events.
 Method: the usual implementation of each, a server and a client of it on Node.
 """
 
-import hashlib
-
 import pytest
 from holdfast_test.process import wait_until
-from programs import NODE, PEERS, Server, run
+from programs import NODE, PEERS, Server, run, told
 
 
 class Application:
@@ -43,12 +41,6 @@ class Application:
 def start(edge):
     """start(SCRIPT, OPTION...): an Application."""
     return lambda *arguments: edge.keep(Application(edge, *arguments))
-
-
-def told(content):
-    data = content.encode() if isinstance(content, str) else content
-    kind = "text" if isinstance(content, str) else "binary"
-    return f"{kind} {len(content)} {hashlib.sha256(data).hexdigest()}"
 
 
 @pytest.mark.parametrize("transports", ["polling", "websocket", "polling websocket"])

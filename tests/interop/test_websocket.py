@@ -5,7 +5,6 @@ Method: every pairing. Both sides tell the SHA-256 of each message they received
 reason with which the other closed.
 """
 
-import hashlib
 import itertools
 import os
 
@@ -14,7 +13,7 @@ from holdfast_test.peers import (
     CLOSE, TEXT, Backend, close_frame, frame, handshake, switching, take_frame,
 )  # fmt: skip
 from holdfast_test.process import wait_until
-from programs import WEBSOCKET_PEERS, Server, run
+from programs import WEBSOCKET_PEERS, Server, as_bytes, run, told
 
 CONTINUATION = 0
 CODES = [1000, 1001, 3000, 4999]
@@ -24,25 +23,13 @@ DEFLATING = {"python", "node", "go"}
 PAIRS = list(itertools.product(WEBSOCKET_PEERS, WEBSOCKET_PEERS))
 TALKS = [(*pair, mode) for pair in PAIRS for mode in ("plain", "deflate")
          if mode == "plain" or pair[0] in DEFLATING]  # fmt: skip
-MESSAGES = {
-    "text": {
-        "empty": "",
-        "hello": "hello",
-        "wide": "ü€🙂" * 20_000,
-    },
-    "binary": {
-        "empty": b"",
-        # The largest of each form of a frame's length, and the smallest of the next.
-        **{f"{size} bytes": os.urandom(size) for size in (125, 126, 65535, 65536)},
-        "zeros": bytes(1 << 20),
-    },
-}
+MESSAGES = [
+    "", "hello", "ü€🙂" * 20_000,
+    # The largest of each form of a frame's length, and the smallest of the next.
+    b"", *(os.urandom(size) for size in (125, 126, 65535, 65536)),
+    bytes(1 << 20),
+]  # fmt: skip
 BIG = os.urandom(16 << 20)
-
-
-def told(kind, content):
-    data = content.encode() if isinstance(content, str) else content
-    return f"{kind} {len(data)} {hashlib.sha256(data).hexdigest()}"
 
 
 class Stage:
@@ -57,10 +44,13 @@ class Stage:
             self._servers[name] = Server(*command, "serve")
             edge.route(self._servers[name].endpoint, paths=(f"/{name}",), host="")
 
-    def file(self, content):
-        path = self._folder / str(next(self._numbers))
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
+    def step(self, content, what=None):
+        """The step of a client that sends this message."""
+        kind, _, name = told(content).split()
+        path = self._folder / name
+        if not path.exists():
+            path.write_bytes(as_bytes(content))
+        return f"{what or kind}:{path}"
 
     def talk(self, client, backend, mode, *steps):
         """(lines of the client, lines of the backend, Holdfast's line) of one connection."""
@@ -94,27 +84,24 @@ def opened(client, backend, mode):
 
 @pytest.mark.parametrize(("client", "backend", "mode"), TALKS)
 def test_messages_arrive_unchanged(stage, client, backend, mode):
-    contents = [(kind, x) for kind, named in MESSAGES.items() for x in named.values()]
-    steps = [f"{kind}:{stage.file(content)}" for kind, content in contents]
+    steps = [stage.step(message) for message in MESSAGES]
     seen, arrived, log = stage.talk(client, backend, mode, *steps, "close:1000 done")
-    expected = [told(kind, content) for kind, content in contents]
+    expected = [told(message) for message in MESSAGES]
     assert seen[0].rstrip() == opened(client, backend, mode)
     assert seen[1:-1] == expected
     assert arrived == [*expected, "close 1000 done"]
-    size = sum(int(line.split()[1]) for line in expected)
+    size = sum(len(as_bytes(message)) for message in MESSAGES)
     for direction in ("upstreamward", "downstreamward"):
-        assert log[f"messages_{direction}"] == len(contents)
-        # Two thirds of it are zeros.
+        assert log[f"messages_{direction}"] == len(MESSAGES)
+        # Most of it is zeros.
         assert (log[f"bytes_{direction}"] < size / 2) == seen[0].endswith("permessage-deflate")
 
 
 @pytest.mark.parametrize(("client", "backend", "mode"), TALKS)
 def test_16_mib_arrive_unchanged(stage, client, backend, mode):
-    seen, arrived, _ = stage.talk(
-        client, backend, mode, f"binary:{stage.file(BIG)}", "close:1000 done"
-    )
-    assert seen[1:-1] == [told("binary", BIG)]
-    assert arrived == [told("binary", BIG), "close 1000 done"]
+    seen, arrived, _ = stage.talk(client, backend, mode, stage.step(BIG), "close:1000 done")
+    assert seen[1:-1] == [told(BIG)]
+    assert arrived == [told(BIG), "close 1000 done"]
 
 
 @pytest.mark.parametrize(("client", "backend", "mode"), TALKS)
@@ -122,11 +109,11 @@ def test_fragmented_messages_arrive_whole(stage, client, backend, mode):
     content = os.urandom(50_000).hex()
     please = f"please split {content}"
     seen, arrived, log = stage.talk(
-        client, backend, mode, f"split:{stage.file(content)}", f"text:{stage.file(please)}",
+        client, backend, mode, stage.step(content, "split"), stage.step(please),
         "close:1000 done",
     )  # fmt: skip
-    assert seen[1:-1] == [told("text", content)] * 2
-    assert arrived == [told("text", content), told("text", please), "close 1000 done"]
+    assert seen[1:-1] == [told(content)] * 2
+    assert arrived == [told(content), told(please), "close 1000 done"]
     assert log["messages_upstreamward"] == log["messages_downstreamward"] == 2
 
 
@@ -134,10 +121,10 @@ def test_fragmented_messages_arrive_whole(stage, client, backend, mode):
 def test_pings_of_either_side_are_answered(stage, client, backend):
     please = "please ping are you there"
     seen, arrived, _ = stage.talk(
-        client, backend, "plain", "ping:anyone", f"text:{stage.file(please)}", "close:1000 done"
+        client, backend, "plain", "ping:anyone", stage.step(please), "close:1000 done"
     )
-    assert seen[1:-1] == ["pong anyone", told("text", "are you there")]
-    assert arrived == [told("text", please), "pong are you there", "close 1000 done"]
+    assert seen[1:-1] == ["pong anyone", told("are you there")]
+    assert arrived == [told(please), "pong are you there", "close 1000 done"]
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -151,8 +138,8 @@ def test_a_client_closes(stage, client, backend, code):
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize(("client", "backend"), PAIRS)
 def test_a_backend_closes(stage, client, backend, code):
-    please = stage.file(f"please close {code} {REASON}")
-    seen, _, log = stage.talk(client, backend, "plain", f"text:{please}")
+    please = stage.step(f"please close {code} {REASON}")
+    seen, _, log = stage.talk(client, backend, "plain", please)
     assert seen[1:] == [f"close {code} {REASON}"]
     assert (log["reason"], log["code"]) == ("upstream_close", code)
 
@@ -187,7 +174,7 @@ def test_a_client_s_fragments_stay_apart(edge, stage, client):
     route = edge.route(edge.keep(Backend(script)), paths=("/scripted",), host="")
     run(
         *WEBSOCKET_PEERS[client], "connect", f"ws://127.0.0.1:{edge.http}/scripted", "plain",
-        f"split:{stage.file(content)}", "close:1000 done",
+        stage.step(content, "split"), "close:1000 done",
     )  # fmt: skip
     route.delete()
     assert took[0][0] >= 3

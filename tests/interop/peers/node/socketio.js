@@ -5,9 +5,10 @@
 const crypto = require('crypto');
 const http = require('http');
 
-const hash = (data) => crypto.createHash('sha256').update(data).digest('hex');
-const describe = (data) =>
-  typeof data === 'string' ? `text ${data.length} ${hash(data)}` : `binary ${data.length} ${hash(data)}`;
+function describe(data) {
+  const hash = crypto.createHash('sha256').update(data).digest('hex');
+  return `${typeof data === 'string' ? 'text' : 'binary'} ${Buffer.byteLength(data)} ${hash}`;
+}
 
 function serve() {
   const { Server } = require('socket.io');
