@@ -17,7 +17,12 @@ type Outcome = Result<(), Box<dyn Error>>;
 /// What is printed of a message; a ping's answer is the library's own affair.
 fn describe(message: &Message) -> Option<String> {
     let hashed = |kind: &str, data: &[u8]| {
-        Some(format!("{} {} {:x}", kind, data.len(), Sha256::digest(data)))
+        Some(format!(
+            "{} {} {:x}",
+            kind,
+            data.len(),
+            Sha256::digest(data)
+        ))
     };
     match message {
         Message::Text(text) => hashed("text", text.as_bytes()),
@@ -45,7 +50,10 @@ fn send_split<S: Read + Write>(socket: &mut WebSocket<S>, data: &[u8]) -> Outcom
 
 fn send_close<S: Read + Write>(socket: &mut WebSocket<S>, words: &str) -> Outcome {
     let (code, reason) = words.split_once(' ').unwrap_or((words, ""));
-    let frame = CloseFrame { code: code.parse::<u16>()?.into(), reason: reason.to_string().into() };
+    let frame = CloseFrame {
+        code: code.parse::<u16>()?.into(),
+        reason: reason.to_string().into(),
+    };
     Ok(socket.close(Some(frame))?)
 }
 
@@ -77,12 +85,13 @@ fn serve_one(stream: TcpStream) -> Outcome {
         let offered = offered.and_then(|value| value.to_str().ok()).unwrap_or("");
         if offered.split(',').any(|name| name.trim() == PROTOCOL) {
             let chosen = PROTOCOL.parse().expect("a header value");
-            response.headers_mut().insert("Sec-WebSocket-Protocol", chosen);
+            response
+                .headers_mut()
+                .insert("Sec-WebSocket-Protocol", chosen);
         }
         Ok(response)
     };
-    let mut socket =
-        tungstenite::accept_hdr(stream, choose).map_err(|error| error.to_string())?;
+    let mut socket = tungstenite::accept_hdr(stream, choose).map_err(|error| error.to_string())?;
     loop {
         match socket.read() {
             Ok(message) => {
@@ -132,10 +141,22 @@ fn connect(url: &str, steps: &[String]) -> Outcome {
         .with_header("Sec-WebSocket-Protocol", format!("chat.v1,{}", PROTOCOL));
     let (mut socket, response) = tungstenite::connect(request)?;
     let field = |name: &str| {
-        let value = response.headers().get(name).and_then(|value| value.to_str().ok());
-        value.unwrap_or("").split(';').next().unwrap_or("").to_string()
+        let value = response
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok());
+        value
+            .unwrap_or("")
+            .split(';')
+            .next()
+            .unwrap_or("")
+            .to_string()
     };
-    println!("open {} {}", field("Sec-WebSocket-Protocol"), field("Sec-WebSocket-Extensions"));
+    println!(
+        "open {} {}",
+        field("Sec-WebSocket-Protocol"),
+        field("Sec-WebSocket-Extensions")
+    );
     for words in steps {
         step(&mut socket, words)?;
         loop {
