@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include "proxy/session.h"
 #include "tests/fuzz/target.h"
@@ -208,18 +209,17 @@ int World::connect() {
   const std::string filling(std::size_t{4} * kSendBufferBytes, '.');
   while (::send(near_end_, filling.data(), filling.size(), MSG_NOSIGNAL) > 0) {
   }
-  backends.back()->holds = true;
-  under_way_.push_back(backends.back().get());
+  backends.back()->under_way = true;
   errno = EINPROGRESS;
   return -1;
 }
 
 void World::establish() {
-  if (under_way_.empty()) return;
-  Peer& peer = *under_way_.front();
-  under_way_.erase(under_way_.begin());
-  peer.drop_received();
-  peer.holds = false;
+  for (auto& backend : backends) {
+    if (!std::exchange(backend->under_way, false)) continue;
+    backend->drop_received();
+    return;
+  }
 }
 
 void World::pass_time(base::Duration duration) {
@@ -235,7 +235,7 @@ void World::settle() {
     moved = worker_->io_context().poll() > 0;
     for (auto* peers : {&clients, &backends}) {
       for (auto& peer : *peers) {
-        if (!peer->holds && peer->receive()) moved = true;
+        if (!peer->holds && !peer->under_way && peer->receive()) moved = true;
       }
     }
   }
@@ -263,11 +263,10 @@ void World::require_bounded_memory() const {
 void World::shut_down() {
   if (worker_ == nullptr) return;
   worker_ = nullptr;
-  for (Peer* peer : under_way_) peer->drop_received();
   for (auto* peers : {&clients, &backends}) {
     for (auto& peer : *peers) {
       if (peer->broke_off()) continue;
-      peer->receive();
+      peer->under_way ? peer->drop_received() : static_cast<void>(peer->receive());
       require(peer->sees_the_end(), "every connection is closed");
     }
   }

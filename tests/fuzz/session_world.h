@@ -49,6 +49,8 @@ class Peer {
 
   /// Takes nothing more for now.
   bool holds = false;
+  /// The worker's connect() has not come to its end.
+  bool under_way = false;
 
  private:
   int descriptor_;
@@ -107,8 +109,6 @@ class World {
   /// Both ends of the socket made last.
   int near_end_ = -1;
   int far_end_ = -1;
-  /// Not connected yet, which is: full of bytes that nobody sent.
-  std::vector<Peer*> under_way_;
   std::size_t bytes_before_ = 0;
 };
 
