@@ -75,6 +75,10 @@ void run(std::string_view input) {
   const auto whole = parse_every_way<RequestHead>(bytes, parse, require_same);
   if (whole.result.state == ParseState::kDone) {
     require(whole.head.framing != Framing::kUntilClose, "no request lasts until the close");
+    require(whole.head.count("Content-Length") + whole.head.count("Transfer-Encoding") <= 1,
+            "a request states one framing");
+    require(whole.head.count("Host") == 1 || whole.head.minor_version == 0,
+            "a request names one host");
     check_forwarded(whole.head);
   }
   if (whole.result.state == ParseState::kError) {

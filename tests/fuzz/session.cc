@@ -8,7 +8,7 @@
 // ("@@" is a '@' in there). What comes before the first '@' is sent by the first client.
 //
 //   c TEXT  the client sends           b TEXT  the backend sends
-//   f N     the client sends N * 8 KiB F N     the backend sends N * 8 KiB
+//   f N     the client sends N * 32 KiB F N     the backend sends N * 32 KiB
 //   e       the client ends its side   E       the backend ends its side
 //   x       the client breaks off      X       the backend breaks off
 //   h       the client stops reading, or reads again        H  the backend likewise
@@ -18,6 +18,7 @@
 //   y       a connection under way is made
 //   t N     time passes, and i N the idle timeout becomes: kWaits[N]
 //   d N     0: all routes and endpoints go, 1: they come back
+//   &       the next step and the one behind it happen before the worker looks
 //   q       the worker stops at once, instead of after a long silence
 //
 // Host "a" has a route: "/" to one endpoint, "/many" to three, "/none" and "/gone" to none.
@@ -36,7 +37,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kStepsMost = 80;
 constexpr std::size_t kClientsMost = 3;
-constexpr std::size_t kFillingStep = std::size_t{8} * 1024;
+constexpr std::size_t kFillingStep = std::size_t{32} * 1024;
 constexpr int kSilencesMost = 20;
 
 struct Step {
@@ -71,12 +72,16 @@ class Play {
   void run(std::string_view input) {
     world_.add_client();
     world_.settle();
+    bool together = false;
     for (const Step& step : read_script(input)) {
       if (step.what == 'q') quits_ = true;
       if (quits_) break;
       act(step);
-      world_.settle();
+      // '&' and the step behind it happen with the next one, from the worker's point of view.
+      if (step.what != '&' && !together) world_.settle();
+      together = step.what == '&';
     }
+    world_.settle();
     if (!quits_) require_end_of_silence();
     world_.shut_down();
     require_rules(world_);
@@ -99,7 +104,7 @@ class Play {
         client.break_off();
         break;
       case 'h':
-        client.holds = !client.holds;
+        client.hold(!client.holds());
         break;
       case 'n':
         if (world_.clients.size() < kClientsMost) world_.add_client();
@@ -142,7 +147,7 @@ class Play {
         backend.break_off();
         break;
       case 'H':
-        backend.holds = !backend.holds;
+        backend.hold(!backend.holds());
         break;
       case 'o':
         back_ = step.digit();

@@ -90,12 +90,27 @@ bool Peer::receive() {
     received_.append(buffer.data(), static_cast<std::size_t>(n));
     moved = true;
   }
+  if (moved) receipts_.push_back({received_.size(), sent_.size()});
   return moved;
+}
+
+void Peer::hold(bool holds) {
+  holds_ = holds;
+  has_held_ |= holds;
+}
+
+std::size_t Peer::sent_before(std::size_t received) const {
+  if (has_held_) return 0;
+  for (const Receipt& receipt : receipts_) {
+    if (receipt.received >= received) return receipt.sent;
+  }
+  return 0;
 }
 
 void Peer::drop_received() {
   receive();
   received_.clear();
+  receipts_.clear();
 }
 
 void Peer::end() {
@@ -235,7 +250,7 @@ void World::settle() {
     moved = worker_->io_context().poll() > 0;
     for (auto* peers : {&clients, &backends}) {
       for (auto& peer : *peers) {
-        if (!peer->holds && !peer->under_way && peer->receive()) moved = true;
+        if (!peer->holds() && !peer->under_way && peer->receive()) moved = true;
       }
     }
   }
@@ -246,7 +261,7 @@ std::size_t World::own_bytes() const {
   std::size_t bytes = 0;
   for (const auto* peers : {&clients, &backends}) {
     for (const auto& peer : *peers) {
-      bytes += sizeof *peer + peer->sent().capacity() + peer->received().capacity();
+      bytes += peer->bytes();
     }
   }
   for (const std::string& line : access_log.lines) bytes += sizeof line + line.capacity();
@@ -266,7 +281,8 @@ void World::shut_down() {
   for (auto* peers : {&clients, &backends}) {
     for (auto& peer : *peers) {
       if (peer->broke_off()) continue;
-      peer->under_way ? peer->drop_received() : static_cast<void>(peer->receive());
+      peer->receive();
+      if (peer->under_way) peer->drop_received();
       require(peer->sees_the_end(), "every connection is closed");
     }
   }

@@ -46,17 +46,34 @@ class Peer {
   [[nodiscard]] bool ended() const { return ended_ || broke_off(); }
   [[nodiscard]] const std::string& sent() const { return sent_; }
   [[nodiscard]] const std::string& received() const { return received_; }
+  /// How much had been sent when the first `received` bytes were there; 0 when it cannot be told.
+  [[nodiscard]] std::size_t sent_before(std::size_t received) const;
+
+  /// Memory that this object holds.
+  [[nodiscard]] std::size_t bytes() const {
+    return sizeof *this + sent_.capacity() + received_.capacity() +
+           receipts_.capacity() * sizeof(Receipt);
+  }
 
   /// Takes nothing more for now.
-  bool holds = false;
+  void hold(bool holds);
+  [[nodiscard]] bool holds() const { return holds_; }
   /// The worker's connect() has not come to its end.
   bool under_way = false;
 
  private:
+  struct Receipt {
+    std::size_t received = 0;
+    std::size_t sent = 0;
+  };
+
   int descriptor_;
   bool ended_ = false;
+  bool holds_ = false;
+  bool has_held_ = false;
   std::string sent_;
   std::string received_;
+  std::vector<Receipt> receipts_;
 };
 
 class World {
