@@ -149,6 +149,9 @@ inline void require_forwarded_lines(const std::vector<std::string_view>& lines,
   require(count_named(lines, "Connection") <= 1 && count_named(lines, "Upgrade") <= 1,
           "Connection and Upgrade are written afresh");
   for (std::size_t i = 1; i < lines.size(); ++i) {
+    require(!name_of(lines[i]).empty() && name_of(lines[i]).size() < lines[i].size() &&
+                name_of(lines[i]).find_first_of(" \t\"(),/;<=>?@[\\]{}") == std::string_view::npos,
+            "every field has a name", lines[i]);
     const bool own = std::find(ours.begin(), ours.end(), name_of(lines[i])) != ours.end();
     const bool came = std::any_of(head.fields.begin(), head.fields.end(), [&](const auto& field) {
       return lines[i] == std::string(field.name) + ": " + std::string(field.value);

@@ -204,9 +204,9 @@ class Rules {
             "no more than three tries");
     if (tries.size() == 1) return;
     const Message& request = tries.front().request;
-    require(is_idempotent(request.words[0]) && request.count("content-length") == 0 &&
-                request.count("transfer-encoding") == 0,
-            "only what may be repeated is");
+    const bool has_body =
+        request.count("transfer-encoding") > 0 || !request.body.empty() || !request.complete;
+    require(is_idempotent(request.words[0]) && !has_body, "only what may be repeated is");
     for (std::size_t i = 0; i + 1 < tries.size(); ++i) {
       // An answer that nobody had asked for may still lie there.
       require(!asks_for_websocket(tries[i].request) || !has_agreed(tries[i]),
