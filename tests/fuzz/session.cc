@@ -73,13 +73,16 @@ class Play {
     world_.add_client();
     world_.settle();
     bool together = false;
+    bool settled = true;
     for (const Step& step : read_script(input)) {
       if (step.what == 'q') quits_ = true;
       if (quits_) break;
+      world_.hurried |= !settled && step.what == 't';
       act(step);
       // '&' and the step behind it happen with the next one, from the worker's point of view.
-      if (step.what != '&' && !together) world_.settle();
+      settled = step.what != '&' && !together;
       together = step.what == '&';
+      if (settled) world_.settle();
     }
     world_.settle();
     if (!quits_) require_end_of_silence();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "proxy/limits.h"
 #include "tests/fuzz/naive_http.h"
@@ -110,10 +111,10 @@ class Rules {
  private:
   void add(const Line& line) {
     if (line.type == "websocket_close") {
-      require(++closes_[line.id] == 1, "a WebSocket is closed once", line.id);
+      require(closes_.insert({line.id, line.reason}).second, "a WebSocket is closed once", line.id);
       return;
     }
-    require(ids_.insert({line.id, 0}).second, "a request has one line in the log", line.id);
+    require(ids_.insert(line.id).second, "a request has one line in the log", line.id);
     lines_[line.client].push_back(line);
   }
 
@@ -230,6 +231,12 @@ class Rules {
     const std::string_view downward = std::string_view(client.received()).substr(here->end);
     require(forwarded.backend->sent().compare(there->end, downward.size(), downward) == 0,
             "the client gets what the backend sends");
+    const Peer& backend = *forwarded.backend;
+    const bool calm = !world_.hurried && closes_.at(line.id) != "shutdown" && !client.broke_off() &&
+                      !client.has_held() && !backend.broke_off() && !backend.has_held();
+    require(!calm || (request.end + upward.size() == client.sent().size() &&
+                      there->end + downward.size() == backend.sent().size()),
+            "everything arrives");
   }
 
   /// False: nothing more can be said of this client.
@@ -258,8 +265,9 @@ class Rules {
   const World& world_;
   /// By client, in order.
   std::map<std::string, std::vector<Line>> lines_;
-  std::map<std::string, int> ids_;
-  std::map<std::string, int> closes_;
+  std::set<std::string> ids_;
+  /// Of WebSockets, the reasons by id.
+  std::map<std::string, std::string> closes_;
   std::map<std::string, std::vector<Forwarded>> forwarded_;
 };
 

@@ -58,6 +58,7 @@ class Peer {
   /// Takes nothing more for now.
   void hold(bool holds);
   [[nodiscard]] bool holds() const { return holds_; }
+  [[nodiscard]] bool has_held() const { return has_held_; }
   /// The worker's connect() has not come to its end.
   bool under_way = false;
 
@@ -105,6 +106,8 @@ class World {
   std::vector<std::unique_ptr<Peer>> clients;
   std::vector<std::unique_ptr<Peer>> backends;
   LineSink access_log;
+  /// Deadlines may have passed before the worker had looked at what came in time.
+  bool hurried = false;
 
   // For the worker, in place of the kernel.
   int make_socket();
