@@ -1,8 +1,8 @@
 """Installs what is missing, builds, and runs the tests: tests/run [LABEL...]
 
-Labels: build, tidy, unit, golden, scenario, cluster, browser, sanitize, fuzz, bench. Without one: all
-but bench. A stage that fails does not keep the next from running. Prints the minutes of each stage
-and, as its last line, how many tests passed and failed.
+Labels: build, tidy, unit, golden, scenario, cluster, browser, sanitize, fuzz, bench. Without one:
+all but bench. A stage that fails does not keep the next from running. Prints the minutes of each
+stage and, as its last line, how many tests passed and failed.
 """
 
 import os
