@@ -1,8 +1,8 @@
 """Installs what is missing, builds, and runs the tests: tests/run [LABEL...]
 
-Labels: build, tidy, unit, golden, scenario, interop, cluster, browser, sanitize, bench. Without
-one: all but bench. A stage that fails does not keep the next from running. Prints the minutes of
-each stage and, as its last line, how many tests passed and failed.
+Labels: build, tidy, unit, golden, scenario, interop, cluster, browser, sanitize, fuzz, bench.
+Without one: all but bench. A stage that fails does not keep the next from running. Prints the
+minutes of each stage and, as its last line, how many tests passed and failed.
 """
 
 import os
@@ -17,10 +17,11 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 RELEASE = BUILD / "release"
 SANITIZED = BUILD / "asan"
+FUZZ = BUILD / "fuzz"
 REPORTS = BUILD / "reports"
 STAGES = [
     "build", "tidy", "unit", "golden", "scenario", "interop", "cluster", "browser", "sanitize",
-    "bench",
+    "fuzz", "bench",
 ]  # fmt: skip
 DEFAULT = [stage for stage in STAGES if stage != "bench"]
 PYTHON = "/usr/bin/python3"
@@ -28,6 +29,8 @@ PYTHON = "/usr/bin/python3"
 PATIENCE_SECONDS = 20 * 60
 # A whole build from nothing takes a quarter of it.
 BUILD_PATIENCE_SECONDS = 40 * 60
+# Each fuzz target, from its seeds. tests/fuzz/run does it for longer.
+FUZZ_SECONDS = 20
 # What pytest gets after that, to stop what its tests have started.
 TEARDOWN_SECONDS = 60
 
@@ -116,6 +119,18 @@ def build_sanitized():
     configure_and_build(
         SANITIZED, "-DCMAKE_BUILD_TYPE=Debug", "-DHOLDFAST_SANITIZE=address,undefined"
     )
+
+
+def build_fuzz_targets():
+    install("build", "fuzz")
+    configure_and_build(
+        FUZZ, "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_COMPILER=clang++-19", "-DHOLDFAST_FUZZ=ON",
+        targets=["fuzz"],
+    )  # fmt: skip
+
+
+def fuzz_targets():
+    return sorted(path.name for path in (ROOT / "tests/fuzz/corpus").iterdir())
 
 
 def run_programs(tally, stage, folder, pattern):
@@ -213,6 +228,14 @@ def stage_sanitize(tally):
     run_pytest(tally, "sanitize_scenario", "tests/scenario", SANITIZED / "bin/holdfast")
     build_interop_peers()
     run_pytest(tally, "sanitize_interop", "tests/interop", SANITIZED / "bin/holdfast")
+
+
+def stage_fuzz(tally):
+    build_fuzz_targets()
+    for target in fuzz_targets():
+        # What other runs have found would make this one depend on them.
+        code = run(["tests/fuzz/run", target, FUZZ_SECONDS, "--from-seeds"], PATIENCE_SECONDS)
+        tally.add(f"fuzz: {target}", code == 0)
 
 
 def stage_bench(tally):

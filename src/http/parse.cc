@@ -109,23 +109,28 @@ Progress parse_request_line(const char* line, const char* end, RequestHead& head
   return progress;
 }
 
-bool parse_status(const char* at, int& status) {
-  if (!is_digit(at[0]) || !is_digit(at[1]) || !is_digit(at[2])) return false;
-  status = (at[0] - '0') * 100 + (at[1] - '0') * 10 + (at[2] - '0');
-  return status >= 100 && status <= 599;
+/// Three digits and the byte behind them. kDone leaves `at` behind the digits.
+Progress parse_status(const char* at, const char* end, int& status) {
+  status = 0;
+  for (int i = 0; i < 3; ++i, ++at) {
+    if (at == end) return need_more(at);
+    if (!is_digit(*at)) return refuse(HeadError::kBadStatusLine);
+    status = status * 10 + (*at - '0');
+  }
+  if (status < 100 || status > 599) return refuse(HeadError::kBadStatusLine);
+  if (at == end) return need_more(at);
+  return {ParseState::kDone, HeadError::kNone, at};
 }
 
 /// HTTP-version SP status-code [SP reason-phrase] CRLF (RFC 9112 section 4; the second space is
 /// required there, and left out by some).
 Progress parse_status_line(const char* line, const char* end, ResponseHead& head) {
-  const Progress version = parse_version(line, end, HeadError::kBadStatusLine, head);
-  if (version.state != ParseState::kDone) return version;
-  const char* at = version.at;
-  if (*at != ' ') return refuse(HeadError::kBadStatusLine);
-  ++at;
-  if (end - at < 4) return need_more(line);
-  if (!parse_status(at, head.status)) return refuse(HeadError::kBadStatusLine);
-  at += 3;
+  Progress progress = parse_version(line, end, HeadError::kBadStatusLine, head);
+  if (progress.state != ParseState::kDone) return progress;
+  if (*progress.at != ' ') return refuse(HeadError::kBadStatusLine);
+  progress = parse_status(progress.at + 1, end, head.status);
+  if (progress.state != ParseState::kDone) return progress;
+  const char* at = progress.at;
   if (*at == ' ') {
     const char* reason = ++at;
     while (at != end && (char_class(*at) & kValueChar) != 0) ++at;

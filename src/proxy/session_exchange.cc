@@ -157,6 +157,7 @@ Session::Pumped Session::pump_response(BodyPump& body) {
   const bool owed = body.owes();
   const BodyPump::State state = body.pump();
   if (body.bytes() != before || owed != body.owes()) exchange.response_progress = worker_.now();
+  if (body.started()) exchange.status = exchange.response.status;
   exchange.bytes[index_of(Direction::kDownstreamward)] = body.bytes();
   switch (state) {
     case BodyPump::State::kTruncated:
@@ -197,9 +198,7 @@ Task<Session::Next> Session::forward_response(std::optional<BodyPump>& request_b
   BodyPump body(worker_, *exchange.upstream, exchange.upstream_in, exchange.response, *downstream_,
                 forwarding.framing, std::move(head));
   exchange.reason = co_await stream_response(body, *request_body);
-  if (body.started()) {
-    exchange.status = exchange.response.status;
-  } else if (exchange.reason == CloseReason::kBadResponse) {
+  if (!body.started() && exchange.reason == CloseReason::kBadResponse) {
     drop_upstream(false);
     co_return co_await refuse(CloseReason::kBadResponse);
   }

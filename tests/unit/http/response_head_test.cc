@@ -85,6 +85,14 @@ const Refused kRefused[] = {
 INSTANTIATE_TEST_SUITE_P(Head, ResponseRefused, testing::ValuesIn(kRefused),
                          test::row_name<Refused>);
 
+// Otherwise the line end inside goes unseen, and with it the end of the head.
+TEST(ResponseTrickled, WhatIsNoStatusIsRefusedBeforeItIsThreeDigitsLong) {
+  for (const std::string bytes : {"HTTP/1.1 \n", "HTTP/1.1 2\r", "HTTP/1.1 20x"}) {
+    ResponseHead head;
+    EXPECT_EQ(parse(bytes, false, head).error, HeadError::kBadStatusLine) << bytes;
+  }
+}
+
 struct Framed {
   const char* name;
   const char* section;
