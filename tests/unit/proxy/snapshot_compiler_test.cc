@@ -1,0 +1,338 @@
+// Goal: what must be the same object in every snapshot is, for as long as anything refers to it
+// and no longer; refusals change nothing; live settings are set by an accepted transaction alone.
+// Method: transactions compiled by hand, a Snapshot as the worker's.
+
+#include "proxy/snapshot_compiler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "proxy/limits.h"
+
+namespace holdfast::proxy {
+namespace {
+
+namespace v1 = discovery::v1;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+struct RouteText {
+  std::string ingress = "chat";
+  std::string prefix = "/";
+  std::string cluster = "default/rooms/80";
+  std::int64_t idle_seconds = 3600;
+};
+
+model::ResourcePtr host(const std::string& name, const std::vector<RouteText>& routes) {
+  v1::Resource resource;
+  resource.set_name(name);
+  resource.mutable_virtual_host()->set_host(name);
+  for (const RouteText& text : routes) {
+    v1::Route& route = *resource.mutable_virtual_host()->add_routes();
+    route.mutable_origin()->set_kind("Ingress");
+    route.mutable_origin()->set_namespace_("default");
+    route.mutable_origin()->set_name(text.ingress);
+    route.mutable_path()->set_prefix(text.prefix);
+    route.set_cluster(text.cluster);
+    v1::RoutePolicy& policy = *route.mutable_policy();
+    policy.set_load_balance(v1::LOAD_BALANCE_ROUND_ROBIN);
+    policy.mutable_connect_timeout()->set_seconds(5);
+    policy.mutable_connect_timeout()->set_nanos(250'000'000);
+    policy.mutable_idle_timeout()->set_seconds(text.idle_seconds);
+    policy.mutable_request_timeout()->set_seconds(60);
+    policy.mutable_upgrade_timeout()->set_seconds(10);
+  }
+  return model::seal(resource);
+}
+
+struct EndpointText {
+  std::string address;
+  std::uint32_t port = 8080;
+  std::string uid = "";
+  bool terminating = false;
+};
+
+model::ResourcePtr endpoints(const std::string& cluster, const std::vector<EndpointText>& texts) {
+  v1::Resource resource;
+  resource.set_name(cluster);
+  resource.mutable_endpoint_set();
+  for (const EndpointText& text : texts) {
+    v1::Endpoint& endpoint = *resource.mutable_endpoint_set()->add_endpoints();
+    endpoint.set_address(text.address);
+    endpoint.set_port(text.port);
+    endpoint.set_uid(text.uid);
+    endpoint.set_terminating(text.terminating);
+  }
+  return model::seal(resource);
+}
+
+const std::string kRooms = "default/rooms/80";
+
+class SnapshotCompilerTest : public testing::Test {
+ protected:
+  /// Puts a transaction in force as Proxy does; true when a live setting has changed.
+  bool apply(std::vector<model::ResourcePtr> upserts,
+             std::vector<model::ResourceKey> removals = {}) {
+    const model::Transaction transaction{std::move(upserts), std::move(removals)};
+    const SnapshotCompiler::Result result = compiler_.compile(transaction);
+    EXPECT_THAT(result.refusals, IsEmpty());
+    const bool changed = compiler_.commit(transaction);
+    snapshot_.apply(result.change);
+    return changed;
+  }
+  std::shared_ptr<const Cluster> cluster(const std::string& name = kRooms) {
+    return snapshot_.find_cluster(name);
+  }
+  std::shared_ptr<RoutePolicy> policy(const std::string& path = "/") {
+    const RoutePtr route = snapshot_.find_route("chat.test", path);
+    return route == nullptr ? nullptr : route->policy;
+  }
+  [[nodiscard]] std::vector<std::string> held() const {
+    std::vector<std::string> names;
+    for (const auto& resource : compiler_.resources()) names.push_back(resource->name());
+    return names;
+  }
+
+  SnapshotCompiler compiler_{2};
+  Snapshot snapshot_;
+};
+
+TEST_F(SnapshotCompilerTest, ARouteIsCompiledWithAllThatItSays) {
+  apply({host("chat.test", {{}})});
+  const RoutePtr route = snapshot_.find_route("chat.test", "/x");
+  ASSERT_NE(route, nullptr);
+  EXPECT_EQ(route->cluster, kRooms);
+  EXPECT_EQ(route->load_balance, v1::LOAD_BALANCE_ROUND_ROBIN);
+  EXPECT_EQ(route->connect_timeout, 5250ms);
+  EXPECT_EQ(route->request_timeout, 60s);
+  EXPECT_EQ(route->upgrade_timeout, 10s);
+  EXPECT_EQ(route->policy->idle_timeout(), 1h);
+  EXPECT_EQ(route->policy->names, (RouteNames{"default", "chat", "rooms"}));
+  // One for each worker.
+  EXPECT_THAT(route->policy->all_counters(), SizeIs(2));
+}
+
+TEST_F(SnapshotCompilerTest, PathsAreCompiledByTheirKind) {
+  v1::Resource resource = *host("chat.test", {{.cluster = "default/exact/80"},
+                                              {.cluster = "default/prefix/80"},
+                                              {.cluster = "default/fallback/80"}});
+  auto& routes = *resource.mutable_virtual_host()->mutable_routes();
+  routes[0].mutable_path()->set_exact("/a");
+  routes[1].mutable_path()->set_prefix("/a");
+  routes[2].mutable_path()->set_fallback(true);
+  apply({model::seal(resource)});
+  const auto cluster_of = [&](std::string_view path) {
+    return snapshot_.find_route("chat.test", path)->cluster;
+  };
+  EXPECT_EQ(cluster_of("/a"), "default/exact/80");
+  EXPECT_EQ(cluster_of("/a/b"), "default/prefix/80");
+  EXPECT_EQ(cluster_of("/b"), "default/fallback/80");
+}
+
+TEST_F(SnapshotCompilerTest, ReadyAndTerminatingEndpointsKeepTheirOrder) {
+  apply({endpoints(kRooms, {{"10.0.0.3"}, {.address = "10.0.0.2", .terminating = true}, {"::1"}})});
+  ASSERT_THAT(cluster()->ready, SizeIs(2));
+  EXPECT_EQ(cluster()->ready[0]->text, "10.0.0.3:8080");
+  EXPECT_EQ(cluster()->ready[1]->text, "[::1]:8080");
+  ASSERT_THAT(cluster()->terminating, SizeIs(1));
+  EXPECT_EQ(cluster()->terminating[0]->text, "10.0.0.2:8080");
+}
+
+TEST_F(SnapshotCompilerTest, AnEndpointIsOneObjectAcrossTransactionsAndClusters) {
+  apply({endpoints(kRooms, {{"10.0.0.1"}, {"10.0.0.2"}})});
+  const auto first = cluster()->ready[0];
+  const auto second = cluster()->ready[1];
+  apply({endpoints(kRooms, {{"10.0.0.2"}, {"10.0.0.3"}, {"10.0.0.1"}}),
+         endpoints("default/other/80", {{"10.0.0.1"}})});
+  EXPECT_EQ(cluster()->ready[0], second);
+  EXPECT_EQ(cluster()->ready[2], first);
+  EXPECT_EQ(cluster("default/other/80")->ready[0], first);
+  // On its way out it is the same, too.
+  apply({endpoints(kRooms, {{.address = "10.0.0.1", .terminating = true}})});
+  EXPECT_EQ(cluster()->terminating[0], first);
+}
+
+TEST_F(SnapshotCompilerTest, AnotherPortOrPodIsAnotherEndpoint) {
+  apply({endpoints(kRooms, {{"10.0.0.1", 80, "pod-a"}})});
+  const auto first = cluster()->ready[0];
+  apply({endpoints(kRooms, {{"10.0.0.1", 81, "pod-a"}})});
+  EXPECT_NE(cluster()->ready[0], first);
+  apply({endpoints(kRooms, {{"10.0.0.1", 80, "pod-b"}})});
+  EXPECT_NE(cluster()->ready[0], first);
+  apply({endpoints(kRooms, {{"10.0.0.1", 80, "pod-a"}})});
+  EXPECT_EQ(cluster()->ready[0], first);
+}
+
+TEST_F(SnapshotCompilerTest, AnEndpointInUseIsFoundAgainAfterItsRemoval) {
+  apply({endpoints(kRooms, {{"10.0.0.1"}})});
+  {
+    const EndpointLease lease(cluster()->ready[0]);
+    apply({}, {{v1::KIND_ENDPOINT_SET, kRooms}});
+    EXPECT_EQ(cluster(), nullptr);
+    apply({endpoints(kRooms, {{"10.0.0.1"}})});
+    EXPECT_EQ(cluster()->ready[0]->open, 1U);
+  }
+  EXPECT_EQ(cluster()->ready[0]->open, 0U);
+}
+
+TEST_F(SnapshotCompilerTest, AnEndpointThatNobodyUsesIsGone) {
+  apply({endpoints(kRooms, {{"10.0.0.1"}})});
+  const std::weak_ptr<Endpoint> watched = cluster()->ready[0];
+  apply({endpoints(kRooms, {{"10.0.0.2"}})});
+  EXPECT_TRUE(watched.expired());
+}
+
+TEST_F(SnapshotCompilerTest, ATurnSurvivesEndpointChanges) {
+  apply({endpoints(kRooms, {{"10.0.0.1"}}), endpoints("default/other/80", {{"10.0.0.1"}})});
+  const auto turn = cluster()->turn;
+  ASSERT_NE(turn, nullptr);
+  EXPECT_NE(cluster("default/other/80")->turn, turn);
+  apply({endpoints(kRooms, {{"10.0.0.2"}})});
+  EXPECT_EQ(cluster()->turn, turn);
+  apply({endpoints(kRooms, {})});
+  EXPECT_EQ(cluster()->turn, turn);
+}
+
+TEST_F(SnapshotCompilerTest, APolicyIsOneObjectForAnIngressAndAService) {
+  apply({host("chat.test", {{.prefix = "/a"},
+                            {.prefix = "/b", .cluster = "default/rooms/81"},
+                            {.prefix = "/c", .cluster = "default/other/80"},
+                            {.ingress = "second", .prefix = "/d"}}),
+         host("other.test", {{}})});
+  EXPECT_EQ(policy("/a"), policy("/b"));
+  EXPECT_NE(policy("/a"), policy("/c"));
+  EXPECT_NE(policy("/a"), policy("/d"));
+  EXPECT_EQ(policy("/a"), snapshot_.find_route("other.test", "/")->policy);
+  EXPECT_THAT(compiler_.policies(), SizeIs(3));
+}
+
+TEST_F(SnapshotCompilerTest, APolicyInUseOutlivesItsIngressAndIsFoundAgain) {
+  apply({host("chat.test", {{}})});
+  std::shared_ptr<RoutePolicy> relay = policy();
+  relay->counters(0).open_websockets.add();
+  apply({}, {{v1::KIND_VIRTUAL_HOST, "chat.test"}});
+  EXPECT_EQ(policy(), nullptr);
+  EXPECT_THAT(compiler_.policies(), ElementsAre(relay));
+  apply({host("chat.test", {{.prefix = "/elsewhere"}})});
+  EXPECT_EQ(policy("/elsewhere"), relay);
+  EXPECT_EQ(policy("/elsewhere")->counters(0).open_websockets.value(), 1U);
+}
+
+TEST_F(SnapshotCompilerTest, APolicyThatNobodyUsesIsGone) {
+  apply({host("chat.test", {{}})});
+  const std::weak_ptr<RoutePolicy> watched = policy();
+  apply({}, {{v1::KIND_VIRTUAL_HOST, "chat.test"}});
+  EXPECT_TRUE(watched.expired());
+  EXPECT_THAT(compiler_.policies(), IsEmpty());
+}
+
+TEST_F(SnapshotCompilerTest, LiveSettingsReachOpenConnections) {
+  EXPECT_FALSE(apply({host("chat.test", {{.idle_seconds = 100}})}));
+  const std::shared_ptr<RoutePolicy> relay = policy();
+  EXPECT_EQ(relay->idle_timeout(), 100s);
+  EXPECT_FALSE(apply({host("chat.test", {{.prefix = "/a", .idle_seconds = 100}})}));
+  EXPECT_TRUE(apply({host("chat.test", {{.idle_seconds = 200}})}));
+  EXPECT_EQ(relay->idle_timeout(), 200s);
+  // Those of an Ingress that was away, too.
+  EXPECT_FALSE(apply({}, {{v1::KIND_VIRTUAL_HOST, "chat.test"}}));
+  EXPECT_EQ(relay->idle_timeout(), 200s);
+  EXPECT_TRUE(apply({host("chat.test", {{.idle_seconds = 300}})}));
+  EXPECT_EQ(relay->idle_timeout(), 300s);
+}
+
+TEST_F(SnapshotCompilerTest, CompilingSetsNothingBeforeItIsAccepted) {
+  apply({host("chat.test", {{.idle_seconds = 100}})});
+  const model::Transaction change{{host("chat.test", {{.idle_seconds = 200}})}, {}};
+  const SnapshotCompiler::Result compiled = compiler_.compile(change);
+  EXPECT_THAT(compiled.refusals, IsEmpty());
+  EXPECT_EQ(policy()->idle_timeout(), 100s);
+  EXPECT_EQ(compiler_.resources()[0]->virtual_host().routes(0).policy().idle_timeout().seconds(),
+            100);
+  EXPECT_TRUE(compiler_.commit(change));
+  EXPECT_EQ(policy()->idle_timeout(), 200s);
+}
+
+TEST_F(SnapshotCompilerTest, RefusalsNameTheirResourceAndChangeNothing) {
+  apply({host("chat.test", {{.idle_seconds = 100}}), endpoints(kRooms, {{"10.0.0.1"}})});
+  const auto endpoint = cluster()->ready[0];
+  {
+    const SnapshotCompiler::Result result = compiler_.compile(
+        {{host("chat.test", {{.idle_seconds = 200}}), host("new.test", {{.ingress = "new"}}),
+          host("bad.test", {{.idle_seconds = 0}}), endpoints(kRooms, {{"10.0.0.2"}}),
+          endpoints("default/bad/80", {{"no address"}}),
+          endpoints("default/bad/81", {{.address = "10.0.0.1", .port = 70'000}})},
+         {{v1::KIND_VIRTUAL_HOST, "chat.test"}}});
+    std::vector<model::ResourceKey> refused;
+    for (const model::Refusal& refusal : result.refusals) {
+      refused.push_back(refusal.key);
+      EXPECT_NE(refusal.reason, "");
+    }
+    EXPECT_THAT(refused, ElementsAre(model::ResourceKey{v1::KIND_VIRTUAL_HOST, "bad.test"},
+                                     model::ResourceKey{v1::KIND_ENDPOINT_SET, "default/bad/80"},
+                                     model::ResourceKey{v1::KIND_ENDPOINT_SET, "default/bad/81"}));
+  }
+  EXPECT_THAT(held(), ElementsAre("chat.test", kRooms));
+  EXPECT_EQ(policy()->idle_timeout(), 100s);
+  EXPECT_THAT(compiler_.policies(), ElementsAre(policy()));
+  EXPECT_EQ(cluster()->ready[0], endpoint);
+  // And what is compiled afterwards finds what was there.
+  EXPECT_FALSE(
+      apply({endpoints(kRooms, {{"10.0.0.1"}}), host("chat.test", {{.idle_seconds = 100}})}));
+  EXPECT_EQ(cluster()->ready[0], endpoint);
+}
+
+TEST_F(SnapshotCompilerTest, ResourcesAreWhatWasAcceptedLast) {
+  apply({host("chat.test", {{}}), endpoints(kRooms, {{"10.0.0.1"}}), host("b.test", {{}})});
+  EXPECT_THAT(held(), ElementsAre("b.test", "chat.test", kRooms));
+  const auto newer = endpoints(kRooms, {{"10.0.0.2"}});
+  apply({newer}, {{v1::KIND_VIRTUAL_HOST, "chat.test"}, {v1::KIND_VIRTUAL_HOST, "unknown.test"}});
+  EXPECT_THAT(held(), ElementsAre("b.test", kRooms));
+  EXPECT_EQ(compiler_.resources()[1], newer);
+}
+
+TEST_F(SnapshotCompilerTest, AResourceWithoutABodyIsRefused) {
+  v1::Resource resource;
+  resource.set_name("x");
+  EXPECT_THAT(compiler_.compile({{model::seal(resource)}, {}}).refusals, SizeIs(1));
+}
+
+TEST_F(SnapshotCompilerTest, ACommonClusterIsHeldAndCompiledToNothing) {
+  v1::Resource resource;
+  resource.set_name(kRooms);
+  resource.mutable_cluster()->set_port("80");
+  resource.mutable_cluster()->mutable_origin()->set_kind("Service");
+  resource.mutable_cluster()->mutable_origin()->set_name("rooms");
+  apply({model::seal(resource), endpoints(kRooms, {{"10.0.0.1"}})});
+  EXPECT_THAT(held(), SizeIs(2));
+  apply({}, {{v1::KIND_CLUSTER, kRooms}});
+  EXPECT_THAT(held(), SizeIs(1));
+  EXPECT_NE(cluster(), nullptr);
+}
+
+TEST_F(SnapshotCompilerTest, ForgettingTheUnusedForgetsNothingThatIsUsed) {
+  apply({host("chat.test", {{}}),
+         endpoints("default/still/80", {{"10.0.0.1"}, {.address = "10.0.0.2", .uid = "u"}})});
+  const auto still = cluster("default/still/80");
+  const std::shared_ptr<RoutePolicy> relay = policy();
+  apply({endpoints("default/removed/80", {{"10.0.0.3"}})});
+  const EndpointLease lease(cluster("default/removed/80")->ready[0]);
+  apply({}, {{v1::KIND_ENDPOINT_SET, "default/removed/80"}, {v1::KIND_VIRTUAL_HOST, "chat.test"}});
+  // Many hosts, endpoints and clusters that come and go.
+  for (std::uint32_t i = 1; i <= 500; ++i) {
+    const std::string service = "default/s" + std::to_string(i) + "/80";
+    const std::string name = "h" + std::to_string(i) + ".test";
+    apply({endpoints(service, {{"10.0.1.1", i}}), host(name, {{.ingress = name}})});
+    apply({}, {{v1::KIND_ENDPOINT_SET, service}, {v1::KIND_VIRTUAL_HOST, name}});
+  }
+  apply({endpoints("default/still/80", {{"10.0.0.1"}, {.address = "10.0.0.2", .uid = "u"}}),
+         endpoints("default/removed/80", {{"10.0.0.3"}}), host("chat.test", {{}})});
+  EXPECT_EQ(cluster("default/still/80")->ready, still->ready);
+  EXPECT_EQ(cluster("default/still/80")->turn, still->turn);
+  EXPECT_EQ(cluster("default/removed/80")->ready[0], lease.endpoint());
+  EXPECT_EQ(policy(), relay);
+  EXPECT_THAT(compiler_.policies(), ElementsAre(relay));
+}
+
+}  // namespace
+}  // namespace holdfast::proxy
