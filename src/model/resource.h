@@ -56,7 +56,7 @@ v1::ResourceName name_of(const ResourceKey& key);
 struct ClusterName {
   std::string service_namespace;
   std::string service;
-  /// Its number in the Service.
+  /// Its number in the Service; the name that the Ingress gives where the Service has none such.
   std::string port;
 };
 std::optional<ClusterName> parse_cluster_name(std::string_view name);

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/ip_address.h"
+
 namespace holdfast::proxy {
 
 namespace {
@@ -31,20 +33,21 @@ Address::Address(const sockaddr_storage& storage) {
 }
 
 base::StatusOr<Address> Address::from_ip(const std::string& ip, std::uint32_t port) {
-  Address result;
-  if (port > 65535) return bad_address(ip + ":" + std::to_string(port));
-  if (inet_pton(AF_INET, ip.c_str(), &result.address_.v4.sin_addr) == 1) {
-    result.address_.v4.sin_family = AF_INET;
-    result.address_.v4.sin_port = htons(static_cast<std::uint16_t>(port));
-    return result;
+  const std::optional<base::IpAddress> parsed = base::parse_ip(ip);
+  if (!parsed || port > 65535) return bad_address(ip + ":" + std::to_string(port));
+  const in_port_t network_port = htons(static_cast<std::uint16_t>(port));
+  sockaddr_storage storage = {};
+  storage.ss_family = parsed->ipv6 ? AF_INET6 : AF_INET;
+  if (parsed->ipv6) {
+    auto& v6 = reinterpret_cast<sockaddr_in6&>(storage);
+    v6.sin6_port = network_port;
+    std::memcpy(&v6.sin6_addr, parsed->bytes.data(), sizeof v6.sin6_addr);
+  } else {
+    auto& v4 = reinterpret_cast<sockaddr_in&>(storage);
+    v4.sin_port = network_port;
+    std::memcpy(&v4.sin_addr, parsed->bytes.data(), sizeof v4.sin_addr);
   }
-  result.address_.v6 = {};
-  if (inet_pton(AF_INET6, ip.c_str(), &result.address_.v6.sin6_addr) == 1) {
-    result.address_.v6.sin6_family = AF_INET6;
-    result.address_.v6.sin6_port = htons(static_cast<std::uint16_t>(port));
-    return result;
-  }
-  return bad_address(ip);
+  return Address(storage);
 }
 
 base::StatusOr<Address> Address::parse(const std::string& text) {

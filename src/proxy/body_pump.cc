@@ -23,34 +23,33 @@ BodyPump::BodyPump(Worker& worker, Socket& source, ReadBuffer& ahead, const http
       decoded_(!message.has_body()) {}
 
 BodyPump::State BodyPump::pump() {
+  if (sink_failed_) return State::kSinkFailed;
   std::size_t moved = 0;
   // A head in front is held back for the first piece of body, if that is here already.
-  const bool head_waits = bytes_ == 0 && !decoded_ && (!ahead_.empty() || source_.readable());
+  const bool head_waits = !sink_blocked_ && !decoded_ && (!ahead_.empty() || source_.readable());
   if (owes() && !head_waits) {
-    const std::string owed = std::exchange(owed_, {});
-    if (const State state = send(owed); state != State::kDone) return state;
+    if (const State state = send_owed(); state != State::kDone) return state;
   }
   while (!decoded_) {
+    if (source_failure_) return *source_failure_;
     if (moved >= kTurnBytes) return State::kTurnOver;
     bool from_ahead = false;
-    State why = State::kBlocked;
-    const std::string_view input = next_input(from_ahead, why);
+    const std::string_view input = next_input(from_ahead);
     if (input.empty() && !decoded_) {
-      const std::string owed = std::exchange(owed_, {});
-      const State state = send(owed);
-      return state == State::kDone ? why : state;
+      if (const State state = send_owed(); state != State::kDone) return state;
+      return source_failure_.value_or(State::kBlocked);
     }
 
     std::string& out = worker_.staging();
     out = std::exchange(owed_, {});
     std::size_t consumed = 0;
-    const State state = input.empty() ? State::kBlocked : take(input, out, consumed);
+    if (!input.empty() && !take(input, out, consumed)) {
+      out.clear();
+      source_failure_ = State::kBadCoding;
+      return State::kBadCoding;
+    }
     moved += input.size();
     const std::string_view rest = input.substr(consumed);
-    if (state == State::kBadCoding) {
-      out.clear();
-      return state;
-    }
     if (decoded_ && sink_framing_ == Framing::kChunked) out += http::kLastChunk;
     if (from_ahead) {
       ahead_.consume(consumed);
@@ -64,7 +63,7 @@ BodyPump::State BodyPump::pump() {
   return State::kDone;
 }
 
-std::string_view BodyPump::next_input(bool& from_ahead, State& state) {
+std::string_view BodyPump::next_input(bool& from_ahead) {
   const std::uint64_t wanted = source_framing_ == Framing::kLength
                                    ? std::min<std::uint64_t>(remaining_, kScratchBytes)
                                    : kScratchBytes;
@@ -80,11 +79,11 @@ std::string_view BodyPump::next_input(bool& from_ahead, State& state) {
     decoded_ = true;
     return {};
   }
-  state = State::kTruncated;
+  source_failure_ = State::kTruncated;
   return {};
 }
 
-BodyPump::State BodyPump::take(std::string_view input, std::string& out, std::size_t& consumed) {
+bool BodyPump::take(std::string_view input, std::string& out, std::size_t& consumed) {
   if (source_framing_ != Framing::kChunked) {
     encode(input, out);
     bytes_ += input.size();
@@ -93,17 +92,17 @@ BodyPump::State BodyPump::take(std::string_view input, std::string& out, std::si
       remaining_ -= input.size();
       decoded_ = remaining_ == 0;
     }
-    return State::kBlocked;
+    return true;
   }
   while (consumed < input.size() && !decoded_) {
     const http::ChunkDecoder::Step step = chunks_.next(input.substr(consumed));
-    if (step.state == http::ChunkDecoder::State::kError) return State::kBadCoding;
+    if (step.state == http::ChunkDecoder::State::kError) return false;
     encode(step.data, out);
     bytes_ += step.data.size();
     consumed += step.consumed;
     decoded_ = step.state == http::ChunkDecoder::State::kDone;
   }
-  return State::kBlocked;
+  return true;
 }
 
 void BodyPump::encode(std::string_view data, std::string& out) const {
@@ -121,11 +120,18 @@ void BodyPump::encode(std::string_view data, std::string& out) const {
 BodyPump::State BodyPump::send(std::string_view bytes) {
   if (bytes.empty()) return State::kDone;
   const Socket::Result result = sink_.send(bytes.data(), bytes.size());
-  if (result.error != 0 && result.error != EAGAIN) return State::kSinkFailed;
+  sink_failed_ = result.error != 0 && result.error != EAGAIN;
+  if (sink_failed_) return State::kSinkFailed;
   started_ |= result.bytes > 0;
-  if (result.bytes == bytes.size()) return State::kDone;
+  sink_blocked_ = result.bytes < bytes.size();
+  if (!sink_blocked_) return State::kDone;
   owed_ = bytes.substr(result.bytes);
   return State::kBlocked;
+}
+
+BodyPump::State BodyPump::send_owed() {
+  const std::string owed = std::exchange(owed_, {});
+  return send(owed);
 }
 
 }  // namespace holdfast::proxy

@@ -5,6 +5,7 @@
 // Holds no buffer while it waits. Worker thread only; the sockets and buffers outlive it.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,26 +36,31 @@ class BodyPump {
   };
 
   /// `ahead` holds what was read of the source already, and afterwards what came behind the body.
-  /// `head` goes out in front of the body, in one write with its first piece.
+  /// `head` goes out in front of the body, in one write with its first piece. REQUIRES: a message
+  /// without a body is not written with a chunked framing.
   BodyPump(Worker& worker, Socket& source, ReadBuffer& ahead, const http::Head& message,
            Socket& sink, http::Framing sink_framing, std::string head);
 
+  /// A state other than kBlocked and kTurnOver is final.
   State pump();
 
   /// Bytes wait for the sink.
   [[nodiscard]] bool owes() const { return !owed_.empty(); }
-  [[nodiscard]] bool done() const { return decoded_ && owed_.empty(); }
+  [[nodiscard]] bool done() const { return decoded_ && owed_.empty() && !sink_failed_; }
   /// Something, be it of the head in front, has gone out.
   [[nodiscard]] bool started() const { return started_; }
   /// Body bytes decoded so far.
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
 
  private:
-  /// Reads or takes over the next raw bytes. Empty: `state` says why.
-  std::string_view next_input(bool& from_ahead, State& state);
-  State take(std::string_view input, std::string& out, std::size_t& consumed);
+  /// Reads or takes over the next raw bytes. Empty: none are there, or decoded_ or source_failure_
+  /// is now set.
+  std::string_view next_input(bool& from_ahead);
+  /// Decodes `input` into `out`; false: its coding is broken.
+  bool take(std::string_view input, std::string& out, std::size_t& consumed);
   void encode(std::string_view data, std::string& out) const;
   State send(std::string_view bytes);
+  State send_owed();
 
   Worker& worker_;
   Socket& source_;
@@ -66,8 +72,13 @@ class BodyPump {
   std::uint64_t bytes_ = 0;
   http::ChunkDecoder chunks_;
   std::string owed_;
+  /// Told once what was owed to the sink has gone out.
+  std::optional<State> source_failure_;
   bool decoded_ = false;
   bool started_ = false;
+  /// What is owed was offered to the sink already.
+  bool sink_blocked_ = false;
+  bool sink_failed_ = false;
 };
 
 }  // namespace holdfast::proxy

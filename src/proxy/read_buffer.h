@@ -26,7 +26,8 @@ class ReadBuffer {
   void assign(std::string_view bytes);
   void clear();
 
-  /// Reads what there is, up to kHeadBufferBytesMost in all. Moves the bytes held: views end here.
+  /// Reads once, as much as there is room for without holding more than kHeadBufferBytesMost. Moves
+  /// the bytes held: views end here.
   /// REQUIRES: !full().
   Socket::Result receive(Socket& socket);
 

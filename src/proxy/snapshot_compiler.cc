@@ -27,7 +27,7 @@ void erase_expired(Map& map) {
 std::shared_ptr<Endpoint> SnapshotCompiler::intern_endpoint(const v1::Endpoint& endpoint) {
   const auto address = Address::from_ip(endpoint.address(), endpoint.port());
   if (!address.ok()) return nullptr;
-  auto& known = endpoints_[{endpoint.address(), endpoint.port(), endpoint.uid()}];
+  auto& known = endpoints_[{address->to_string(), endpoint.uid()}];
   if (auto alive = known.lock()) return alive;
   auto made = std::make_shared<Endpoint>(*address);
   known = made;
@@ -125,19 +125,24 @@ bool SnapshotCompiler::commit(const model::Transaction& transaction) {
       policy->set_idle_timeout(timeout);
     }
   }
-  changes_ += transaction.upserts.size() + transaction.removals.size();
   forget_unused();
   return changed;
 }
 
 void SnapshotCompiler::forget_unused() {
-  // As rarely as keeps the tables within a factor of what is in use.
-  if (changes_ <= endpoints_.size() + turns_.size()) return;
-  changes_ = 0;
+  if (interned() < look_at_) return;
   erase_expired(endpoints_);
   erase_expired(turns_);
+  {
+    const std::lock_guard lock(mutex_);
+    erase_expired(policies_);
+  }
+  look_at_ = std::max(2 * interned(), kInternedLeast);
+}
+
+std::size_t SnapshotCompiler::interned() const {
   const std::lock_guard lock(mutex_);
-  erase_expired(policies_);
+  return endpoints_.size() + turns_.size() + policies_.size();
 }
 
 std::vector<std::shared_ptr<RoutePolicy>> SnapshotCompiler::policies() const {

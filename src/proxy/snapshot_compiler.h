@@ -3,14 +3,14 @@
 // Compiles transactions into Changes, and keeps what must be the same object in every snapshot:
 // endpoints with their counts, route policies with theirs.
 //
-// compile() and commit() on one thread at a time (discovery's); policies() and resources() from any
-// thread.
+// compile(), commit() and interned() on one thread at a time (discovery's); policies() and
+// resources() from any thread.
 
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "model/resource.h"
@@ -36,9 +36,17 @@ class SnapshotCompiler {
   /// Every policy that a route or a connection still refers to.
   [[nodiscard]] std::vector<std::shared_ptr<RoutePolicy>> policies() const;
   [[nodiscard]] std::vector<model::ResourcePtr> resources() const;
+  /// Entries of the intern tables, those that nothing refers to any more included: at most twice
+  /// as many as were referred to at some time, and kInternedLeast.
+  [[nodiscard]] std::size_t interned() const;
 
  private:
-  using EndpointKey = std::tuple<std::string, std::uint32_t, std::string>;
+  /// Address and port as Address::to_string() writes them, which is one way for each, and the UID
+  /// of the pod.
+  using EndpointKey = std::pair<std::string, std::string>;
+
+  /// Below this many entries nobody looks for unused ones.
+  static constexpr std::size_t kInternedLeast = 1000;
 
   std::shared_ptr<const VirtualHost> compile_host(const model::v1::VirtualHost& host);
   std::shared_ptr<const Cluster> compile_cluster(const std::string& name,
@@ -50,8 +58,8 @@ class SnapshotCompiler {
   const unsigned workers_;
   std::map<EndpointKey, std::weak_ptr<Endpoint>> endpoints_;
   std::map<std::string, std::weak_ptr<RoundRobinTurn>> turns_;
-  /// Changes since the last look for unused entries.
-  std::size_t changes_ = 0;
+  /// So many entries make the next look for unused ones worth its while.
+  std::size_t look_at_ = kInternedLeast;
 
   mutable std::mutex mutex_;
   // Guarded by mutex_.

@@ -98,10 +98,10 @@ class SocketSet {
   /// refuses.
   SocketPtr add(int descriptor, SocketHandler* handler, bool connected);
 
-  /// Takes one batch of events and tells the handlers, then gives the turns that were asked for
-  /// before it began. Returns the number of events.
+  /// Takes one batch of events and tells the handlers, then gives the turns asked for so far; what
+  /// is asked for during a turn is for the next poll(). Returns the number of events.
   int poll();
-  /// Calls on_turn() once, at the end of the next poll().
+  /// Calls on_turn() once, at the end of the poll() under way or the next.
   void take_turn_later(SocketHandler& handler);
   [[nodiscard]] bool has_turns() const { return !turns_.empty(); }
   /// Deletes a handler once nothing of the current batch can refer to it: at the end of poll(), or

@@ -57,7 +57,8 @@ SocketPtr UpstreamPool::take(const Endpoint& endpoint) {
 void UpstreamPool::put(std::shared_ptr<Endpoint> endpoint, SocketPtr socket) {
   if (count_ >= kIdleMost || socket->peer_ended()) return;
   Shared& shared = worker_.shared();
-  if (!shared.has_room_for(shared.connections.load(std::memory_order_relaxed) + 1)) return;
+  const std::uint64_t open = shared.connections.load(std::memory_order_relaxed);
+  if (!shared.has_room_for(open + 1, 1)) return;
   if (socket->readable() && !socket->quiet()) return;
   std::vector<Kept*>& kept = kept_[endpoint.get()];
   if (kept.size() >= kIdlePerEndpointMost) return;

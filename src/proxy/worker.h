@@ -42,9 +42,10 @@ struct Shared {
   alignas(64) std::atomic<std::uint64_t> connections{0};
   alignas(64) std::atomic<std::uint64_t> kept_upstreams{0};
 
-  /// `open` downstream connections and what is kept now fit into the descriptors.
-  [[nodiscard]] bool has_room_for(std::uint64_t open) const {
-    return 2 * open + kept_upstreams.load(std::memory_order_relaxed) <= descriptors_most;
+  /// `open` downstream connections, what is kept now and `more` to be kept fit into the
+  /// descriptors.
+  [[nodiscard]] bool has_room_for(std::uint64_t open, std::uint64_t more = 0) const {
+    return 2 * open + kept_upstreams.load(std::memory_order_relaxed) + more <= descriptors_most;
   }
 };
 

@@ -229,6 +229,18 @@ TEST(Validate, RefusesNamesThatDoNotFit) {
       endpoint_set(), [](v1::Resource& r) { r.set_name("a/b"); }, "NAMESPACE/SERVICE/PORT");
 }
 
+TEST(ParseClusterName, HasThreePartsNoneOfThemEmpty) {
+  const std::optional<ClusterName> name = parse_cluster_name("demo/chat/80");
+  ASSERT_TRUE(name);
+  EXPECT_EQ(name->service_namespace, "demo");
+  EXPECT_EQ(name->service, "chat");
+  EXPECT_EQ(name->port, "80");
+  for (const char* bad : {"", "demo", "demo/chat", "/chat/80", "demo//80", "demo/chat/", "//",
+                          "demo/chat/80/", "demo/chat/80/81"}) {
+    EXPECT_FALSE(parse_cluster_name(bad)) << bad;
+  }
+}
+
 TEST(Validate, RefusesUnknownBodiesAndResourcesOfMoreThanAPart) {
   v1::Resource unknown;
   unknown.set_name("x");

@@ -361,6 +361,27 @@ TEST_F(BodyPumpTest, ASinkThatIsGoneHasFailed) {
   EXPECT_FALSE(pump_->started());
 }
 
+TEST_F(BodyPumpTest, AResetBehindABlockedHeadIsNoEnd) {
+  start(Framing::kUntilClose, Framing::kChunked, 0, "HEAD ");
+  fill_sink();
+  ASSERT_EQ(source_->send("unread", 6).bytes, 6U);
+  sender_.close();
+  EXPECT_EQ(pump(), State::kBlocked);
+  receiver_.drop_all();
+  std::string received;
+  EXPECT_EQ(pump_and_drain(received), State::kTruncated);
+  EXPECT_EQ(received, "HEAD ");
+}
+
+TEST_F(BodyPumpTest, AFailureIsFinal) {
+  start(Framing::kLength, Framing::kLength, 5);
+  receiver_.close();
+  sender_.write("hello");
+  EXPECT_EQ(pump(), State::kSinkFailed);
+  EXPECT_EQ(pump(), State::kSinkFailed);
+  EXPECT_FALSE(pump_->done());
+}
+
 TEST_F(BodyPumpTest, ASinkThatGoesWhileItIsOwedHasFailed) {
   start(Framing::kLength, Framing::kLength, 5);
   fill_sink();
@@ -368,6 +389,16 @@ TEST_F(BodyPumpTest, ASinkThatGoesWhileItIsOwedHasFailed) {
   EXPECT_EQ(pump(), State::kBlocked);
   receiver_.close();
   EXPECT_EQ(pump(), State::kSinkFailed);
+}
+
+TEST_F(BodyPumpTest, NothingIsReadWhileABlockedHeadIsOwed) {
+  start(Framing::kLength, Framing::kLength, 5, "HEAD ");
+  fill_sink();
+  EXPECT_EQ(pump(), State::kBlocked);
+  EXPECT_TRUE(pump_->owes());
+  sender_.write("hello");
+  EXPECT_EQ(pump(), State::kBlocked);
+  EXPECT_EQ(unread(), 5);
 }
 
 TEST_F(BodyPumpTest, NothingIsReadWhileTheSinkIsOwed) {

@@ -164,6 +164,14 @@ TEST_F(SnapshotCompilerTest, AnotherPortOrPodIsAnotherEndpoint) {
   EXPECT_EQ(cluster()->ready[0], first);
 }
 
+TEST_F(SnapshotCompilerTest, AnAddressIsOneEndpointHoweverItIsWritten) {
+  apply({endpoints(kRooms, {{"fd00::1"}, {"10.0.0.1"}})});
+  const auto before = cluster()->ready;
+  apply({endpoints(kRooms, {{"fd00:0:0::1"}, {"::ffff:10.0.0.1"}})});
+  EXPECT_EQ(cluster()->ready, before);
+  EXPECT_EQ(before[1]->address.family(), AF_INET);
+}
+
 TEST_F(SnapshotCompilerTest, AnEndpointInUseIsFoundAgainAfterItsRemoval) {
   apply({endpoints(kRooms, {{"10.0.0.1"}})});
   {
@@ -332,6 +340,21 @@ TEST_F(SnapshotCompilerTest, ForgettingTheUnusedForgetsNothingThatIsUsed) {
   EXPECT_EQ(cluster("default/removed/80")->ready[0], lease.endpoint());
   EXPECT_EQ(policy(), relay);
   EXPECT_THAT(compiler_.policies(), ElementsAre(relay));
+}
+
+TEST_F(SnapshotCompilerTest, PodsThatComeAndGoLeaveNothingBehind) {
+  constexpr std::uint32_t kEndpoints = 600;
+  std::size_t most = 0;
+  for (int round = 0; round < 50; ++round) {
+    std::vector<EndpointText> texts;
+    for (std::uint32_t i = 0; i < kEndpoints; ++i) {
+      texts.push_back({"10.0.0.1", 1000 + i, "pod-" + std::to_string(round)});
+    }
+    apply({endpoints(kRooms, texts)});
+    most = std::max(most, compiler_.interned());
+  }
+  // While a set is replaced both are in use.
+  EXPECT_LE(most, 5 * kEndpoints);
 }
 
 }  // namespace

@@ -113,10 +113,16 @@ TEST_F(UpstreamPoolTest, KeepsNoneWhenDescriptorsAreShort) {
   put(far, endpoint_);
   EXPECT_TRUE(pool_.empty());
   EXPECT_TRUE(far.at_end());
+  // Another downstream connection, with its upstream one, comes first.
   shared_.connections = shared_.descriptors_most / 2 - 1;
-  FarEnd fits;
-  put(fits, endpoint_);
-  EXPECT_EQ(kept(), 1U);
+  FarEnd behind;
+  put(behind, endpoint_);
+  EXPECT_TRUE(pool_.empty());
+  shared_.connections = shared_.descriptors_most / 2 - 2;
+  std::array<FarEnd, 3> fits;
+  for (FarEnd& end : fits) put(end, endpoint_);
+  EXPECT_EQ(kept(), 2U);
+  EXPECT_TRUE(shared_.has_room_for(shared_.connections + 1));
 }
 
 TEST_F(UpstreamPoolTest, StrayBytesCloseAKeptConnection) {
