@@ -8,6 +8,7 @@
 #include "proxy/relay.h"
 #include "proxy/session.h"
 #include "proxy/session_wait.h"
+#include "proxy/socket_options.h"
 #include "websocket/handshake.h"
 
 namespace holdfast::proxy {
@@ -209,7 +210,11 @@ Task<Session::Next> Session::forward_response(std::optional<BodyPump>& request_b
   if (completed && exchange.upgrade) exchange.reason = CloseReason::kUpgradeDeclined;
   record();
   exchange.lease = {};
-  if (!completed) co_return Next::kClose;
+  if (!completed) {
+    // The end of the connection would be the end of the answer (RFC 9112 section 6.3).
+    if (forwarding.framing == Framing::kUntilClose) reset_on_close(downstream_->descriptor());
+    co_return Next::kClose;
+  }
   co_return forwarding.close ? Next::kLinger : Next::kAnotherRequest;
 }
 

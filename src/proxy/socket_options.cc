@@ -30,6 +30,12 @@ int set_tcp_options(int descriptor) {
   return done ? 0 : errno;
 }
 
+void reset_on_close(int descriptor) {
+  const linger at_once = {.l_onoff = 1, .l_linger = 0};
+  // It fails for a descriptor that is no socket alone (setsockopt(2)).
+  static_cast<void>(::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once));
+}
+
 bool is_exhaustion(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
          error == EADDRNOTAVAIL;

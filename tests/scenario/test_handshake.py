@@ -234,6 +234,24 @@ def test_a_head_byte_by_byte(edge):
     assert take_frame(client) == (PING, b"ping me", True)
 
 
+def test_a_backends_heads_byte_by_byte(edge):
+    """Also an interim one in front (RFC 9110 section 15.2)."""
+    hint = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n"
+
+    def script(connection):
+        connection.take_head()
+        for byte in hint + switching() + frame(b"first"):
+            connection.send(bytes([byte]))
+        connection.take_rest()
+
+    route, _ = edge.serve(script)
+    client = edge.ask(handshake(route.host))
+    early = client.take_head()
+    assert (early.status, early.get("link")) == (103, "</a.css>")
+    assert client.take_head().status == 101
+    assert take_frame(client) == (TEXT, b"first", True)
+
+
 def test_an_extension_passes_end_to_end(edge):
     offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"
 

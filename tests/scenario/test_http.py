@@ -253,6 +253,22 @@ def test_a_cut_answer_is_cut_for_the_client(edge):
     assert edge.metrics().value("holdfast_http_requests_total", ingress=route.name) == 1
 
 
+def test_a_cut_answer_is_cut_for_an_old_client(edge):
+    """Its answers end with their connection, so that only a reset says that one is cut."""
+
+    def script(connection):
+        take_request(connection)
+        connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+        connection.take_until(b"never")
+
+    route, backend = edge.serve(script)
+    client = edge.ask(request(route, version="1.0"))
+    assert client.take_until(b"\r\n\r\nhello").startswith(b"HTTP/1.1 200 OK\r\n")
+    backend.connections[0].half_close()
+    with pytest.raises(ConnectionResetError):
+        client.socket.recv(1)
+
+
 @pytest.mark.parametrize("body", [b"ZZ\r\n", b"3\r\nabc\r\nZZ\r\n"])
 def test_bad_chunks_right_behind_the_head_are_502(edge, body):
     """Nothing has been sent yet, so the client gets an answer, and log and metric tell which."""
