@@ -7,6 +7,7 @@
 #include "controller/duration.h"
 #include "controller/limits.h"
 #include "controller/quote.h"
+#include "controller/size.h"
 
 namespace holdfast::controller {
 
@@ -25,7 +26,7 @@ constexpr std::array<ChoiceValue::Choice, 2> kLoadBalances{{
     {"round-robin", v1::LOAD_BALANCE_ROUND_ROBIN},
 }};
 
-const std::array<Annotation, 4> kAnnotations{{
+const std::array<Annotation, 5> kAnnotations{{
     {.name = "load-balance",
      .value = ChoiceValue{kLoadBalances,
                           [](v1::RoutePolicy& policy, int value) {
@@ -61,18 +62,35 @@ const std::array<Annotation, 4> kAnnotations{{
      .applies = Applies::kNewConnections,
      .summary = "How long a pod may take from a request's last byte to the end of its answer's "
                 "head; the same for an upgrade until its 101."},
+    {.name = "max-body-bytes",
+     .value = SizeValue{model::kMaxBodyBytesRange,
+                        [](v1::RoutePolicy& policy, std::uint64_t value) {
+                          policy.set_max_body_bytes(value);
+                        }},
+     .default_text = "no limit",
+     .applies = Applies::kNewConnections,
+     .summary = "How long the body of a plain request may be; a longer one is answered with 413."},
 }};
 
-base::Status apply(const DurationValue& kind, std::string_view text, v1::RoutePolicy& policy) {
-  const auto duration = parse_duration(text);
-  if (!duration.ok()) return duration.status();
-  if (*duration < kind.range.least || *duration > kind.range.most) {
-    return absl::OutOfRangeError(quote(text) + " is not between " +
-                                 format_duration(kind.range.least) + " and " +
-                                 format_duration(kind.range.most));
+/// Sets `value`, which `format` writes, when it is within the range.
+template <class Kind, class Value, class Format>
+base::Status set_within(const Kind& kind, std::string_view text, const Value& value, Format format,
+                        v1::RoutePolicy& policy) {
+  if (!value.ok()) return value.status();
+  if (*value < kind.range.least || *value > kind.range.most) {
+    return absl::OutOfRangeError(quote(text) + " is not between " + format(kind.range.least) +
+                                 " and " + format(kind.range.most));
   }
-  kind.set(policy, *duration);
+  kind.set(policy, *value);
   return absl::OkStatus();
+}
+
+base::Status apply(const DurationValue& kind, std::string_view text, v1::RoutePolicy& policy) {
+  return set_within(kind, text, parse_duration(text), format_duration, policy);
+}
+
+base::Status apply(const SizeValue& kind, std::string_view text, v1::RoutePolicy& policy) {
+  return set_within(kind, text, parse_size(text), format_size, policy);
 }
 
 std::string words_of(const ChoiceValue& kind) {
@@ -120,11 +138,15 @@ std::string unknown_annotation(std::string_view name) {
 }  // namespace
 
 std::string Annotation::type() const {
-  return std::holds_alternative<DurationValue>(value) ? "duration" : "word";
+  constexpr std::array<const char*, 3> kTypes{"duration", "size", "word"};
+  return kTypes[value.index()];
 }
 
 std::string Annotation::range() const {
   if (const auto* choice = std::get_if<ChoiceValue>(&value)) return words_of(*choice);
+  if (const auto* size = std::get_if<SizeValue>(&value)) {
+    return format_size(size->range.least) + " to " + format_size(size->range.most);
+  }
   const model::DurationRange& range = std::get<DurationValue>(value).range;
   return format_duration(range.least) + " to " + format_duration(range.most);
 }

@@ -23,6 +23,12 @@ struct DurationValue {
   void (*set)(model::v1::RoutePolicy& policy, base::Duration value);
 };
 
+/// A number of bytes (see parse_size()) within a range.
+struct SizeValue {
+  model::SizeRange range;
+  void (*set)(model::v1::RoutePolicy& policy, std::uint64_t value);
+};
+
 /// One of a few words.
 struct ChoiceValue {
   struct Choice {
@@ -39,14 +45,14 @@ enum class Applies { kNewConnections, kOpenConnections };
 struct Annotation {
   /// Without the prefix.
   std::string_view name;
-  std::variant<DurationValue, ChoiceValue> value;
+  std::variant<DurationValue, SizeValue, ChoiceValue> value;
   /// For people; default_policy() is what is in force.
   std::string_view default_text;
   Applies applies;
   /// One sentence.
   std::string_view summary;
 
-  /// "duration" or "word".
+  /// "duration", "size" or "word".
   [[nodiscard]] std::string type() const;
   /// "1ms to 1h" or "least-connections, round-robin".
   [[nodiscard]] std::string range() const;

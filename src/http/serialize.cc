@@ -1,9 +1,11 @@
 #include "http/serialize.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <initializer_list>
 
+#include "http/chars.h"
 #include "http/hop_by_hop.h"
 
 namespace holdfast::http {
@@ -90,7 +92,33 @@ void add_response_framing(Writer& writer, const ResponseHead& head, Framing fram
   }
 }
 
+/// Our name in Via.
+constexpr std::string_view kPseudonym = "holdfast";
+
 }  // namespace
+
+std::size_t own_hops(const RequestHead& head) {
+  std::size_t hops = 0;
+  for (const Field& field : head.fields) {
+    if (!equal_ignoring_case(field.name, "via")) continue;
+    for (std::string_view list = field.value; !list.empty();) {
+      const std::string_view hop = take_element(list);
+      const std::string_view received_by = trim(hop.substr(std::min(hop.find(' '), hop.size())));
+      hops += received_by == kPseudonym ? 1 : 0;
+    }
+  }
+  return hops;
+}
+
+std::optional<std::uint64_t> hops_left(const RequestHead& head) {
+  if (head.method != "OPTIONS" && head.method != "TRACE") return std::nullopt;
+  const Field* field = head.find("max-forwards");
+  if (field == nullptr) return std::nullopt;
+  std::uint64_t hops = 0;
+  const char* end = field->value.data() + field->value.size();
+  const auto [last, error] = std::from_chars(field->value.data(), end, hops);
+  return error == std::errc() && last == end ? std::optional(hops) : std::nullopt;
+}
 
 void append_request_head(std::string& out, const RequestHead& head,
                          const RequestForwarding& forwarding) {
@@ -111,7 +139,7 @@ void append_request_head(std::string& out, const RequestHead& head,
     if (!field.value.empty()) writer.add_field(field);
   }
   // RFC 9110 section 7.6.3: the version is that of the message as received.
-  writer.add(head.minor_version == 0 ? "Via: 1.0 holdfast\r\n" : "Via: 1.1 holdfast\r\n");
+  writer.add({head.minor_version == 0 ? "Via: 1.0 " : "Via: 1.1 ", kPseudonym, "\r\n"});
   if (forwarding.framing == Framing::kLength) add_length(writer, head.content_length);
   if (forwarding.framing == Framing::kChunked) writer.add("Transfer-Encoding: chunked\r\n");
   add_connection(writer, false, forwarding.websocket_upgrade, false);
@@ -142,41 +170,6 @@ void append_response_head(std::string& out, const ResponseHead& head,
   add_connection(writer, close && is_final, upgrade,
                  is_final && forwarding.request_minor_version == 0);
   writer.add("\r\n");
-}
-
-void append_own_answer(std::string& out, const OwnAnswer& answer) {
-  const std::string_view reason = reason_phrase(answer.status);
-  const std::size_t texts = 2 * reason.size() + answer.sentence.size() +
-                            2 * answer.request_id.size() + answer.date.size();
-  Writer writer(out, texts + bytes_of(answer.set) + 2 * kExtraBytes);
-  add_status_line(writer, answer.status, reason);
-  if (!answer.date.empty()) writer.add({"Date: ", answer.date, "\r\n"});
-  if (!answer.request_id.empty()) writer.add({"X-Request-ID: ", answer.request_id, "\r\n"});
-  bool has_allow = false;
-  for (const Field& field : answer.set) {
-    if (equal_ignoring_case(field.name, "upgrade") ||
-        equal_ignoring_case(field.name, "connection")) {
-      continue;
-    }
-    has_allow |= equal_ignoring_case(field.name, "allow");
-    writer.add_field(field);
-  }
-  // RFC 9110 section 15.5.6: a 405 says what is allowed.
-  if (answer.status == 405 && !has_allow) {
-    writer.add("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n");
-  }
-  const std::string_view id_label = answer.request_id.empty() ? "" : "Request ID: ";
-  const std::string_view id_end = answer.request_id.empty() ? "" : "\n";
-  const std::size_t body_bytes = 3 + 1 + reason.size() + 1 + answer.sentence.size() + 1 +
-                                 id_label.size() + answer.request_id.size() + id_end.size();
-  // Ours are states of a moment; a cache may keep a 404 otherwise (RFC 9110 section 15.1).
-  writer.add("Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\n");
-  add_length(writer, body_bytes);
-  add_connection(writer, answer.close, answer.status == 426, false);
-  writer.add("\r\n");
-  if (answer.request_is_head) return;
-  writer.add_number(static_cast<std::uint64_t>(answer.status));
-  writer.add({" ", reason, "\n", answer.sentence, "\n", id_label, answer.request_id, id_end});
 }
 
 }  // namespace holdfast::http

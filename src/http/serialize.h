@@ -1,13 +1,15 @@
 #pragma once
 
-// Heads out: what we forward and what we answer ourselves. Everything hop-by-hop is left out here
+// Heads out: what we forward. Everything hop-by-hop is left out here
 // and nowhere else (RFC 9110 section 7.6.1): Connection and what it names, Keep-Alive,
 // Proxy-Connection, TE, Transfer-Encoding, Trailer, Upgrade, HTTP2-Settings, Content-Length
 // (framing is written afresh). Fields that Connection names and that the exchange itself stands on
 // (Host, Cookie, Authorization, Content-*, Sec-*, X-Forwarded-* and the like) are kept: naming them
 // there is an attack, not a wish. Pure; any thread.
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,6 +28,14 @@ struct RequestForwarding {
   /// are dropped. A field with an empty value is only dropped.
   std::span<const Field> set;
 };
+
+/// Times that we have forwarded this request already, as its Via fields say (RFC 9110 section
+/// 7.6.3).
+std::size_t own_hops(const RequestHead& head);
+
+/// Max-Forwards of an OPTIONS or TRACE request (RFC 9110 section 7.6.2): how often it may still be
+/// forwarded. Absent for other methods, without the field, and for a value that is no number.
+std::optional<std::uint64_t> hops_left(const RequestHead& head);
 
 /// Appends the request line, Host: head.authority first (empty where the request named none),
 /// end-to-end fields in order, `set`, Via ("1.1 holdfast"; 1.0 for a 1.0 request), framing, and the
@@ -51,22 +61,6 @@ struct ResponseForwarding {
 /// here.
 void append_response_head(std::string& out, const ResponseHead& head,
                           const ResponseForwarding& forwarding);
-
-/// Our own answer with a short text/plain body, in whole. A 426 gets "Upgrade: websocket" and a 405
-/// gets Allow by itself (RFC 9110 sections 15.5.22 and 15.5.6).
-struct OwnAnswer {
-  int status = 0;
-  /// One short sentence for a person; nothing of our inside.
-  std::string_view sentence;
-  std::string_view request_id;
-  /// Extra fields, such as Retry-After or Sec-WebSocket-Version; Connection and Upgrade are
-  /// ignored.
-  std::span<const Field> set;
-  bool close = false;
-  bool request_is_head = false;
-  std::string_view date;
-};
-void append_own_answer(std::string& out, const OwnAnswer& answer);
 
 /// The standard phrase of a status code, or "Unknown".
 std::string_view reason_phrase(int status);

@@ -4,6 +4,7 @@
 // annotations' ranges from the same numbers.
 
 #include <cstddef>
+#include <cstdint>
 
 #include "base/clock.h"
 
@@ -21,6 +22,13 @@ inline constexpr DurationRange kConnectTimeoutRange{std::chrono::milliseconds(1)
 inline constexpr DurationRange kIdleTimeoutRange{std::chrono::seconds(1), std::chrono::hours(8760)};
 inline constexpr DurationRange kRequestTimeoutRange{std::chrono::milliseconds(1),
                                                     std::chrono::hours(24)};
+
+/// The least and the most that a limit of bytes can be set to.
+struct SizeRange {
+  std::uint64_t least;
+  std::uint64_t most;
+};
+inline constexpr SizeRange kMaxBodyBytesRange{1, std::uint64_t{1} << 40};
 
 /// One resource, serialised. A Part holds at most 1 MiB and at least one resource; the rest is room
 /// for the Part's own fields.

@@ -117,6 +117,9 @@ Status check_policy(const v1::RoutePolicy& policy, std::string_view route) {
   for (const TimeoutField& timeout : timeouts) {
     if (Status status = check_timeout(timeout, route); !status.ok()) return status;
   }
+  if (policy.max_body_bytes() > kMaxBodyBytesRange.most) {
+    return wrong(route, ".policy.max_body_bytes is out of range");
+  }
   return absl::OkStatus();
 }
 

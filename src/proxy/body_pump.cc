@@ -45,8 +45,7 @@ BodyPump::State BodyPump::pump() {
     std::size_t consumed = 0;
     if (!input.empty() && !take(input, out, consumed)) {
       out.clear();
-      source_failure_ = State::kBadCoding;
-      return State::kBadCoding;
+      return *source_failure_;
     }
     moved += input.size();
     const std::string_view rest = input.substr(consumed);
@@ -85,8 +84,8 @@ std::string_view BodyPump::next_input(bool& from_ahead) {
 
 bool BodyPump::take(std::string_view input, std::string& out, std::size_t& consumed) {
   if (source_framing_ != Framing::kChunked) {
+    if (!count(input.size())) return false;
     encode(input, out);
-    bytes_ += input.size();
     consumed = input.size();
     if (source_framing_ == Framing::kLength) {
       remaining_ -= input.size();
@@ -96,12 +95,24 @@ bool BodyPump::take(std::string_view input, std::string& out, std::size_t& consu
   }
   while (consumed < input.size() && !decoded_) {
     const http::ChunkDecoder::Step step = chunks_.next(input.substr(consumed));
-    if (step.state == http::ChunkDecoder::State::kError) return false;
+    if (step.state == http::ChunkDecoder::State::kError) {
+      source_failure_ = State::kBadCoding;
+      return false;
+    }
+    if (!count(step.data.size())) return false;
     encode(step.data, out);
-    bytes_ += step.data.size();
     consumed += step.consumed;
     decoded_ = step.state == http::ChunkDecoder::State::kDone;
   }
+  return true;
+}
+
+bool BodyPump::count(std::size_t bytes) {
+  if (bytes > bytes_most_ - bytes_) {
+    source_failure_ = State::kTooLong;
+    return false;
+  }
+  bytes_ += bytes;
   return true;
 }
 

@@ -5,6 +5,7 @@
 // Holds no buffer while it waits. Worker thread only; the sockets and buffers outlive it.
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,6 +32,8 @@ class BodyPump {
     kTruncated,
     /// The body's chunked coding is broken.
     kBadCoding,
+    /// The body is longer than its limit; what is beyond it was not passed on.
+    kTooLong,
     /// The sink's connection is broken.
     kSinkFailed,
   };
@@ -40,6 +43,8 @@ class BodyPump {
   /// without a body is not written with a chunked framing.
   BodyPump(Worker& worker, Socket& source, ReadBuffer& ahead, const http::Head& message,
            Socket& sink, http::Framing sink_framing, std::string head);
+  /// Of the body, decoded. REQUIRES: before the first pump().
+  void set_limit(std::uint64_t bytes_most) { bytes_most_ = bytes_most; }
 
   /// A state other than kBlocked and kTurnOver is final.
   State pump();
@@ -56,8 +61,10 @@ class BodyPump {
   /// Reads or takes over the next raw bytes. Empty: none are there, or decoded_ or source_failure_
   /// is now set.
   std::string_view next_input(bool& from_ahead);
-  /// Decodes `input` into `out`; false: its coding is broken.
+  /// Decodes `input` into `out`; false: source_failure_ is now set.
   bool take(std::string_view input, std::string& out, std::size_t& consumed);
+  /// False: that is more than the limit, and source_failure_ is now set.
+  bool count(std::size_t bytes);
   void encode(std::string_view data, std::string& out) const;
   State send(std::string_view bytes);
   State send_owed();
@@ -70,6 +77,7 @@ class BodyPump {
   const http::Framing sink_framing_;
   std::uint64_t remaining_;
   std::uint64_t bytes_ = 0;
+  std::uint64_t bytes_most_ = std::numeric_limits<std::uint64_t>::max();
   http::ChunkDecoder chunks_;
   std::string owed_;
   /// Told once what was owed to the sink has gone out.

@@ -23,8 +23,12 @@ enum class CloseReason : std::uint8_t {
   kBodyTimedOut,
   kBadRequest,
   kBadBody,
+  kBodyTooLong,
   kBadUpgrade,
   kBadWebSocketVersion,
+  kLastHop,
+  kTraceAtLastHop,
+  kLoop,
   // The configuration's.
   kNotConfigured,
   kNoRoute,

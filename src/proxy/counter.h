@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <utility>
 
 namespace holdfast::proxy {
 
@@ -19,6 +20,25 @@ class Counter {
 
  private:
   std::atomic<std::uint64_t> value_{0};
+};
+
+/// Counts as one in a gauge for as long as it exists. The gauge outlives it.
+class CountedOne {
+ public:
+  CountedOne() = default;
+  explicit CountedOne(Counter& gauge) : gauge_(&gauge) { gauge.add(); }
+  CountedOne(CountedOne&& other) noexcept : gauge_(std::exchange(other.gauge_, nullptr)) {}
+  CountedOne& operator=(CountedOne&& other) noexcept {
+    std::swap(gauge_, other.gauge_);
+    return *this;
+  }
+  ~CountedOne() {
+    if (gauge_ != nullptr) gauge_->subtract();
+  }
+  explicit operator bool() const { return gauge_ != nullptr; }
+
+ private:
+  Counter* gauge_ = nullptr;
 };
 
 }  // namespace holdfast::proxy

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 #include "http/limits.h"
 
@@ -17,7 +18,8 @@ inline constexpr std::chrono::milliseconds kTimerTick = 20ms;
 inline constexpr std::chrono::seconds kHeadTimeout = 10s;
 /// A keep-alive connection without a request. Longer than the 60 s of common load balancers.
 inline constexpr std::chrono::seconds kKeepAliveTimeout = 75s;
-/// A request body without a byte while bytes are due; 408.
+/// A request body without a byte while bytes are due; 408. One that comes more slowly than
+/// kBodyRateLeast uses this time up.
 inline constexpr std::chrono::seconds kBodyIdleTimeout = 30s;
 /// A peer that does not read while bytes are owed to it.
 inline constexpr std::chrono::seconds kWriteStallTimeout = 60s;
@@ -45,6 +47,8 @@ inline constexpr std::size_t kHeadBufferBytesFirst = std::size_t{2} * 1024;
 inline constexpr std::size_t kHeadBufferBytesMost = http::kHeadBytesMost + std::size_t{4} * 1024;
 /// What one connection may move in a row before others have their turn.
 inline constexpr std::size_t kTurnBytes = std::size_t{256} * 1024;
+/// The rate below which a request's body runs out of time (kBodyIdleTimeout), in bytes per second.
+inline constexpr std::uint64_t kBodyRateLeast = 500;
 /// What of a refused request is read and dropped.
 inline constexpr std::size_t kLingerBytesMost = std::size_t{256} * 1024;
 static_assert(kHeadBufferBytesMost >= http::kHeadBytesMost);
@@ -55,6 +59,9 @@ static_assert(kHeadBufferBytesMost >= http::kHeadBytesMost);
 inline constexpr int kTriesMost = 3;
 /// Interim (1xx) responses to one request; then 502.
 inline constexpr int kInterimResponsesMost = 16;
+/// Times that a request may have come through a Holdfast before; then 508. Two or three in a row
+/// are a design, more are a circle.
+inline constexpr std::size_t kOwnHopsMost = 5;
 /// Kept upstream connections for one endpoint, and in all, of one worker.
 inline constexpr std::size_t kIdlePerEndpointMost = 32;
 inline constexpr std::size_t kIdleMost = 512;

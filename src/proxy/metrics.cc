@@ -82,6 +82,12 @@ void add_directions(MetricFamily& family, const RoutePolicy& policy, Member memb
 void collect_routes(const std::vector<std::shared_ptr<RoutePolicy>>& policies,
                     std::vector<MetricFamily>& out) {
   MetricFamily open{"holdfast_websockets_open", "WebSockets open now.", MetricType::kGauge, {}};
+  MetricFamily under_way{
+      "holdfast_http_requests_open", "Plain HTTP requests under way.", MetricType::kGauge, {}};
+  MetricFamily streams{"holdfast_http_streams_open",
+                       "Plain HTTP requests under way whose answer has begun.",
+                       MetricType::kGauge,
+                       {}};
   MetricFamily upgrades{"holdfast_upgrades_total",
                         "WebSocket handshakes that were routed, by how they ended.",
                         MetricType::kCounter,
@@ -110,6 +116,12 @@ void collect_routes(const std::vector<std::shared_ptr<RoutePolicy>>& policies,
     add(open, labels_of(*policy), sum(*policy, [](const RouteCounters& counters) {
           return counters.open_websockets.value();
         }));
+    add(under_way, labels_of(*policy), sum(*policy, [](const RouteCounters& counters) {
+          return counters.open_requests.value();
+        }));
+    add(streams, labels_of(*policy), sum(*policy, [](const RouteCounters& counters) {
+          return counters.open_streams.value();
+        }));
     add_directions(messages, *policy, &RouteCounters::messages);
     add_directions(bytes, *policy, &RouteCounters::bytes);
     add_closes(closes, *policy);
@@ -131,7 +143,7 @@ void collect_routes(const std::vector<std::shared_ptr<RoutePolicy>>& policies,
     }
   }
   for (MetricFamily* family :
-       {&open, &upgrades, &messages, &bytes, &closes, &requests, &failures}) {
+       {&open, &under_way, &streams, &upgrades, &messages, &bytes, &closes, &requests, &failures}) {
     out.push_back(std::move(*family));
   }
 }

@@ -8,6 +8,7 @@
 #include <compare>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -43,6 +44,9 @@ struct alignas(64) RouteCounters {
   ~RouteCounters() { delete closes_.load(std::memory_order_acquire); }
 
   Counter open_websockets;
+  /// Plain requests under way, and those among them whose answer has begun.
+  Counter open_requests;
+  Counter open_streams;
   std::array<Counter, kDirectionCount> messages;
   std::array<Counter, kDirectionCount> bytes;
   /// Upgrades that became a relay under kCompleted, the others under their reason.
@@ -102,6 +106,8 @@ struct Route {
   base::Duration connect_timeout{};
   base::Duration request_timeout{};
   base::Duration upgrade_timeout{};
+  /// Of a plain request.
+  std::uint64_t body_bytes_most = std::numeric_limits<std::uint64_t>::max();
 };
 using RoutePtr = std::shared_ptr<const Route>;
 

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "http/own_answer.h"
 #include "http/serialize.h"
 #include "proxy/session_wait.h"
 #include "websocket/handshake.h"
@@ -96,6 +97,28 @@ Task<> Session::run() {
 Task<Session::Next> Session::serve() {
   const CloseReason reason = co_await read_request_head();
   if (reason != CloseReason::kNone) co_return co_await refuse(reason);
+  if (const CloseReason bad = check_request(); bad != CloseReason::kNone) {
+    co_return co_await refuse(bad);
+  }
+  Exchange& exchange = *exchange_;
+  // OPTIONS * asks about the server as a whole: whoever has its root answers.
+  const std::string_view path = exchange.request.path == "*" ? "/" : exchange.request.path;
+  exchange.route = worker_.snapshot().find_route(exchange.request.host, path);
+  if (exchange.route == nullptr) {
+    co_return co_await refuse(worker_.snapshot().in_force() ? CloseReason::kNoRoute
+                                                            : CloseReason::kNotConfigured);
+  }
+  if (!exchange.upgrade) {
+    exchange.open_request =
+        CountedOne(exchange.route->policy->counters(worker_.index()).open_requests);
+  }
+  if (exchange.request.content_length > exchange.route->body_bytes_most) {
+    co_return co_await refuse(CloseReason::kBodyTooLong);
+  }
+  co_return co_await this->exchange();
+}
+
+CloseReason Session::check_request() {
   Exchange& exchange = *exchange_;
   switch (websocket::check_upgrade_request(exchange.request)) {
     case websocket::UpgradeCheck::kNone:
@@ -104,16 +127,16 @@ Task<Session::Next> Session::serve() {
       exchange.upgrade = true;
       break;
     case websocket::UpgradeCheck::kBad:
-      co_return co_await refuse(CloseReason::kBadUpgrade);
+      return CloseReason::kBadUpgrade;
     case websocket::UpgradeCheck::kBadVersion:
-      co_return co_await refuse(CloseReason::kBadWebSocketVersion);
+      return CloseReason::kBadWebSocketVersion;
   }
-  exchange.route = worker_.snapshot().find_route(exchange.request.host, exchange.request.path);
-  if (exchange.route == nullptr) {
-    co_return co_await refuse(worker_.snapshot().in_force() ? CloseReason::kNoRoute
-                                                            : CloseReason::kNotConfigured);
+  if (http::own_hops(exchange.request) > kOwnHopsMost) return CloseReason::kLoop;
+  if (http::hops_left(exchange.request) == 0) {
+    return exchange.request.method == "TRACE" ? CloseReason::kTraceAtLastHop
+                                              : CloseReason::kLastHop;
   }
-  co_return co_await this->exchange();
+  return CloseReason::kNone;
 }
 
 Task<CloseReason> Session::read_request_head() {
@@ -179,17 +202,15 @@ Task<Session::Next> Session::refuse(CloseReason reason) {
   const std::string retry_after = std::to_string(kRetryAfter.count());
   std::vector<http::Field> set;
   if (status == 503) set.push_back({"Retry-After", retry_after});
-  if (status == 426) {
-    set.push_back({"Sec-WebSocket-Version", "13"});
-    set.push_back({"Upgrade", "websocket"});
-  }
-  if (status == 405) set.push_back({"Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"});
+  if (status == 426) set.push_back({"Sec-WebSocket-Version", "13"});
+  if (reason == CloseReason::kLastHop) set.push_back({"Allow", http::kAllowedMethods});
   const std::string id = exchange.id.to_string();
   // A request with a body that nobody read, or that could not be parsed, ends the connection.
   const bool close = !exchange.request.keep_alive || exchange.body_begun ||
                      exchange.request.has_body() || facts.side == Side::kDownstream ||
                      exchange.upgrade;
   http::OwnAnswer answer;
+  answer.format = http::preferred_format(exchange.request);
   answer.status = status;
   answer.sentence = facts.sentence;
   answer.request_id = id;

@@ -20,6 +20,7 @@
 #include "proxy/address.h"
 #include "proxy/body_pump.h"
 #include "proxy/connection.h"
+#include "proxy/counter.h"
 #include "proxy/endpoint.h"
 #include "proxy/read_buffer.h"
 #include "proxy/task.h"
@@ -69,6 +70,8 @@ class Session final : public Connection {
     std::vector<std::shared_ptr<Endpoint>> tried;
     EndpointLease lease;
     SocketPtr upstream;
+    CountedOne open_request;
+    CountedOne open_stream;
     /// A kept connection has turned out to be dead: no other is taken.
     bool fresh_only = false;
     /// Read from upstream and not used yet.
@@ -86,6 +89,8 @@ class Session final : public Connection {
     /// When the client last moved the exchange on: its head, a piece of its body.
     base::Instant request_progress;
     base::Instant response_progress;
+    /// The next piece of the request's body must have come by then.
+    base::Instant body_due;
     /// The upstream takes no more of the request.
     bool upstream_deaf = false;
     /// Some of the request's body was taken from the client.
@@ -101,6 +106,8 @@ class Session final : public Connection {
   Task<> run();
   Task<Next> serve();
   Task<CloseReason> read_request_head();
+  /// What is wrong with the request before any route is known; kNone: nothing.
+  CloseReason check_request();
   Task<Next> refuse(CloseReason reason);
   Task<bool> send_downstream(std::string_view bytes);
   Task<> linger();
@@ -131,10 +138,10 @@ class Session final : public Connection {
   /// Moves what of the request's body there is. An upstream that takes no more of it is no error:
   /// its answer may be on the way all the same (exchange_->upstream_deaf).
   Pumped pump_request(BodyPump& body);
-  /// How long a response head is waited for, given what is waited for, and what it means when it
+  /// Until when a response head is waited for, given what is waited for, and what it means when it
   /// has not come.
   struct Patience {
-    base::Duration limit;
+    base::Instant until;
     CloseReason reason;
   };
   [[nodiscard]] Patience patience_for_response(unsigned interests) const;

@@ -15,6 +15,17 @@ namespace holdfast::proxy {
 
 using http::Framing;
 
+namespace {
+
+/// What a client may take for so many bytes of a body.
+base::Duration time_for(std::uint64_t bytes) {
+  constexpr base::Duration kPerByte = std::chrono::nanoseconds(1s) / kBodyRateLeast;
+  constexpr std::uint64_t kBytesMost = kBodyIdleTimeout / kPerByte;
+  return kPerByte * std::min(bytes, kBytesMost);
+}
+
+}  // namespace
+
 Task<Session::Next> Session::exchange() {
   Exchange& exchange = *exchange_;
   const std::string head = upstream_head();
@@ -24,9 +35,11 @@ Task<Session::Next> Session::exchange() {
     if (reason != CloseReason::kNone) co_return co_await refuse(reason);
     reason = co_await send_upstream(head);
     exchange.request_progress = worker_.now();
+    exchange.body_due = worker_.now() + kBodyIdleTimeout;
     if (reason == CloseReason::kNone) {
       request_body.emplace(worker_, *downstream_, in_, exchange.request, *exchange.upstream,
                            exchange.request.framing, std::string());
+      request_body->set_limit(exchange.route->body_bytes_most);
       reason = co_await await_response(request_body);
     }
     if (reason == CloseReason::kNone) break;
@@ -49,6 +62,8 @@ Session::Pumped Session::pump_request(BodyPump& body) {
   if (body.bytes() != before || state == BodyPump::State::kDone) {
     exchange.request_progress = worker_.now();
     exchange.body_begun = true;
+    exchange.body_due = std::min(exchange.body_due + time_for(body.bytes() - before),
+                                 worker_.now() + kBodyIdleTimeout);
   }
   exchange.bytes[index_of(Direction::kUpstreamward)] = body.bytes();
   switch (state) {
@@ -57,6 +72,8 @@ Session::Pumped Session::pump_request(BodyPump& body) {
                                     : CloseReason::kDownstreamEnded};
     case BodyPump::State::kBadCoding:
       return {CloseReason::kBadBody};
+    case BodyPump::State::kTooLong:
+      return {CloseReason::kBodyTooLong};
     case BodyPump::State::kSinkFailed:
       exchange.upstream_deaf = true;
       return {CloseReason::kCompleted};
@@ -100,9 +117,10 @@ Task<CloseReason> Session::await_response(std::optional<BodyPump>& request_body)
     unsigned interests = kUpstreamReadable | request_interests(body);
     if (exchange.upgrade) interests |= kDownstreamEnded;
     const Patience patience = patience_for_response(interests);
-    if (!co_await wait(interests, exchange.request_progress + patience.limit)) {
-      co_return patience.reason;
-    }
+    const base::Instant begun = worker_.now();
+    if (!co_await wait(interests, patience.until)) co_return patience.reason;
+    // What the upstream does not take is not the client's delay.
+    if ((interests & kUpstreamWritable) != 0) exchange.body_due += worker_.now() - begun;
     if (downstream_gone()) {
       co_return downstream_->broken() ? CloseReason::kDownstreamReset
                                       : CloseReason::kDownstreamEnded;
@@ -113,15 +131,16 @@ Task<CloseReason> Session::await_response(std::optional<BodyPump>& request_body)
 Session::Patience Session::patience_for_response(unsigned interests) const {
   const Exchange& exchange = *exchange_;
   if ((interests & kUpstreamWritable) != 0) {
-    return {kWriteStallTimeout, CloseReason::kUpstreamStalled};
+    return {exchange.request_progress + kWriteStallTimeout, CloseReason::kUpstreamStalled};
   }
   // A client that expects a 100 sends nothing before the upstream has spoken.
   const bool held_back = exchange.request.expects_continue && !exchange.body_begun;
   if ((interests & kDownstreamReadable) != 0 && !held_back) {
-    return {kBodyIdleTimeout, CloseReason::kBodyTimedOut};
+    return {exchange.body_due, CloseReason::kBodyTimedOut};
   }
-  return {exchange.upgrade ? exchange.route->upgrade_timeout : exchange.route->request_timeout,
-          CloseReason::kUpstreamTimedOut};
+  const base::Duration limit =
+      exchange.upgrade ? exchange.route->upgrade_timeout : exchange.route->request_timeout;
+  return {exchange.request_progress + limit, CloseReason::kUpstreamTimedOut};
 }
 
 CloseReason Session::check_switch() {
@@ -147,6 +166,7 @@ Task<CloseReason> Session::forward_interim_response() {
   if (exchange.response.status == 100 && !exchange.body_begun) {
     // The body that the client held back for it is due from now.
     exchange.request_progress = worker_.now();
+    exchange.body_due = worker_.now() + kBodyIdleTimeout;
     exchange.body_begun = true;
   }
   co_return CloseReason::kNone;
@@ -158,12 +178,19 @@ Session::Pumped Session::pump_response(BodyPump& body) {
   const bool owed = body.owes();
   const BodyPump::State state = body.pump();
   if (body.bytes() != before || owed != body.owes()) exchange.response_progress = worker_.now();
-  if (body.started()) exchange.status = exchange.response.status;
+  if (body.started() && exchange.status == 0) {
+    exchange.status = exchange.response.status;
+    if (!exchange.upgrade) {
+      exchange.open_stream =
+          CountedOne(exchange.route->policy->counters(worker_.index()).open_streams);
+    }
+  }
   exchange.bytes[index_of(Direction::kDownstreamward)] = body.bytes();
   switch (state) {
     case BodyPump::State::kTruncated:
       return {CloseReason::kUpstreamTruncated};
     case BodyPump::State::kBadCoding:
+    case BodyPump::State::kTooLong:
       return {CloseReason::kBadResponse};
     case BodyPump::State::kSinkFailed:
       return {CloseReason::kDownstreamReset};
@@ -238,9 +265,11 @@ Task<CloseReason> Session::stream_response(BodyPump& body, BodyPump& request_bod
     // the answer began is waiting for it.
     const bool watches_for_end = !had_ended && !body.owes() && request_body.done();
     if (watches_for_end) interests |= kDownstreamEnded;
-    const base::Duration limit =
-        body.owes() ? base::Duration(kWriteStallTimeout) : exchange.route->policy->idle_timeout();
-    if (!co_await wait(interests, exchange.response_progress + limit)) {
+    const base::Instant until =
+        body.owes() ? exchange.response_progress + kWriteStallTimeout
+                    : std::max(exchange.request_progress, exchange.response_progress) +
+                          exchange.route->policy->idle_timeout();
+    if (!co_await wait(interests, until)) {
       co_return body.owes() ? CloseReason::kDownstreamStalled : CloseReason::kIdleTimedOut;
     }
     if (downstream_->broken()) co_return CloseReason::kDownstreamReset;

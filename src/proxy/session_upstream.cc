@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -37,14 +38,20 @@ std::string Session::upstream_head() {
   const std::string client = client_.ip();
   const std::string port = std::to_string(listen_port_);
   const std::string id = exchange.id.to_string();
-  const http::Field set[] = {
+  std::string hops_left;
+  const std::array<http::Field, 6> ours = {{
       {"X-Forwarded-For", client},
       {"X-Forwarded-Proto", "http"},
       {"X-Forwarded-Host", exchange.request.authority},
       {"X-Forwarded-Port", port},
       {"X-Real-IP", client},
       {"X-Request-ID", id},
-  };
+  }};
+  std::vector<http::Field> set(ours.begin(), ours.end());
+  if (const auto hops = http::hops_left(exchange.request)) {
+    hops_left = std::to_string(*hops - 1);
+    set.push_back({"Max-Forwards", hops_left});
+  }
   http::RequestForwarding forwarding;
   forwarding.framing = exchange.request.framing;
   forwarding.websocket_upgrade = exchange.upgrade;

@@ -56,6 +56,7 @@ std::shared_ptr<const VirtualHost> SnapshotCompiler::compile_host(const v1::Virt
     made->connect_timeout = duration_of(route.policy().connect_timeout());
     made->request_timeout = duration_of(route.policy().request_timeout());
     made->upgrade_timeout = duration_of(route.policy().upgrade_timeout());
+    if (const std::uint64_t most = route.policy().max_body_bytes()) made->body_bytes_most = most;
     if (route.path().has_exact()) {
       compiled->add_exact(route.path().exact(), std::move(made));
     } else if (route.path().has_prefix()) {

@@ -20,8 +20,6 @@
 //   d N     0: all routes and endpoints go, 1: they come back
 //   &       the next step and the one behind it happen before the worker looks
 //   q       the worker stops at once, instead of after a long silence
-//
-// Host "a" has a route: "/" to one endpoint, "/many" to three, "/none" and "/gone" to none.
 
 #include <algorithm>
 #include <array>

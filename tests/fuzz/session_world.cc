@@ -175,6 +175,9 @@ void World::configure(bool routes) {
       route.request_timeout = 60s;
       route.upgrade_timeout = 10s;
       host->add_prefix("/" + cluster, std::make_shared<proxy::Route>(route));
+      if (!cluster.empty()) continue;
+      route.body_bytes_most = kBodyBytesLimited;
+      host->add_prefix("/limited", std::make_shared<proxy::Route>(route));
     }
   }
   change.hosts.emplace_back("a", host);

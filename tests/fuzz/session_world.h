@@ -77,8 +77,12 @@ class Peer {
   std::vector<Receipt> receipts_;
 };
 
+/// Host "a" has a route: "/" to one endpoint, "/limited" likewise for bodies of up to
+/// kBodyBytesLimited, "/many" to three, "/none" and "/gone" to none.
 class World {
  public:
+  static constexpr std::uint64_t kBodyBytesLimited = 10;
+
   enum class Connecting : std::uint8_t { kAtOnce, kLater, kRefused, kNoDescriptor };
 
   World();

@@ -62,7 +62,7 @@ def test_socket_io(start, transports):
     )
     assert seen == [
         f"{first} connected",
-        f"{first} {opening}",
+        opening,
         f"{last} {wide}",
         f"{last} {binary}",
         f"{last} question {question}",

@@ -6,6 +6,7 @@ Method: raw clients, and backends that record exact bytes.
 
 import fcntl
 import hashlib
+import json
 import os
 import pathlib
 import signal
@@ -429,3 +430,90 @@ def test_ipv6_endpoints(edge):
     backend = edge.backend(answering(response("200 OK", b"six")), host="::1")
     route.change(endpoints=[backend.endpoint])
     assert edge.ask(request(route)).take_response()[1] == b"six"
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "text/html"),
+        ("*/*", "application/json"),
+    ],
+)
+def test_an_error_is_a_page_or_an_object(edge, accept, content_type):
+    """RFC 9110 section 12.5.1: as the client likes it."""
+    client = edge.ask(f"GET / HTTP/1.1\r\nHost: nobody.test\r\nAccept: {accept}\r\n\r\n".encode())
+    head, body = client.take_response()
+    assert head.status == 404
+    assert head.get("content-type").split(";")[0] == content_type
+    request_id = head.get("x-request-id")
+    if content_type == "text/html":
+        assert b"<h1>404 Not Found</h1>" in body and request_id.encode() in body
+    else:
+        answer = json.loads(body)
+        assert (answer["status"], answer["request_id"]) == (404, request_id)
+
+
+def test_a_body_longer_than_its_limit_is_413(edge):
+    """By its length, before the backend hears of it; of a chunked one, at most the limit passes."""
+    route, backend = edge.serve(answering(response("200 OK")), max_body_bytes="1Ki")
+    fits = edge.ask(request(route, "POST", body=b"x" * 1024))
+    assert fits.take_response()[0].status == 200
+    client = edge.ask(request(route, "POST", body=b"x" * 1025))
+    head, _ = client.take_response()
+    assert (head.status, head.get("connection")) == (413, "close")
+    assert client.ends()
+    assert backend.received.count(b"POST") == 1
+    head = f"POST / HTTP/1.1\r\nHost: {route.host}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    client = edge.ask(head + b"400\r\n" + b"y" * 1024 + b"\r\n1\r\nz\r\n0\r\n\r\n")
+    assert client.take_response()[0].status == 413
+    assert client.ends()
+    assert b"z\r\n" not in backend.received
+    wait_until(lambda: edge.holdfast.access_log(ingress=route.name, reason="body_too_long"), "log")
+
+
+def test_a_request_goes_no_further_than_it_may(edge):
+    """RFC 9110 section 7.6.2: Max-Forwards of OPTIONS and TRACE counts the hops."""
+    route, backend = edge.serve(answering(response("200 OK")))
+    client = edge.ask(request(route, "OPTIONS", "*", "Max-Forwards: 1"))
+    assert client.take_response()[0].status == 200
+    assert b"Max-Forwards: 0\r\n" in backend.received
+    client.send(request(route, "OPTIONS", "/", "Max-Forwards: 0"))
+    head, _ = client.take_response()
+    assert head.status == 200 and "OPTIONS" in head.get("allow")
+    client.send(request(route, "TRACE", "/", "Max-Forwards: 0"))
+    assert client.take_response()[0].status == 405
+    assert backend.received.count(b"HTTP/1.1\r\n") == 1
+    other = edge.ask(request(route, "GET", "/", "Max-Forwards: 0"))
+    assert other.take_response()[0].status == 200
+    assert backend.received.count(b"Max-Forwards: 0\r\n") == 2
+
+
+def test_a_circle_of_proxies_is_broken(edge):
+    """RFC 9110 section 7.6.3: a route whose endpoint is this proxy itself comes around for ever."""
+    route = edge.route(("127.0.0.1", edge.http))
+    client = edge.ask(request(route))
+    assert client.take_response()[0].status == 508
+    wait_until(lambda: edge.holdfast.access_log(reason="loop"), "the last in the log")
+    assert len(edge.holdfast.access_log(ingress=route.name)) < 20
+
+
+def test_open_requests_and_streams_are_counted(edge):
+    def script(connection):
+        connection.take_head()
+        connection.take_until(b"go on")
+        connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n")
+        connection.take_until(b"and on")
+        connection.send(b"0\r\n\r\n")
+
+    route, _ = edge.serve(script)
+    requests, streams = "holdfast_http_requests_open", "holdfast_http_streams_open"
+    head = f"POST / HTTP/1.1\r\nHost: {route.host}\r\nContent-Length: 11\r\n\r\n"
+    client = edge.ask(head.encode())
+    wait_for_value(edge.admin, 1, requests, ingress=route.name)
+    assert edge.metrics().value(streams, ingress=route.name) == 0
+    client.send(b"go on")
+    wait_for_value(edge.admin, 1, streams, ingress=route.name)
+    client.send(b"and on")
+    assert client.take_response()[1] == b"x"
+    wait_for_value(edge.admin, 0, streams, ingress=route.name)
+    wait_for_value(edge.admin, 0, requests, ingress=route.name)

@@ -231,66 +231,6 @@ const Answer kAnswers[] = {
 INSTANTIATE_TEST_SUITE_P(Heads, ForwardedResponse, testing::ValuesIn(kAnswers),
                          test::row_name<Answer>);
 
-TEST(OwnAnswers, AreWhole) {
-  const Field set[] = {{"Retry-After", "1"}};
-  OwnAnswer answer;
-  answer.status = 503;
-  answer.sentence = "No pod is ready.";
-  answer.request_id = "r1";
-  answer.set = set;
-  answer.close = true;
-  answer.date = "now";
-  std::string out;
-  append_own_answer(out, answer);
-  const std::string body = "503 Service Unavailable\nNo pod is ready.\nRequest ID: r1\n";
-  const std::string head =
-      "HTTP/1.1 503 Service Unavailable\r\nDate: now\r\nX-Request-ID: r1\r\nRetry-After: "
-      "1\r\nContent-Type: text/plain; charset=utf-8\r\nCache-Control: "
-      "no-store\r\nContent-Length: " +
-      std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n";
-  EXPECT_EQ(out, head + body);
-
-  answer.request_is_head = true;
-  out.clear();
-  append_own_answer(out, answer);
-  EXPECT_EQ(out, head);
-}
-
-TEST(OwnAnswers, ParseAsResponsesOfTheirLength) {
-  for (const int status : {400, 404, 405, 414, 426, 431, 501, 502, 503, 504, 505, 599}) {
-    OwnAnswer answer;
-    answer.status = status;
-    answer.sentence = "A sentence.";
-    std::string out;
-    append_own_answer(out, answer);
-    ResponseHead head;
-    std::size_t scanned = 0;
-    const ParseResult result = parse_response_head(out, scanned, false, head);
-    ASSERT_EQ(result.state, ParseState::kDone) << status;
-    EXPECT_EQ(head.status, status);
-    EXPECT_EQ(result.head_bytes + head.content_length, out.size());
-    EXPECT_TRUE(head.keep_alive);
-    EXPECT_EQ(head.has_token("upgrade", "websocket"), status == 426);
-    EXPECT_EQ(head.find("allow") != nullptr, status == 405);
-  }
-}
-
-// RFC 9110 section 15.5.22: Upgrade once, whoever names it.
-TEST(OwnAnswers, Of426NameUpgradeOnce) {
-  const Field set[] = {{"Sec-WebSocket-Version", "13"}, {"Upgrade", "websocket"}};
-  OwnAnswer answer;
-  answer.status = 426;
-  answer.set = set;
-  std::string out;
-  append_own_answer(out, answer);
-  ResponseHead head;
-  std::size_t scanned = 0;
-  ASSERT_EQ(parse_response_head(out, scanned, false, head).state, ParseState::kDone);
-  EXPECT_EQ(head.count("upgrade"), 1u);
-  EXPECT_EQ(head.count("connection"), 1u);
-  EXPECT_EQ(head.count("sec-websocket-version"), 1u);
-}
-
 TEST(ReasonPhrases, OfKnownAndUnknownStatuses) {
   EXPECT_EQ(reason_phrase(200), "OK");
   EXPECT_EQ(reason_phrase(431), "Request Header Fields Too Large");

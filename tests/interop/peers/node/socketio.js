@@ -1,5 +1,6 @@
 // Socket.IO. `serve`: prints its port, then what it sees. `connect URL TRANSPORT...`: prints what it
-// sees. Each line begins with the transport of that moment.
+// sees. Each line begins with the transport of that moment; not the first answer's, which may come
+// behind an upgrade that the server has let through by then.
 'use strict';
 
 const crypto = require('crypto');
@@ -56,7 +57,7 @@ async function connect(url, ...transports) {
   const first = socket.emitWithAck('echo', 'first');
   await once(socket, 'connect');
   tell('connected');
-  tell(describe(await first));
+  console.log(describe(await first));
   if (transports.length > 1) await upgraded;
   tell(describe(await socket.emitWithAck('echo', 'ü'.repeat(50000))));
   tell(describe(await socket.emitWithAck('echo', Buffer.alloc(1 << 20, 'holdfast'))));
