@@ -19,8 +19,10 @@ std::string host_name() {
 
 DataPlane::DataPlane(const Options& options, std::shared_ptr<grpc::Channel> channel,
                      const base::Clock& clock, const base::Log& log, base::LogSink* access_log)
-    : proxy_({.http_listen = options.http_listen, .workers = options.workers}, clock, log,
-             access_log),
+    : proxy_({.http_listen = options.http_listen,
+              .upstream_sources = options.upstream_sources,
+              .workers = options.workers},
+             clock, log, access_log),
       client_(std::move(channel), {.node = host_name(), .version = HOLDFAST_VERSION}, proxy_, clock,
               log) {}
 

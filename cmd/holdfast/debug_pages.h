@@ -1,6 +1,6 @@
 #pragma once
 
-// /readyz and /debug/config.
+// /readyz, /debug/config and /debug/connections.
 
 #include "admin/server.h"
 #include "control_plane.h"

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/host_port.h"
+#include "base/ip_address.h"
 #include "base/machine.h"
 
 namespace holdfast {
@@ -70,7 +71,7 @@ base::Status check_discovery(const std::string& flag, const std::string& text) {
 
 void add_common_flags(CLI::App& app, Options& options) {
   add(app, "--admin-listen", options.admin_listen,
-      "Where /metrics, /healthz, /readyz and /debug/config are served")
+      "Where /metrics, /healthz, /readyz and /debug/... are served")
       ->type_name("ADDR:PORT");
   add(app, "--log-level", options.log_level, "What the program says about itself")
       ->type_name("LEVEL")
@@ -82,6 +83,11 @@ void add_data_plane_flags(CLI::App& app, Options& options) {
   // One address a flag: without this the next positional would be taken for another.
   add(app, "--http-listen", options.http_listen, "Where HTTP is served; repeatable")
       ->type_name("ADDR:PORT")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  add(app, "--upstream-source", options.upstream_sources,
+      "An address of this machine from which pods are connected to; repeatable")
+      ->type_name("ADDR")
       ->delimiter(',')
       ->allow_extra_args(false);
   add(app, "--workers", options.workers, "Worker threads; by default what the CPU quota allows")
@@ -129,6 +135,11 @@ base::Status check_addresses(const Options& options) {
   base::Status status = check_listen("--admin-listen", options.admin_listen);
   for (const std::string& address : options.http_listen) {
     status.Update(check_listen("--http-listen", address));
+  }
+  for (const std::string& address : options.upstream_sources) {
+    if (!base::parse_ip(address)) {
+      status.Update(bad_flag("--upstream-source", "\"" + address + "\" is not an IP address"));
+    }
   }
   if (!options.discovery_listen.empty()) {
     status.Update(check_discovery("--discovery-listen", options.discovery_listen));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "proxy/close_reason.h"
+#include "proxy/connection_info.h"
 #include "proxy/socket_set.h"
 #include "proxy/timer_wheel.h"
 #include "proxy/worker.h"
@@ -18,11 +19,19 @@ class Connection : public SocketHandler, public Timer {
   virtual void abort(CloseReason reason) = 0;
   /// The live settings of some route have changed.
   virtual void on_policy_change() {}
+  /// Fills in all but the number. False: there is nothing to tell of it.
+  virtual bool describe(ConnectionInfo&) const { return false; }
+  /// See ConnectionInfo::number.
+  [[nodiscard]] std::uint64_t number() const { return number_; }
   /// Waits to be deleted.
   [[nodiscard]] bool retired() const { return retired_; }
 
  protected:
-  explicit Connection(Worker& worker) : worker_(worker) { worker.enlist(*this); }
+  explicit Connection(Worker& worker)
+      : worker_(worker),
+        number_(worker.shared().connections_begun.fetch_add(1, std::memory_order_relaxed)) {
+    worker.enlist(*this);
+  }
   ~Connection() override {
     *link_ = next_connection_;
     if (next_connection_ != nullptr) next_connection_->link_ = link_;
@@ -38,6 +47,7 @@ class Connection : public SocketHandler, public Timer {
 
  private:
   friend class Worker;
+  const std::uint64_t number_;
   Connection* next_connection_ = nullptr;
   Connection** link_ = nullptr;
   bool retired_ = false;

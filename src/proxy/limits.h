@@ -34,6 +34,8 @@ inline constexpr std::chrono::seconds kUpstreamIdleTimeout = 30s;
 inline constexpr std::chrono::milliseconds kAcceptPause = 100ms;
 /// Pauses of accepting are logged at most this often by each worker.
 inline constexpr std::chrono::seconds kPauseLogInterval = 60s;
+/// How long a debug page waits for a worker; longer than any batch of events takes.
+inline constexpr std::chrono::seconds kListPatience = 5s;
 /// Retry-After on 503: long enough for an endpoint change, short enough for a person.
 inline constexpr std::chrono::seconds kRetryAfter = 5s;
 

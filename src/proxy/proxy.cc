@@ -5,9 +5,15 @@
 #include <algorithm>
 #include <atomic>
 #include <cassert>
+#include <cstring>
+#include <functional>
+#include <future>
+#include <iterator>
 #include <latch>
 #include <thread>
 
+#include "proxy/dialer.h"
+#include "proxy/limits.h"
 #include "proxy/metrics.h"
 #include "proxy/snapshot_compiler.h"
 #include "proxy/worker.h"
@@ -38,6 +44,7 @@ class Proxy::State {
   }
 
   base::Status start() {
+    if (base::Status status = take_sources(); !status.ok()) return status;
     std::vector<std::unique_ptr<Worker>> workers;
     std::vector<int> ports;
     for (unsigned i = 0; i < options_.workers; ++i) {
@@ -61,6 +68,19 @@ class Proxy::State {
     ports_ = std::move(ports);
     for (auto& worker : workers_) {
       threads_.emplace_back([&worker] { worker->run(); });
+    }
+    return absl::OkStatus();
+  }
+
+  base::Status take_sources() {
+    for (const std::string& text : options_.upstream_sources) {
+      auto source = Address::from_ip(text, 0);
+      if (!source.ok()) return source.status();
+      if (const int error = check_source(*source); error != 0) {
+        return absl::UnavailableError("the upstream source " + text +
+                                      " cannot be used: " + std::strerror(error));
+      }
+      shared_.upstream_sources.push_back(*source);
     }
     return absl::OkStatus();
   }
@@ -98,6 +118,27 @@ class Proxy::State {
   [[nodiscard]] bool ready() const { return applied_.load(std::memory_order_acquire) > 0; }
   [[nodiscard]] const std::vector<int>& ports() const { return ports_; }
   [[nodiscard]] std::vector<model::ResourcePtr> resources() const { return compiler_.resources(); }
+
+  [[nodiscard]] std::optional<std::vector<ConnectionInfo>> connections(
+      const ConnectionQuery& query) const {
+    std::vector<std::future<std::vector<ConnectionInfo>>> answers;
+    for (const auto& worker : workers_) {
+      auto promise = std::make_shared<std::promise<std::vector<ConnectionInfo>>>();
+      answers.push_back(promise->get_future());
+      worker->post([promise, query, target = worker.get()] {
+        promise->set_value(target->list(query));
+      });
+    }
+    std::vector<ConnectionInfo> all;
+    const auto deadline = std::chrono::steady_clock::now() + kListPatience;
+    for (auto& answer : answers) {
+      if (answer.wait_until(deadline) != std::future_status::ready) return std::nullopt;
+      std::ranges::move(answer.get(), std::back_inserter(all));
+    }
+    std::ranges::sort(all, std::ranges::greater(), &ConnectionInfo::number);
+    all.resize(std::min(all.size(), query.most));
+    return all;
+  }
 
   void collect(std::vector<base::MetricFamily>& out) const {
     collect_routes(compiler_.policies(), out);
@@ -152,6 +193,10 @@ std::vector<model::Refusal> Proxy::apply(const model::Transaction& transaction) 
 bool Proxy::ready() const { return state_->ready(); }
 
 std::vector<model::ResourcePtr> Proxy::resources() const { return state_->resources(); }
+
+std::optional<std::vector<ConnectionInfo>> Proxy::connections(const ConnectionQuery& query) const {
+  return state_->connections(query);
+}
 
 void Proxy::collect(std::vector<base::MetricFamily>& out) const { state_->collect(out); }
 

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,12 +17,15 @@
 #include "base/metric.h"
 #include "base/status.h"
 #include "model/resource.h"
+#include "proxy/connection_info.h"
 
 namespace holdfast::proxy {
 
 struct Options {
   /// ADDR:PORT, IPv6 in brackets; port 0 lets the kernel choose.
   std::vector<std::string> http_listen = {"0.0.0.0:8080"};
+  /// IP addresses of this machine from which endpoints are connected to; none: the kernel chooses.
+  std::vector<std::string> upstream_sources = {};
   /// Worker threads, at least 1.
   unsigned workers = 1;
 };
@@ -50,6 +54,10 @@ class Proxy final : public model::TransactionHandler, public base::MetricSource 
   /// Everything held, sorted by key, for /debug/config.
   [[nodiscard]] std::vector<model::ResourcePtr> resources() const;
   void collect(std::vector<base::MetricFamily>& out) const override;
+  /// The newest connections that match, newest first. Every worker goes through all it has, which
+  /// costs it about a microsecond each. Absent when one does not answer within kListPatience.
+  [[nodiscard]] std::optional<std::vector<ConnectionInfo>> connections(
+      const ConnectionQuery& query) const;
 
  private:
   class State;

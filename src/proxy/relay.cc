@@ -212,6 +212,19 @@ void Relay::on_deadline() {
   }
 }
 
+bool Relay::describe(ConnectionInfo& info) const {
+  info.kind = "websocket";
+  info.request_id = id_.to_string();
+  info.set_route(*policy_, lease_.endpoint().get());
+  info.client = client_.ip();
+  info.age = worker_.now() - opened_;
+  for (std::size_t i = 0; i < kDirectionCount; ++i) {
+    info.bytes[i] = flows_[i].bytes;
+    info.messages[i] = flows_[i].messages;
+  }
+  return true;
+}
+
 void Relay::abort(CloseReason reason) { finish(reason); }
 
 void Relay::finish(CloseReason reason) {

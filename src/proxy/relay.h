@@ -48,6 +48,7 @@ class Relay final : public Connection {
   void on_turn() override;
   void abort(CloseReason reason) override;
   void on_policy_change() override { set_deadline(); }
+  bool describe(ConnectionInfo& info) const override;
 
  private:
   /// One direction: what its walker saw and what is owed to its sink.

@@ -286,6 +286,19 @@ void Session::record() {
   sink->write(to_line(line, worker_.shared().clock.wall_now()));
 }
 
+bool Session::describe(ConnectionInfo& info) const {
+  if (exchange_ == nullptr || !exchange_->open_request) return false;
+  const Exchange& exchange = *exchange_;
+  info.kind = exchange.open_stream ? "stream" : "request";
+  info.request_id = exchange.id.to_string();
+  info.set_route(*exchange.route->policy, exchange.lease.endpoint().get());
+  info.client = client_.ip();
+  info.age = worker_.now() - exchange.started;
+  info.bytes = exchange.bytes;
+  info.messages = {};
+  return true;
+}
+
 void Session::abort(CloseReason reason) {
   if (exchange_ != nullptr) {
     exchange_->reason = reason;

@@ -37,6 +37,7 @@ class Session final : public Connection {
   void on_ready(Socket& socket) override;
   void on_turn() override;
   void abort(CloseReason reason) override;
+  bool describe(ConnectionInfo& info) const override;
 
  private:
   /// What a coroutine waits for; any of them resumes it, and so does a broken downstream.

@@ -95,26 +95,18 @@ Task<CloseReason> Session::reach_upstream() {
 }
 
 Task<CloseReason> Session::connect(const Endpoint& endpoint, base::Instant deadline) {
-  const int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
-  int descriptor = ::socket(endpoint.address.family(), type, IPPROTO_TCP);
-  if (descriptor < 0 && !worker_.upstreams().empty()) {
+  Dialer::Dialled dialled = worker_.dialer().dial(endpoint.address);
+  if (is_exhaustion(dialled.error) && !worker_.upstreams().empty()) {
     worker_.upstreams().clear();
-    descriptor = ::socket(endpoint.address.family(), type, IPPROTO_TCP);
+    dialled = worker_.dialer().dial(endpoint.address);
   }
-  if (descriptor < 0) co_return CloseReason::kDescriptorsExhausted;
-  int error = set_tcp_options(descriptor);
-  if (error == 0 && ::connect(descriptor, endpoint.address.data(), endpoint.address.size()) != 0) {
-    error = errno;
-  }
-  if (error != 0 && error != EINPROGRESS) {
-    ::close(descriptor);
-    co_return count_connect_failure(error);
-  }
-  exchange_->upstream = worker_.sockets().add(descriptor, this, error == 0);
+  if (dialled.descriptor < 0) co_return count_connect_failure(dialled.error);
+  exchange_->upstream =
+      worker_.sockets().add(dialled.descriptor, this, dialled.error != EINPROGRESS);
   if (exchange_->upstream == nullptr) co_return CloseReason::kDescriptorsExhausted;
   const unsigned interests = kUpstreamWritable | (exchange_->upgrade ? kDownstreamEnded : kNothing);
   if (!co_await wait(interests, deadline)) co_return count_connect_failure(ETIMEDOUT);
-  if (exchange_->upstream->broken()) co_return count_connect_failure(pending_error(descriptor));
+  if (exchange_->upstream->broken()) co_return count_connect_failure(pending_error(dialled.descriptor));
   if (!exchange_->upstream->writable()) co_return CloseReason::kDownstreamEnded;
   co_return CloseReason::kNone;
 }

@@ -13,7 +13,8 @@ Worker::Worker(unsigned index, Shared& shared)
       shared_(shared),
       scratch_(new char[kScratchBytes]),
       now_(shared.clock.now()),
-      timers_(now_) {}
+      timers_(now_),
+      dialer_(shared.upstream_sources) {}
 
 Worker::~Worker() {
   close_connections();
@@ -130,6 +131,20 @@ void Worker::announce_policy_change() {
        connection = connection->next_connection_) {
     if (!connection->retired()) connection->on_policy_change();
   }
+}
+
+std::vector<ConnectionInfo> Worker::list(const ConnectionQuery& query) const {
+  std::vector<ConnectionInfo> matching;
+  // One for all, so that its texts keep their memory.
+  ConnectionInfo info;
+  for (const Connection* connection = connections_;
+       connection != nullptr && matching.size() < query.most;
+       connection = connection->next_connection_) {
+    info.number = connection->number();
+    if (connection->retired() || info.number >= query.before) continue;
+    if (connection->describe(info) && query.matches(info)) matching.push_back(info);
+  }
+  return matching;
 }
 
 void Worker::log_accept_pause(std::string_view why) {

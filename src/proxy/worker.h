@@ -18,6 +18,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "proxy/connection_info.h"
+#include "proxy/dialer.h"
 #include "proxy/histogram.h"
 #include "proxy/listener.h"
 #include "proxy/request_id.h"
@@ -39,8 +41,11 @@ struct Shared {
   base::LogSink* access_log;
   /// Descriptors for downstream connections, for an upstream one each, and for kept ones.
   std::uint64_t descriptors_most;
+  /// Fixed before the workers are made.
+  std::vector<Address> upstream_sources = {};
   alignas(64) std::atomic<std::uint64_t> connections{0};
   alignas(64) std::atomic<std::uint64_t> kept_upstreams{0};
+  alignas(64) std::atomic<std::uint64_t> connections_begun{0};
 
   /// `open` downstream connections, what is kept now and `more` to be kept fit into the
   /// descriptors.
@@ -87,6 +92,7 @@ class Worker {
   [[nodiscard]] Shared& shared() { return shared_; }
   [[nodiscard]] SocketSet& sockets() { return sockets_; }
   [[nodiscard]] Snapshot& snapshot() { return snapshot_; }
+  [[nodiscard]] Dialer& dialer() { return dialer_; }
   [[nodiscard]] UpstreamPool& upstreams() { return upstreams_; }
   [[nodiscard]] Random& random() { return random_; }
   [[nodiscard]] WorkerCounters& counters() { return counters_; }
@@ -111,6 +117,8 @@ class Worker {
   void enlist(Connection& connection);
   /// Tells every connection that live settings have changed.
   void announce_policy_change();
+  /// The newest connections that match, newest first.
+  [[nodiscard]] std::vector<ConnectionInfo> list(const ConnectionQuery& query) const;
   [[nodiscard]] boost::asio::io_context& io_context() { return context_; }
 
  private:
@@ -141,6 +149,7 @@ class Worker {
   /// Every connection, newest first.
   Connection* connections_ = nullptr;
   UpstreamPool upstreams_{*this};
+  Dialer dialer_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   bool turns_posted_ = false;
   base::Instant next_pause_log_ = base::Instant::min();

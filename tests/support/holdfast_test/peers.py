@@ -15,6 +15,8 @@ from holdfast_test.process import PATIENCE_SECONDS, wait_until
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+# ip(7); Python's socket has no name for it.
+IP_BIND_ADDRESS_NO_PORT = 24
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 
@@ -160,10 +162,13 @@ class Head:
         return next(iter(self.all(name)), default)
 
 
-def connect(port, host="127.0.0.1", receive_buffer=None):
+def connect(port, host="127.0.0.1", receive_buffer=None, source=None):
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     if receive_buffer is not None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    if source is not None:
+        sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+        sock.bind((source, 0))
     sock.settimeout(PATIENCE_SECONDS)
     sock.connect((host, port))
     return Connection(sock)
