@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <span>
 #include <utility>
 
 #include "http/serialize.h"
@@ -39,7 +40,7 @@ std::string Session::upstream_head() {
   const std::string port = std::to_string(listen_port_);
   const std::string id = exchange.id.to_string();
   std::string hops_left;
-  const std::array<http::Field, 6> ours = {{
+  std::array<http::Field, 7> set = {{
       {"X-Forwarded-For", client},
       {"X-Forwarded-Proto", "http"},
       {"X-Forwarded-Host", exchange.request.authority},
@@ -47,15 +48,16 @@ std::string Session::upstream_head() {
       {"X-Real-IP", client},
       {"X-Request-ID", id},
   }};
-  std::vector<http::Field> set(ours.begin(), ours.end());
+  // Without a value it would only be dropped.
+  std::size_t count = set.size() - 1;
   if (const auto hops = http::hops_left(exchange.request)) {
     hops_left = std::to_string(*hops - 1);
-    set.push_back({"Max-Forwards", hops_left});
+    set[count++] = {"Max-Forwards", hops_left};
   }
   http::RequestForwarding forwarding;
   forwarding.framing = exchange.request.framing;
   forwarding.websocket_upgrade = exchange.upgrade;
-  forwarding.set = set;
+  forwarding.set = std::span(set).first(count);
   std::string head;
   http::append_request_head(head, exchange.request, forwarding);
   return head;

@@ -21,6 +21,27 @@
 namespace {
 
 holdfast::fuzz::World* world = nullptr;
+/// It is the far ends that call the kernel now, not the worker.
+bool peers_turn = false;
+
+class PeersTurn {
+ public:
+  PeersTurn() : before_(std::exchange(peers_turn, true)) {}
+  ~PeersTurn() { peers_turn = before_; }
+  PeersTurn(const PeersTurn&) = delete;
+  PeersTurn& operator=(const PeersTurn&) = delete;
+
+ private:
+  const bool before_;
+};
+
+/// True, with errno set: the worker's call fails.
+bool fails() {
+  if (peers_turn || world == nullptr) return false;
+  const int error = world->error_of_next_operation();
+  if (error != 0) errno = error;
+  return error != 0;
+}
 
 }  // namespace
 
@@ -32,8 +53,16 @@ int __wrap_setsockopt(int descriptor, int level, int option, const void* value, 
   if (level == IPPROTO_TCP) return 0;
   return __real_setsockopt(descriptor, level, option, value, size);
 }
-int __wrap_socket(int, int, int) { return world->make_socket(); }
-int __wrap_connect(int, const sockaddr*, socklen_t) { return world->connect(); }
+int __wrap_socket(int, int, int) { return fails() ? -1 : world->make_socket(); }
+int __wrap_connect(int, const sockaddr*, socklen_t) { return fails() ? -1 : world->connect(); }
+ssize_t __real_send(int, const void*, size_t, int);
+ssize_t __wrap_send(int descriptor, const void* bytes, size_t size, int flags) {
+  return fails() ? -1 : __real_send(descriptor, bytes, size, flags);
+}
+ssize_t __real_recv(int, void*, size_t, int);
+ssize_t __wrap_recv(int descriptor, void* bytes, size_t size, int flags) {
+  return fails() ? -1 : __real_recv(descriptor, bytes, size, flags);
+}
 // NOLINTEND
 }
 
@@ -78,12 +107,14 @@ std::size_t allocated_bytes() {
 
 void Peer::send(std::string_view bytes) {
   if (broke_off() || ended_) return;
+  const PeersTurn turn;
   const ssize_t taken = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
   if (taken > 0) sent_ += bytes.substr(0, static_cast<std::size_t>(taken));
 }
 
 bool Peer::receive() {
   if (broke_off()) return false;
+  const PeersTurn turn;
   static std::array<char, 65536> buffer;
   bool moved = false;
   for (ssize_t n = 0; (n = ::recv(descriptor_, buffer.data(), buffer.size(), 0)) > 0;) {
@@ -124,6 +155,7 @@ void Peer::break_off() {
 }
 
 bool Peer::sees_the_end() {
+  const PeersTurn turn;
   char byte = 0;
   return ::recv(descriptor_, &byte, 1, 0) == 0 || errno == ECONNRESET;
 }
@@ -146,7 +178,20 @@ World::World()
   bytes_before_ = allocated_bytes();
 }
 
-World::~World() { shut_down(); }
+World::~World() {
+  shut_down();
+  world = nullptr;
+}
+
+void World::fail_operation(std::size_t number, int error) {
+  operations_left_ = number;
+  failure_ = error;
+  lossy = true;
+}
+
+int World::error_of_next_operation() {
+  return failure_ == 0 || operations_left_-- > 0 ? 0 : std::exchange(failure_, 0);
+}
 
 std::string World::ip_of_client(std::size_t index) {
   return "192.0.2." + std::to_string(index + 1);
@@ -221,6 +266,7 @@ int World::connect() {
     errno = ECONNREFUSED;
     return -1;
   }
+  const PeersTurn peers;
   backends.push_back(std::make_unique<Peer>(far_end_));
   if (how == Connecting::kAtOnce) return 0;
   // A full buffer is not writable until establish() empties it.
@@ -291,6 +337,8 @@ void World::shut_down() {
   }
   require(shared_.connections == 0 && shared_.kept_upstreams == 0, "every connection is forgotten");
   require(policy_->counters(0).open_websockets.value() == 0, "no WebSocket is counted as open");
+  require(policy_->counters(0).open_requests.value() == 0, "no request is counted as open");
+  require(policy_->counters(0).open_streams.value() == 0, "no stream is counted as open");
   for (const auto& endpoint : endpoints_) {
     require(endpoint->open == 0, "every lease has been given back");
   }

@@ -99,6 +99,10 @@ class World {
   void establish();
   /// With routes, or without any.
   void configure(bool routes);
+  /// The worker's call of socket(), connect(), send() or recv() behind the next `number` ones fails.
+  void fail_operation(std::size_t number, int error);
+  /// That call has come.
+  [[nodiscard]] bool has_failed() const { return failure_ == 0; }
   void set_idle_timeout(base::Duration timeout);
   void pass_time(base::Duration duration);
   /// Runs the worker until nothing moves any more.
@@ -112,10 +116,13 @@ class World {
   LineSink access_log;
   /// Deadlines may have passed before the worker had looked at what came in time.
   bool hurried = false;
+  /// A connection may have seemed broken to the worker, so that it never saw what was sent.
+  bool lossy = false;
 
   // For the worker, in place of the kernel.
   int make_socket();
   int connect();
+  int error_of_next_operation();
 
  private:
   void require_bounded_memory() const;
@@ -134,6 +141,9 @@ class World {
   int near_end_ = -1;
   int far_end_ = -1;
   std::size_t bytes_before_ = 0;
+  std::size_t operations_left_ = 0;
+  /// 0: none is planned any more.
+  int failure_ = 0;
 };
 
 }  // namespace holdfast::fuzz
