@@ -201,7 +201,7 @@ class Edge:
 def running_edge(tmp_path_factory):
     edge = Edge(tmp_path_factory.mktemp("manifests"))
     yield edge
-    assert edge.stop() == 0
+    assert edge.stop() == 0, edge.holdfast.log_text()
 
 
 @pytest.fixture
