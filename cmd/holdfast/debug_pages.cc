@@ -125,19 +125,18 @@ void append_connection(std::string& out, const proxy::ConnectionInfo& info) {
   const auto up = proxy::index_of(proxy::Direction::kUpstreamward);
   const auto down = proxy::index_of(proxy::Direction::kDownstreamward);
   out += "{\"number\":" + std::to_string(info.number);
-  base::append_json_fields(
-      out, {{"kind", std::string_view(info.kind)},
-            {"namespace", std::string_view(info.ingress_namespace)},
-            {"ingress", std::string_view(info.ingress)},
-            {"service", std::string_view(info.service)},
-            {"endpoint", std::string_view(info.endpoint)},
-            {"client", std::string_view(info.client)},
-            {"request_id", std::string_view(info.request_id)},
-            {"age_seconds", std::chrono::duration<double>(info.age).count()},
-            {"bytes_upstreamward", info.bytes[up]},
-            {"bytes_downstreamward", info.bytes[down]},
-            {"messages_upstreamward", info.messages[up]},
-            {"messages_downstreamward", info.messages[down]}});
+  base::append_json_fields(out, {{"kind", std::string_view(info.kind)},
+                                 {"namespace", std::string_view(info.ingress_namespace)},
+                                 {"ingress", std::string_view(info.ingress)},
+                                 {"service", std::string_view(info.service)},
+                                 {"endpoint", std::string_view(info.endpoint)},
+                                 {"client", std::string_view(info.client)},
+                                 {"request_id", std::string_view(info.request_id)},
+                                 {"age_seconds", std::chrono::duration<double>(info.age).count()},
+                                 {"bytes_upstreamward", info.bytes[up]},
+                                 {"bytes_downstreamward", info.bytes[down]},
+                                 {"messages_upstreamward", info.messages[up]},
+                                 {"messages_downstreamward", info.messages[down]}});
   out += '}';
 }
 

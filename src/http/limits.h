@@ -19,7 +19,8 @@ inline constexpr std::size_t kConnectionOptionsMost = 32;
 /// Bytes of a whole head: what a reader's buffer must be able to hold to find any breach. The 6 are
 /// the tolerated empty line, the end of the first line, and the empty line.
 inline constexpr std::size_t kHeadBytesMost = kRequestLineBytesMost + kFieldsBytesMost + 6;
-/// Bytes of a chunk-size line with its extensions; 400, from a backend: the connection ends.
+/// Bytes of a chunk-size line with its extensions and its CR; 400, from a backend: the connection
+/// ends.
 inline constexpr std::size_t kChunkLineBytesMost = 256;
 /// Bytes of a chunked body's trailer section, which is read and dropped.
 inline constexpr std::size_t kTrailerBytesMost = std::size_t{8} * 1024;

@@ -12,8 +12,7 @@
 namespace holdfast::http {
 
 /// What Allow says (RFC 9110 section 10.2.1): everything that is forwarded and known by name.
-inline constexpr std::string_view kAllowedMethods =
-    "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+inline constexpr std::string_view kAllowedMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 enum class AnswerFormat : std::uint8_t { kJson, kHtml };
 

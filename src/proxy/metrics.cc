@@ -116,12 +116,10 @@ void collect_routes(const std::vector<std::shared_ptr<RoutePolicy>>& policies,
     add(open, labels_of(*policy), sum(*policy, [](const RouteCounters& counters) {
           return counters.open_websockets.value();
         }));
-    add(under_way, labels_of(*policy), sum(*policy, [](const RouteCounters& counters) {
-          return counters.open_requests.value();
-        }));
-    add(streams, labels_of(*policy), sum(*policy, [](const RouteCounters& counters) {
-          return counters.open_streams.value();
-        }));
+    add(under_way, labels_of(*policy),
+        sum(*policy, [](const RouteCounters& counters) { return counters.open_requests.value(); }));
+    add(streams, labels_of(*policy),
+        sum(*policy, [](const RouteCounters& counters) { return counters.open_streams.value(); }));
     add_directions(messages, *policy, &RouteCounters::messages);
     add_directions(bytes, *policy, &RouteCounters::bytes);
     add_closes(closes, *policy);

@@ -125,9 +125,8 @@ class Proxy::State {
     for (const auto& worker : workers_) {
       auto promise = std::make_shared<std::promise<std::vector<ConnectionInfo>>>();
       answers.push_back(promise->get_future());
-      worker->post([promise, query, target = worker.get()] {
-        promise->set_value(target->list(query));
-      });
+      worker->post(
+          [promise, query, target = worker.get()] { promise->set_value(target->list(query)); });
     }
     std::vector<ConnectionInfo> all;
     const auto deadline = std::chrono::steady_clock::now() + kListPatience;

@@ -108,7 +108,8 @@ Task<CloseReason> Session::connect(const Endpoint& endpoint, base::Instant deadl
   if (exchange_->upstream == nullptr) co_return CloseReason::kDescriptorsExhausted;
   const unsigned interests = kUpstreamWritable | (exchange_->upgrade ? kDownstreamEnded : kNothing);
   if (!co_await wait(interests, deadline)) co_return count_connect_failure(ETIMEDOUT);
-  if (exchange_->upstream->broken()) co_return count_connect_failure(pending_error(dialled.descriptor));
+  if (exchange_->upstream->broken())
+    co_return count_connect_failure(pending_error(dialled.descriptor));
   if (!exchange_->upstream->writable()) co_return CloseReason::kDownstreamEnded;
   co_return CloseReason::kNone;
 }

@@ -232,8 +232,9 @@ class Rules {
     require(forwarded.backend->sent().compare(there->end, downward.size(), downward) == 0,
             "the client gets what the backend sends");
     const Peer& backend = *forwarded.backend;
-    const bool calm = !world_.hurried && !world_.lossy && closes_.at(line.id) != "shutdown" && !client.broke_off() &&
-                      !client.has_held() && !backend.broke_off() && !backend.has_held();
+    const bool calm = !world_.hurried && !world_.lossy && closes_.at(line.id) != "shutdown" &&
+                      !client.broke_off() && !client.has_held() && !backend.broke_off() &&
+                      !backend.has_held();
     require(!calm || (request.end + upward.size() == client.sent().size() &&
                       there->end + downward.size() == backend.sent().size()),
             "everything arrives");

@@ -99,7 +99,8 @@ class World {
   void establish();
   /// With routes, or without any.
   void configure(bool routes);
-  /// The worker's call of socket(), connect(), send() or recv() behind the next `number` ones fails.
+  /// The worker's call of socket(), connect(), send() or recv() behind the next `number` ones
+  /// fails.
   void fail_operation(std::size_t number, int error);
   /// That call has come.
   [[nodiscard]] bool has_failed() const { return failure_ == 0; }

@@ -4,6 +4,7 @@ Everything has a deadline; nothing sleeps.
 """
 
 import base64
+import collections
 import contextlib
 import hashlib
 import os
@@ -12,9 +13,14 @@ import struct
 import threading
 
 from holdfast_test.process import PATIENCE_SECONDS, wait_until
+from holdfast_test.recorded import check_requests
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+# README, "When things go wrong".
+TRIES_MOST = 3
+# In so much of one write a 101 is looked for.
+HEADS_BYTES = 4096
 # ip(7); Python's socket has no name for it.
 IP_BIND_ADDRESS_NO_PORT = 24
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
@@ -73,9 +79,12 @@ class Connection:
         self.socket = sock
         self.socket.settimeout(PATIENCE_SECONDS)
         self.raw = bytearray()
+        # A 101 was sent here.
+        self.agreed = False
         self._taken = 0
 
     def send(self, data):
+        self.agreed |= b"HTTP/1.1 101 " in data[:HEADS_BYTES]
         self.socket.sendall(data)
 
     def _more(self):
@@ -178,7 +187,7 @@ class Backend:
     """Serves each connection with `script(connection)` in a thread of its own.
 
     The connection is closed when its script returns. A script that fails makes stop() fail, unless
-    the failure is only that its peer went away.
+    the failure is only that its peer went away; so does a request that breaks the rules of recorded.
     """
 
     def __init__(self, script, host="127.0.0.1"):
@@ -230,6 +239,14 @@ class Backend:
                 connection.close()
         if self._failures:
             raise self._failures[0]
+        self._check_requests()
+
+    def _check_requests(self):
+        """A request is forwarded once, or up to three times where one try after another failed."""
+        ids = collections.Counter()
+        for connection in self.connections:
+            ids.update(check_requests(connection.raw, connection.agreed))
+        assert all(count <= TRIES_MOST for count in ids.values()), ids
 
 
 def echo_websocket(connection):

@@ -25,8 +25,8 @@ TEST(Size, ReadsBytesAndEachSuffix) {
 }
 
 TEST(Size, RefusesWhatIsNotOne) {
-  for (const std::string text : {"", "Ki", "-1", "+1", "1.5Mi", "1 Mi", " 1", "1 ", "1m", "1M", "1k",
-                                 "1K", "1G", "1mi", "1MiB", "0x10", "1Mi1Ki", "off"}) {
+  for (const std::string text : {"", "Ki", "-1", "+1", "1.5Mi", "1 Mi", " 1", "1 ", "1m", "1M",
+                                 "1k", "1K", "1G", "1mi", "1MiB", "0x10", "1Mi1Ki", "off"}) {
     EXPECT_EQ(parse_size(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
   }
 }

@@ -39,9 +39,9 @@ TEST(OwnAnswers, AreWhole) {
   out.clear();
   append_own_answer(out, answer);
   EXPECT_TRUE(out.starts_with(head + "Content-Type: text/html; charset=utf-8\r\n"));
-  EXPECT_TRUE(out.ends_with(
-      "<title>503 Service Unavailable</title>\n<h1>503 Service Unavailable</h1>\n"
-      "<p>No pod is ready.</p>\n<p>Request ID: <code>r1</code></p>\n</html>\n"));
+  EXPECT_TRUE(
+      out.ends_with("<title>503 Service Unavailable</title>\n<h1>503 Service Unavailable</h1>\n"
+                    "<p>No pod is ready.</p>\n<p>Request ID: <code>r1</code></p>\n</html>\n"));
 }
 
 TEST(OwnAnswers, ParseAsResponsesOfTheirLength) {

@@ -164,8 +164,9 @@ const std::vector<Play> kPlays = {
     {"a_websocket_with_a_wrong_101",
      [](Stage& stage) {
        stage.client(kHandshake + std::string("\x81\x85mask12345", 11));
-       stage.backend("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
-                     "Upgrade: websocket\r\nSec-WebSocket-Accept: wrong\r\n\r\n");
+       stage.backend(
+           "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+           "Upgrade: websocket\r\nSec-WebSocket-Accept: wrong\r\n\r\n");
      }},
     {"a_websocket_whose_reader_stalls",
      [](Stage& stage) {

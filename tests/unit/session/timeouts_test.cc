@@ -178,8 +178,7 @@ TEST_F(SessionTest, AnUploadUnderWayKeepsItsAnswerAlive) {
 
 TEST_F(SessionTest, ABodyHeldBackForA100HasTheBackendsTime) {
   Peer& client = connect();
-  send(client,
-       "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n");
+  send(client, "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n");
   pass(50s);
   EXPECT_THAT(client.received(), IsEmpty());
   send(backend(), "HTTP/1.1 100 Continue\r\n\r\n");
