@@ -129,9 +129,8 @@ class Proxy::State {
           [promise, query, target = worker.get()] { promise->set_value(target->list(query)); });
     }
     std::vector<ConnectionInfo> all;
-    const auto deadline = std::chrono::steady_clock::now() + kListPatience;
     for (auto& answer : answers) {
-      if (answer.wait_until(deadline) != std::future_status::ready) return std::nullopt;
+      if (answer.wait_for(kListPatience) != std::future_status::ready) return std::nullopt;
       std::ranges::move(answer.get(), std::back_inserter(all));
     }
     std::ranges::sort(all, std::ranges::greater(), &ConnectionInfo::number);

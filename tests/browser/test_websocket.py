@@ -1,5 +1,6 @@
-"""Goal: what a real browser does with WebSockets and streams passes Holdfast unchanged: subprotocols,
-permessage-deflate, messages of 16 MiB, fragments, close codes, EventSource, a streamed fetch.
+"""Goal: what a real browser does with WebSockets and streams passes Holdfast unchanged:
+subprotocols, permessage-deflate, messages of 16 MiB, fragments, close codes, EventSource, a
+streamed fetch.
 
 Method: the browser stands on Holdfast's own page for an address where nothing is served, so that it
 has the origin; both sides hash what they received.

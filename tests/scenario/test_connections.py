@@ -54,8 +54,12 @@ def test_a_request_and_a_stream(edge):
         connection.take_until(b"never")
 
     route, _ = edge.serve(script)
-    client = edge.ask(f"POST / HTTP/1.1\r\nHost: {route.host}\r\nContent-Length: 9\r\n\r\n".encode())
-    wait_until(lambda: listed(edge, ingress=route.name, kind="request")["connections"], "the request")
+    client = edge.ask(
+        f"POST / HTTP/1.1\r\nHost: {route.host}\r\nContent-Length: 9\r\n\r\n".encode()
+    )
+    wait_until(
+        lambda: listed(edge, ingress=route.name, kind="request")["connections"], "the request"
+    )
     client.send(b"go on")
     client.take_until(b"abc")
     (entry,) = listed(edge, ingress=route.name)["connections"]
@@ -78,14 +82,17 @@ def test_pages_hold_every_connection_once(edge):
     # Each filter alone, with what is escaped in a query.
     for query in (
         {"service": route.name}, {"endpoint": f"127.0.0.1%3A{backend.port}"},
-        {"client": "127.0.0.1", "ingress": route.name}, {"namespace": "default", "ingress": route.name},
+        {"client": "127.0.0.1", "ingress": route.name},
+        {"namespace": "default", "ingress": route.name},
     ):  # fmt: skip
         assert len(listed(edge, **query)["connections"]) == 25, query
     for query in ({"client": "127.0.0.2"}, {"namespace": "other"}, {"kind": "stream"}):
         assert not listed(edge, ingress=route.name, **query)["connections"], query
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "before=-1", "colour=red", "%"])
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=1001", "limit=x", "before=-1", "colour=red", "%"]
+)
 def test_a_wrong_query_is_told(edge, query):
     status, body = get(edge.admin, f"/debug/connections?{query}")
     assert status == 400 and "limit=1 to 1000" in body

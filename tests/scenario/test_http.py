@@ -158,9 +158,7 @@ def test_expect_100_continue(edge):
         connection.take_rest()
 
     route, _ = edge.serve(script)
-    client = edge.ask(
-        request(route, "POST", "/", "Expect: 100-continue", "Content-Length: 5")
-    )
+    client = edge.ask(request(route, "POST", "/", "Expect: 100-continue", "Content-Length: 5"))
     assert client.take_head().status == 100
     client.send(b"hello")
     assert client.take_response()[1] == b"thanks"

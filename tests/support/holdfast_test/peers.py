@@ -187,7 +187,8 @@ class Backend:
     """Serves each connection with `script(connection)` in a thread of its own.
 
     The connection is closed when its script returns. A script that fails makes stop() fail, unless
-    the failure is only that its peer went away; so does a request that breaks the rules of recorded.
+    the failure is only that its peer went away; so does a request that breaks the rules of
+    recorded.py.
     """
 
     def __init__(self, script, host="127.0.0.1"):
