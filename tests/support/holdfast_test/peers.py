@@ -112,6 +112,15 @@ class Connection:
     def take_head(self):
         return Head(self.take_until(b"\r\n\r\n"))
 
+    def take_head_alone(self):
+        """Reads not one byte behind it, for who reads the rest from the socket itself."""
+        while not self.raw.endswith(b"\r\n\r\n", self._taken):
+            byte = self.socket.recv(1)
+            if not byte:
+                raise Ended(f"ended after {bytes(self.raw[-200:])!r}")
+            self.raw += byte
+        self._taken = len(self.raw)
+
     def take_response(self):
         """(head, body) of a response with a Content-Length, or chunked."""
         head = self.take_head()
