@@ -136,6 +136,13 @@ class Session final : public Connection {
     /// There is more to move at once, after others have had their turn.
     bool turn_over = false;
   };
+  /// What it means that a body cannot go on.
+  struct BodyFailures {
+    CloseReason truncated;
+    CloseReason bad_coding;
+    CloseReason sink_failed;
+  };
+  static Pumped meaning_of(BodyPump::State state, const BodyFailures& failures);
   /// Moves what of the request's body there is. An upstream that takes no more of it is no error:
   /// its answer may be on the way all the same (exchange_->upstream_deaf).
   Pumped pump_request(BodyPump& body);

@@ -66,17 +66,23 @@ Session::Pumped Session::pump_request(BodyPump& body) {
                                  worker_.now() + kBodyIdleTimeout);
   }
   exchange.bytes[index_of(Direction::kUpstreamward)] = body.bytes();
+  exchange.upstream_deaf = state == BodyPump::State::kSinkFailed;
+  return meaning_of(state, {.truncated = downstream_->broken() ? CloseReason::kDownstreamReset
+                                                               : CloseReason::kDownstreamEnded,
+                            .bad_coding = CloseReason::kBadBody,
+                            .sink_failed = CloseReason::kCompleted});
+}
+
+Session::Pumped Session::meaning_of(BodyPump::State state, const BodyFailures& failures) {
   switch (state) {
     case BodyPump::State::kTruncated:
-      return {downstream_->broken() ? CloseReason::kDownstreamReset
-                                    : CloseReason::kDownstreamEnded};
+      return {failures.truncated};
     case BodyPump::State::kBadCoding:
-      return {CloseReason::kBadBody};
+      return {failures.bad_coding};
     case BodyPump::State::kTooLong:
       return {CloseReason::kBodyTooLong};
     case BodyPump::State::kSinkFailed:
-      exchange.upstream_deaf = true;
-      return {CloseReason::kCompleted};
+      return {failures.sink_failed};
     case BodyPump::State::kDone:
       return {CloseReason::kCompleted};
     case BodyPump::State::kTurnOver:
@@ -186,22 +192,9 @@ Session::Pumped Session::pump_response(BodyPump& body) {
     }
   }
   exchange.bytes[index_of(Direction::kDownstreamward)] = body.bytes();
-  switch (state) {
-    case BodyPump::State::kTruncated:
-      return {CloseReason::kUpstreamTruncated};
-    case BodyPump::State::kBadCoding:
-    case BodyPump::State::kTooLong:
-      return {CloseReason::kBadResponse};
-    case BodyPump::State::kSinkFailed:
-      return {CloseReason::kDownstreamReset};
-    case BodyPump::State::kDone:
-      return {CloseReason::kCompleted};
-    case BodyPump::State::kTurnOver:
-      return {CloseReason::kNone, true};
-    case BodyPump::State::kBlocked:
-      break;
-  }
-  return {};
+  return meaning_of(state, {.truncated = CloseReason::kUpstreamTruncated,
+                            .bad_coding = CloseReason::kBadResponse,
+                            .sink_failed = CloseReason::kDownstreamReset});
 }
 
 Task<Session::Next> Session::forward_response(std::optional<BodyPump>& request_body) {

@@ -12,16 +12,9 @@
 
 #include "proxy/worker.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/line_sink.h"
 
 namespace holdfast::fuzz {
-
-class LineSink final : public base::LogSink {
- public:
-  void write(std::string line) override { lines.push_back(std::move(line)); }
-  [[nodiscard]] std::uint64_t lost_lines() const override { return 0; }
-  void flush_and_stop(base::Duration) override {}
-  std::vector<std::string> lines;
-};
 
 /// The far end of one of the worker's connections, with all that has passed there.
 class Peer {
@@ -114,7 +107,7 @@ class World {
 
   std::vector<std::unique_ptr<Peer>> clients;
   std::vector<std::unique_ptr<Peer>> backends;
-  LineSink access_log;
+  base::LineSink access_log;
   /// Deadlines may have passed before the worker had looked at what came in time.
   bool hurried = false;
   /// A connection may have seemed broken to the worker, so that it never saw what was sent.
@@ -130,7 +123,7 @@ class World {
   [[nodiscard]] std::size_t own_bytes() const;
 
   base::FakeClock clock_;
-  LineSink log_sink_;
+  base::LineSink log_sink_;
   base::Log log_{log_sink_, clock_};
   proxy::Shared shared_;
   std::shared_ptr<proxy::RoutePolicy> policy_;

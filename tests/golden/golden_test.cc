@@ -14,6 +14,7 @@
 #include "controller/compile.h"
 #include "controller/world_builder.h"
 #include "kube/source.h"
+#include "tests/support/line_sink.h"
 
 namespace holdfast::controller {
 namespace {
@@ -43,13 +44,6 @@ class WorldSink final : public kube::ObjectSink {
   std::string unreadable_;
 };
 
-class NullSink final : public base::LogSink {
- public:
-  void write(std::string) override {}
-  [[nodiscard]] std::uint64_t lost_lines() const override { return 0; }
-  void flush_and_stop(base::Duration) override {}
-};
-
 std::string text_of(const Compiled& compiled) {
   std::ostringstream text;
   for (const Problem& problem : compiled.problems) {
@@ -70,7 +64,7 @@ std::string text_of(const Compiled& compiled) {
 
 std::string compile_folder(const fs::path& folder) {
   const base::SystemClock clock;
-  NullSink lines;
+  base::LineSink lines;
   const base::Log log(lines, clock);
   boost::asio::io_context context;
   WorldSink sink;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tests/support/fake_clock.h"
+#include "tests/support/line_sink.h"
 
 namespace holdfast::admin {
 namespace {
@@ -19,15 +20,6 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
-
-class KeepLines final : public base::LogSink {
- public:
-  void write(std::string line) override { lines.push_back(std::move(line)); }
-  [[nodiscard]] std::uint64_t lost_lines() const override { return 0; }
-  void flush_and_stop(base::Duration) override {}
-
-  std::vector<std::string> lines;
-};
 
 /// A blocking socket that speaks bytes.
 class Peer {
@@ -91,7 +83,7 @@ class ServerTest : public testing::Test {
     return Peer(server_->port()).say(request).hear_all();
   }
 
-  KeepLines sink_;
+  base::LineSink sink_;
   base::FakeClock clock_;
   base::Log log_{sink_, clock_};
   std::unique_ptr<Server> server_;

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/fake_clock.h"
+#include "tests/support/line_sink.h"
 #include "tests/unit/controller/objects.h"
 
 namespace holdfast::controller {
@@ -13,19 +14,6 @@ namespace {
 
 namespace v1 = model::v1;
 using kube::Kind;
-
-class LineSink final : public base::LogSink {
- public:
-  void write(std::string line) override { lines.push_back(std::move(line)); }
-  [[nodiscard]] std::uint64_t lost_lines() const override { return 0; }
-  void flush_and_stop(base::Duration) override {}
-  [[nodiscard]] std::size_t count(const std::string& text) const {
-    return static_cast<std::size_t>(std::count_if(
-        lines.begin(), lines.end(),
-        [&](const std::string& line) { return line.find(text) != std::string::npos; }));
-  }
-  std::vector<std::string> lines;
-};
 
 class ReconcilerTest : public testing::Test {
  protected:
@@ -84,7 +72,7 @@ class ReconcilerTest : public testing::Test {
   }
 
   base::FakeClock clock_;
-  LineSink sink_;
+  base::LineSink sink_;
   base::Log log_{sink_, clock_};
   std::vector<model::Transaction> published_;
   Reconciler reconciler_{

@@ -13,18 +13,12 @@
 
 #include "model/resource.h"
 #include "proxy/address.h"
+#include "tests/support/line_sink.h"
 
 namespace holdfast::proxy {
 namespace {
 
 namespace v1 = discovery::v1;
-
-class NullSink final : public base::LogSink {
- public:
-  void write(std::string) override {}
-  [[nodiscard]] std::uint64_t lost_lines() const override { return 0; }
-  void flush_and_stop(base::Duration) override {}
-};
 
 /// A blocking socket that gives up after five seconds.
 class Peer {
@@ -154,7 +148,7 @@ class ProxyTest : public testing::Test {
   }
 
   base::SystemClock clock_;
-  NullSink sink_;
+  base::LineSink sink_;
   base::Log log_{sink_, clock_};
   Backend backend_;
   Proxy proxy_{{.http_listen = {"127.0.0.1:0"}, .workers = 2}, clock_, log_, &sink_};

@@ -11,17 +11,10 @@
 #include <random>
 
 #include "tests/support/fake_clock.h"
+#include "tests/support/line_sink.h"
 
 namespace holdfast::proxy {
 namespace {
-
-class LineSink final : public base::LogSink {
- public:
-  void write(std::string line) override { lines.push_back(std::move(line)); }
-  [[nodiscard]] std::uint64_t lost_lines() const override { return 0; }
-  void flush_and_stop(base::Duration) override {}
-  std::vector<std::string> lines;
-};
 
 class RelayTest : public testing::Test {
  protected:
@@ -89,7 +82,7 @@ class RelayTest : public testing::Test {
   [[nodiscard]] std::uint64_t open() { return policy_->counters(0).open_websockets.value(); }
 
   base::FakeClock clock_;
-  LineSink sink_;
+  base::LineSink sink_;
   base::Log log_{sink_, clock_};
   Shared shared_{.clock = clock_, .log = log_, .access_log = &sink_, .descriptors_most = 20};
   std::shared_ptr<RoutePolicy> policy_ =

@@ -17,6 +17,7 @@
 
 #include "proxy/worker.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/line_sink.h"
 
 namespace holdfast::proxy {
 
@@ -86,14 +87,6 @@ class IdleHandler final : public SocketHandler {
   void on_turn() override {}
 };
 
-class RecordingSink final : public base::LogSink {
- public:
-  void write(std::string line) override { lines.push_back(std::move(line)); }
-  [[nodiscard]] std::uint64_t lost_lines() const override { return 0; }
-  void flush_and_stop(base::Duration) override {}
-  std::vector<std::string> lines;
-};
-
 class WorkerTest : public testing::Test {
  protected:
   WorkerTest() { EXPECT_TRUE(worker_.open().ok()); }
@@ -106,7 +99,7 @@ class WorkerTest : public testing::Test {
   }
 
   base::FakeClock clock_;
-  RecordingSink sink_;
+  base::LineSink sink_;
   base::Log log_{sink_, clock_};
   Shared shared_{.clock = clock_, .log = log_, .access_log = nullptr, .descriptors_most = 10'000};
   IdleHandler idle_;
