@@ -134,10 +134,17 @@ BodyPump::State BodyPump::send(std::string_view bytes) {
   sink_failed_ = result.error != 0 && result.error != EAGAIN;
   if (sink_failed_) return State::kSinkFailed;
   started_ |= result.bytes > 0;
+  sent_ += result.bytes;
   sink_blocked_ = result.bytes < bytes.size();
   if (!sink_blocked_) return State::kDone;
   owed_ = bytes.substr(result.bytes);
+  untaken_ = sink_.untaken();
   return State::kBlocked;
+}
+
+bool BodyPump::drains() {
+  const int before = std::exchange(untaken_, sink_.untaken());
+  return untaken_ < before;
 }
 
 BodyPump::State BodyPump::send_owed() {

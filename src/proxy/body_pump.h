@@ -54,6 +54,11 @@ class BodyPump {
   [[nodiscard]] bool done() const { return decoded_ && owed_.empty() && !sink_failed_; }
   /// Something, be it of the head in front, has gone out.
   [[nodiscard]] bool started() const { return started_; }
+  /// Bytes that the sink has taken, heads and framing included.
+  [[nodiscard]] std::uint64_t sent() const { return sent_; }
+  /// While bytes wait for the sink: its peer has taken some of what was sent before, since they
+  /// began to wait or since this was last asked. A slow reader is no stalled one.
+  bool drains();
   /// Body bytes decoded so far.
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
 
@@ -80,6 +85,9 @@ class BodyPump {
   std::uint64_t bytes_most_ = std::numeric_limits<std::uint64_t>::max();
   http::ChunkDecoder chunks_;
   std::string owed_;
+  std::uint64_t sent_ = 0;
+  /// What the sink's peer had not taken when that was last looked at.
+  int untaken_ = 0;
   /// Told once what was owed to the sink has gone out.
   std::optional<State> source_failure_;
   bool decoded_ = false;

@@ -14,14 +14,15 @@ using namespace std::chrono_literals;
 
 /// One step of a worker's timer wheel: coarse, since no wait here needs better.
 inline constexpr std::chrono::milliseconds kTimerTick = 20ms;
-/// From the first byte of a request (for the first one: from accept) to the end of its head; 408.
+/// From the first byte of a request to the end of its head; 408. Also from accept to the first
+/// byte; then the connection is closed.
 inline constexpr std::chrono::seconds kHeadTimeout = 10s;
 /// A keep-alive connection without a request. Longer than the 60 s of common load balancers.
 inline constexpr std::chrono::seconds kKeepAliveTimeout = 75s;
 /// A request body without a byte while bytes are due; 408. One that comes more slowly than
 /// kBodyRateLeast uses this time up.
 inline constexpr std::chrono::seconds kBodyIdleTimeout = 30s;
-/// A peer that does not read while bytes are owed to it.
+/// A peer that reads nothing while bytes are owed to it.
 inline constexpr std::chrono::seconds kWriteStallTimeout = 60s;
 /// After one side of a relay has ended: how long the other may be silent.
 inline constexpr std::chrono::seconds kHalfCloseTimeout = 30s;

@@ -151,6 +151,7 @@ bool Relay::deliver(Direction direction, std::string_view bytes) {
   if (result.bytes < bytes.size()) {
     flow(direction).owed = std::make_unique<std::string>(bytes.substr(result.bytes));
     flow(direction).last_payment = worker_.now();
+    flow(direction).untaken = sink_of(direction).untaken();
     set_deadline();
   }
   return true;
@@ -187,9 +188,14 @@ void Relay::set_deadline() {
   worker_.set_timer(*this, when);
 }
 
-bool Relay::stalled(Direction direction) const {
-  const Flow& flow = flows_[index_of(direction)];
-  return flow.owed != nullptr && worker_.now() - flow.last_payment >= kWriteStallTimeout;
+bool Relay::stalled(Direction direction) {
+  Flow& flow = this->flow(direction);
+  if (flow.owed == nullptr || worker_.now() - flow.last_payment < kWriteStallTimeout) return false;
+  // The kernel asks for more only when much of its buffer is free: a slow reader takes minutes.
+  const int before = std::exchange(flow.untaken, sink_of(direction).untaken());
+  if (flow.untaken >= before) return true;
+  flow.last_payment = worker_.now();
+  return false;
 }
 
 void Relay::on_deadline() {

@@ -58,8 +58,10 @@ class Relay final : public Connection {
     std::uint64_t messages = 0;
     /// Read from the source, not yet taken by the sink.
     std::unique_ptr<std::string> owed;
-    /// When that debt arose, or was last paid in part.
+    /// When that debt arose, or the sink's peer was last seen to have taken something.
     base::Instant last_payment;
+    /// What the sink's peer had not taken when that was last looked at.
+    int untaken = 0;
     /// The source has ended its side.
     bool ended = false;
     /// The sink's connection is broken: nothing more is taken in this direction.
@@ -87,7 +89,8 @@ class Relay final : public Connection {
   /// When both sources have ended and nothing is owed, finishes. True: it has.
   bool finish_if_done();
   void set_deadline();
-  [[nodiscard]] bool stalled(Direction direction) const;
+  /// The sink's peer has taken nothing for kWriteStallTimeout. Looks at what it has not taken.
+  bool stalled(Direction direction);
   void finish(CloseReason reason);
   [[nodiscard]] CloseReason reason_of_error(bool downstream, int error) const;
 

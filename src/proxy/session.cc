@@ -71,6 +71,12 @@ void Session::on_turn() {
   if (waiting_ && interests_ == kNothing) resume();
 }
 
+void Session::on_policy_change() {
+  // An answer under way waits as long as the idle timeout says now.
+  const bool answers = exchange_ != nullptr && exchange_->status != 0;
+  if (waiting_ && answers && interests_ != kNothing) resume();
+}
+
 void Session::on_deadline() {
   if (!waiting_ || worker_.now() < wait_until_) return;
   timed_out_ = true;
@@ -82,13 +88,13 @@ void Session::on_deadline() {
 Task<> Session::run() {
   Next next = Next::kAnotherRequest;
   while (next == Next::kAnotherRequest) {
-    exchange_ = nullptr;
     next = co_await serve();
+    // It has been recorded: whatever ends the connection now does not end it.
+    exchange_ = nullptr;
     first_request_ = false;
     // A client that sends many requests at once takes turns with the others.
     if (!in_.empty()) static_cast<void>(co_await yield());
   }
-  exchange_ = nullptr;
   if (next == Next::kLinger) co_await linger();
   downstream_ = nullptr;
   retire();

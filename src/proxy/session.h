@@ -36,6 +36,7 @@ class Session final : public Connection {
 
   void on_ready(Socket& socket) override;
   void on_turn() override;
+  void on_policy_change() override;
   void abort(CloseReason reason) override;
   bool describe(ConnectionInfo& info) const override;
 

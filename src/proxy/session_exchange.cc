@@ -58,7 +58,9 @@ Session::Pumped Session::pump_request(BodyPump& body) {
   Exchange& exchange = *exchange_;
   if (body.done() || exchange.upstream_deaf) return {CloseReason::kCompleted};
   const std::uint64_t before = body.bytes();
+  const std::uint64_t sent_before = body.sent();
   const BodyPump::State state = body.pump();
+  if (body.sent() != sent_before) exchange.request_progress = worker_.now();
   if (body.bytes() != before || state == BodyPump::State::kDone) {
     exchange.request_progress = worker_.now();
     exchange.body_begun = true;
@@ -124,7 +126,12 @@ Task<CloseReason> Session::await_response(std::optional<BodyPump>& request_body)
     if (exchange.upgrade) interests |= kDownstreamEnded;
     const Patience patience = patience_for_response(interests);
     const base::Instant begun = worker_.now();
-    if (!co_await wait(interests, patience.until)) co_return patience.reason;
+    if (!co_await wait(interests, patience.until)) {
+      if (patience.reason != CloseReason::kUpstreamStalled || !body.drains()) {
+        co_return patience.reason;
+      }
+      exchange.request_progress = worker_.now();
+    }
     // What the upstream does not take is not the client's delay.
     if ((interests & kUpstreamWritable) != 0) exchange.body_due += worker_.now() - begun;
     if (downstream_gone()) {
@@ -181,9 +188,11 @@ Task<CloseReason> Session::forward_interim_response() {
 Session::Pumped Session::pump_response(BodyPump& body) {
   Exchange& exchange = *exchange_;
   const std::uint64_t before = body.bytes();
-  const bool owed = body.owes();
+  const std::uint64_t sent_before = body.sent();
   const BodyPump::State state = body.pump();
-  if (body.bytes() != before || owed != body.owes()) exchange.response_progress = worker_.now();
+  if (body.bytes() != before || body.sent() != sent_before) {
+    exchange.response_progress = worker_.now();
+  }
   if (body.started() && exchange.status == 0) {
     exchange.status = exchange.response.status;
     if (!exchange.upgrade) {
@@ -263,7 +272,9 @@ Task<CloseReason> Session::stream_response(BodyPump& body, BodyPump& request_bod
                     : std::max(exchange.request_progress, exchange.response_progress) +
                           exchange.route->policy->idle_timeout();
     if (!co_await wait(interests, until)) {
-      co_return body.owes() ? CloseReason::kDownstreamStalled : CloseReason::kIdleTimedOut;
+      if (!body.owes()) co_return CloseReason::kIdleTimedOut;
+      if (!body.drains()) co_return CloseReason::kDownstreamStalled;
+      exchange.response_progress = worker_.now();
     }
     if (downstream_->broken()) co_return CloseReason::kDownstreamReset;
     if (watches_for_end && downstream_->peer_ended() && !exchange.upstream->readable()) {

@@ -1,6 +1,8 @@
 #include "proxy/socket_set.h"
 
+#include <linux/sockios.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -40,6 +42,11 @@ bool Socket::quiet() {
   // as what had come leaves it marked as readable, and news may wait for the next batch of events.
   readable_ = ::recv(descriptor_, &byte, 1, MSG_PEEK) >= 0 || errno != EAGAIN;
   return !readable_;
+}
+
+int Socket::untaken() const {
+  int bytes = 0;
+  return ::ioctl(descriptor_, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
 void Socket::end_sending() { ::shutdown(descriptor_, SHUT_WR); }

@@ -54,6 +54,9 @@ class Socket {
   Result send(const void* bytes, std::size_t size);
   /// Nothing waits to be read and the peer is still there, as the kernel says now.
   bool quiet();
+  /// Bytes sent that the peer's kernel has not taken yet (tcp(7), SIOCOUTQ); 0 when it cannot be
+  /// told.
+  [[nodiscard]] int untaken() const;
   /// The peer sees the end of our side.
   void end_sending();
 

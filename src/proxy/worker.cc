@@ -131,6 +131,7 @@ void Worker::announce_policy_change() {
        connection = connection->next_connection_) {
     if (!connection->retired()) connection->on_policy_change();
   }
+  sockets_.delete_retired();
 }
 
 std::vector<ConnectionInfo> Worker::list(const ConnectionQuery& query) const {

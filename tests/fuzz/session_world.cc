@@ -138,6 +138,13 @@ std::size_t Peer::sent_before(std::size_t received) const {
   return 0;
 }
 
+void Peer::receive_some(std::size_t bytes) {
+  const PeersTurn turn;
+  std::string buffer(bytes, 0);
+  const ssize_t received = ::recv(descriptor_, buffer.data(), buffer.size(), 0);
+  if (received > 0) received_.append(buffer, 0, static_cast<std::size_t>(received));
+}
+
 void Peer::drop_received() {
   receive();
   received_.clear();
@@ -291,6 +298,8 @@ void World::pass_time(base::Duration duration) {
   worker_->run_timers();
   settle();
 }
+
+void World::step() { worker_->io_context().poll_one(); }
 
 void World::settle() {
   bool moved = true;

@@ -28,6 +28,8 @@ class Peer {
   void send(std::string_view bytes);
   /// True: something has come.
   bool receive();
+  /// Receives at most so much of what has come, though it holds.
+  void receive_some(std::size_t bytes);
   /// Receives what has come, and knows nothing of it.
   void drop_received();
   void end();
@@ -101,6 +103,8 @@ class World {
   void pass_time(base::Duration duration);
   /// Runs the worker until nothing moves any more.
   void settle();
+  /// Runs one handler of the worker's.
+  void step();
   /// Closes everything; what was still to come for the peers has come.
   void shut_down();
   [[nodiscard]] std::uint64_t open_connections() const { return shared_.connections; }

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "proxy/limits.h"
+#include "tests/fuzz/session_rules.h"
 #include "tests/fuzz/session_world.h"
 
 namespace holdfast::proxy {
@@ -147,6 +148,64 @@ TEST_F(SessionTest, ABackendThatReadsNothingIs504) {
   pass(kWriteStallTimeout + kMoment);
   EXPECT_THAT(client.received(), StartsWith("HTTP/1.1 504 "));
   expect_logged("upstream_stalled");
+}
+
+TEST_F(SessionTest, ASlowReaderIsNotAStalledOne) {
+  const std::string body(60'000, 'x');
+  Peer& client = connect();
+  client.hold(true);
+  send(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  send(backend(), "HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n" + body);
+  // Less than what makes the kernel ask for more, but something in every minute.
+  for (int i = 0; i < 4; ++i) {
+    pass(kWriteStallTimeout - 10s);
+    client.receive_some(9'000);
+  }
+  EXPECT_THAT(world_.access_log.lines, IsEmpty());
+  client.hold(false);
+  for (int i = 0; i < 10; ++i) {
+    backend().send(std::string_view(body).substr(0, 60'000 + 43 - backend().sent().size()));
+    world_.settle();
+  }
+  EXPECT_THAT(client.received(), testing::EndsWith(body));
+}
+
+TEST_F(SessionTest, AReaderThatStopsIsStalled) {
+  Peer& client = connect();
+  client.hold(true);
+  send(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  send(backend(), "HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n" + std::string(60'000, 'x'));
+  pass(kWriteStallTimeout + kMoment);
+  expect_logged("downstream_stalled");
+}
+
+TEST_F(SessionTest, AnotherIdleTimeoutReachesAnAnswerUnderWay) {
+  world_.set_idle_timeout(10s);
+  Peer& client = connect();
+  send(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  send(backend(), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
+  pass(5s);
+  world_.set_idle_timeout(60s);
+  pass(50s);
+  EXPECT_FALSE(client.sees_the_end());
+  world_.set_idle_timeout(1s);
+  pass(kMoment);
+  EXPECT_TRUE(client.sees_the_end());
+  expect_logged("idle_timeout");
+}
+
+TEST_F(SessionTest, AWorkerThatStopsBetweenTwoRequestsRecordsEachOnce) {
+  for (int steps = 1; steps < 8; ++steps) {
+    fuzz::World world;
+    world.add_client();
+    world.settle();
+    std::string requests;
+    for (int i = 0; i < 5; ++i) requests += "GET /gone HTTP/1.1\r\nHost: a\r\n\r\n";
+    world.clients.back()->send(requests);
+    for (int i = 0; i < steps; ++i) world.step();
+    world.shut_down();
+    fuzz::require_rules(world);
+  }
 }
 
 TEST_F(SessionTest, InterimAnswersBuyABackendNoTime) {
