@@ -85,7 +85,7 @@ def say(text):
     print(text, flush=True)
 
 
-def run(command, patience=None, **options):
+def run(command, patience=PATIENCE_SECONDS, **options):
     """The exit code; a program that is not done in time is interrupted, then killed."""
     with subprocess.Popen([str(part) for part in command], cwd=ROOT, **options) as process:
         try:

@@ -1,7 +1,5 @@
 #include "options.h"
 
-#include <sys/un.h>
-
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -13,6 +11,7 @@
 #include "base/host_port.h"
 #include "base/ip_address.h"
 #include "base/machine.h"
+#include "discovery/address.h"
 
 namespace holdfast {
 namespace {
@@ -48,23 +47,8 @@ base::Status check_listen(const std::string& flag, const std::string& text) {
 }
 
 base::Status check_discovery(const std::string& flag, const std::string& text) {
-  constexpr std::string_view kUnix = "unix:";
-  if (text.rfind(kUnix, 0) == 0) {
-    const std::size_t length = text.size() - kUnix.size();
-    if (length == 0) return bad_flag(flag, "unix: needs a path");
-    if (length >= sizeof(sockaddr_un::sun_path)) {
-      return bad_flag(flag, "the path of a Unix socket has at most " +
-                                std::to_string(sizeof(sockaddr_un::sun_path) - 1) + " bytes");
-    }
-    return {};
-  }
-  const auto address = base::parse_host_port(text);
-  if (!address.ok()) return bad_flag(flag, std::string(address.status().message()));
-  if (!address->is_loopback()) {
-    return bad_flag(flag, "\"" + address->host +
-                              "\" is not a loopback address, and the stream is not encrypted yet");
-  }
-  return {};
+  const auto address = discovery::parse_address(text);
+  return address.ok() ? base::Status() : bad_flag(flag, std::string(address.status().message()));
 }
 
 }  // namespace

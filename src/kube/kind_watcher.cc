@@ -55,7 +55,11 @@ KindWatcher::KindWatcher(asio::io_context& context, std::shared_ptr<ApiServer> s
 
 void KindWatcher::start() {
   asio::co_spawn(
-      context_, [self = shared_from_this()] { return self->run(); }, asio::detached);
+      context_, [self = shared_from_this()] { return self->run(); },
+      [](const std::exception_ptr& error) {
+        // A watch that ended unseen would serve old objects for ever.
+        if (error) std::rethrow_exception(error);
+      });
 }
 
 void KindWatcher::stop() {

@@ -59,6 +59,8 @@ constexpr std::array<CloseReasonFacts, kCloseReasonCount> kFacts = {{
     {kHalfCloseTimedOut, "half_close_timeout", Side::kInternal, 0, ""},
     {kDescriptorsExhausted, "descriptors_exhausted", Side::kInternal, 503,
      "Too many connections are open at the moment."},
+    {kPortsExhausted, "ports_exhausted", Side::kInternal, 503,
+     "Too many connections to the service are open at the moment."},
     {kShutdown, "shutdown", Side::kInternal, 503, "This server is shutting down."},
 }};
 

@@ -50,6 +50,7 @@ enum class CloseReason : std::uint8_t {
   kIdleTimedOut,
   kHalfCloseTimedOut,
   kDescriptorsExhausted,
+  kPortsExhausted,
   kShutdown,
 };
 inline constexpr std::size_t kCloseReasonCount =

@@ -35,8 +35,9 @@ inline constexpr std::chrono::seconds kUpstreamIdleTimeout = 30s;
 inline constexpr std::chrono::milliseconds kAcceptPause = 100ms;
 /// Pauses of accepting are logged at most this often by each worker.
 inline constexpr std::chrono::seconds kPauseLogInterval = 60s;
-/// How long a debug page waits for a worker; longer than any batch of events takes.
-inline constexpr std::chrono::seconds kListPatience = 5s;
+/// How long a debug page waits for the workers: longer than any batch of events takes, shorter than
+/// a probe waits that the same thread answers.
+inline constexpr std::chrono::milliseconds kListPatience = 900ms;
 /// Retry-After on 503: long enough for an endpoint change, short enough for a person.
 inline constexpr std::chrono::seconds kRetryAfter = 5s;
 
@@ -74,6 +75,8 @@ inline constexpr int kAcceptBatch = 64;
 inline constexpr int kListenBacklog = 4096;
 /// Descriptors kept for everything that is not a proxied connection: logs, admin, discovery.
 inline constexpr std::size_t kReservedDescriptors = 200;
+/// A worker's own: the event loop's three, the socket set; its listening sockets come on top.
+inline constexpr std::size_t kWorkerDescriptors = 4;
 /// Readiness events taken in one call, and rounds in a row while they keep coming in numbers.
 inline constexpr int kEventBatch = 256;
 inline constexpr int kPollRoundsMost = 16;

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/descriptor.h"
 #include "proxy/session.h"
 #include "proxy/socket_options.h"
 #include "proxy/worker.h"
@@ -36,6 +37,19 @@ base::Status bind_and_listen(int descriptor, const Address& address) {
 }
 
 }  // namespace
+
+base::Status Listener::check_free(const Address& address) {
+  const base::Descriptor probe(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP));
+  const int on = 1;
+  const bool v6 = address.family() == AF_INET6;
+  // Without SO_REUSEPORT: with it, the kernel would split the clients between two processes.
+  if (probe.get() < 0 || ::setsockopt(probe.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+      (v6 && ::setsockopt(probe.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0) ||
+      ::bind(probe.get(), address.data(), address.size()) != 0) {
+    return absl::ErrnoToStatus(errno, "cannot bind " + address.to_string());
+  }
+  return absl::OkStatus();
+}
 
 base::Status Listener::open(const Address& address) {
   const int descriptor =

@@ -22,6 +22,8 @@ class Listener final : public Timer {
   Listener(Worker& worker, boost::asio::io_context& context) : worker_(worker), socket_(context) {}
 
   /// Binds and begins to accept.
+  /// Nobody listens on that address, not even another process that would share it.
+  static base::Status check_free(const Address& address);
   base::Status open(const Address& address);
   void close();
   [[nodiscard]] std::uint16_t port() const { return port_; }

@@ -85,7 +85,7 @@ void collect_routes(const std::vector<std::shared_ptr<RoutePolicy>>& policies,
   MetricFamily under_way{
       "holdfast_http_requests_open", "Plain HTTP requests under way.", MetricType::kGauge, {}};
   MetricFamily streams{"holdfast_http_streams_open",
-                       "Plain HTTP requests under way whose answer has begun.",
+                       "Answers under way, one to a declined handshake included.",
                        MetricType::kGauge,
                        {}};
   MetricFamily upgrades{"holdfast_upgrades_total",

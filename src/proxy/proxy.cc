@@ -14,6 +14,7 @@
 
 #include "proxy/dialer.h"
 #include "proxy/limits.h"
+#include "proxy/listener.h"
 #include "proxy/metrics.h"
 #include "proxy/snapshot_compiler.h"
 #include "proxy/worker.h"
@@ -22,10 +23,12 @@ namespace holdfast::proxy {
 
 namespace {
 
-std::uint64_t descriptors_most() {
+std::uint64_t descriptors_most(const Options& options) {
   rlimit limit = {};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 2;
-  const std::uint64_t reserved = std::min<std::uint64_t>(kReservedDescriptors, limit.rlim_cur / 4);
+  const std::uint64_t wanted =
+      kReservedDescriptors + options.workers * (kWorkerDescriptors + options.http_listen.size());
+  const std::uint64_t reserved = std::min<std::uint64_t>(wanted, limit.rlim_cur / 4);
   return std::max<std::uint64_t>(2, limit.rlim_cur - reserved);
 }
 
@@ -38,7 +41,7 @@ class Proxy::State {
         shared_{.clock = clock,
                 .log = log,
                 .access_log = access_log,
-                .descriptors_most = descriptors_most()},
+                .descriptors_most = descriptors_most(options_)},
         compiler_(options_.workers) {
     assert(options_.workers >= 1);
   }
@@ -54,6 +57,7 @@ class Proxy::State {
     for (const std::string& text : options_.http_listen) {
       auto address = Address::parse(text);
       if (!address.ok()) return address.status();
+      if (base::Status free = Listener::check_free(*address); !free.ok()) return free;
       for (auto& worker : workers) {
         const auto port = worker->listen(*address);
         if (!port.ok()) return port.status();
@@ -129,8 +133,10 @@ class Proxy::State {
           [promise, query, target = worker.get()] { promise->set_value(target->list(query)); });
     }
     std::vector<ConnectionInfo> all;
+    const base::Instant deadline = shared_.clock.now() + kListPatience;
     for (auto& answer : answers) {
-      if (answer.wait_for(kListPatience) != std::future_status::ready) return std::nullopt;
+      const base::Duration left = std::max(deadline - shared_.clock.now(), base::Duration(0));
+      if (answer.wait_for(left) != std::future_status::ready) return std::nullopt;
       std::ranges::move(answer.get(), std::back_inserter(all));
     }
     std::ranges::sort(all, std::ranges::greater(), &ConnectionInfo::number);

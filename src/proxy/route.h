@@ -34,7 +34,7 @@ constexpr Direction opposite(Direction direction) {
 enum class ConnectFailure : std::uint8_t { kRefused, kTimeout, kOther };
 inline constexpr std::size_t kConnectFailureCount = 3;
 
-/// Closes by reason and close code. 4 KiB: made at a route's first close.
+/// Closes by reason and close code. 5 KiB: made at a route's first close.
 struct CloseCounters {
   std::array<std::array<Counter, kCloseCodeLabels.size()>, kCloseReasonCount> by_reason_and_code;
 };
@@ -44,7 +44,7 @@ struct alignas(64) RouteCounters {
   ~RouteCounters() { delete closes_.load(std::memory_order_acquire); }
 
   Counter open_websockets;
-  /// Plain requests under way, and those among them whose answer has begun.
+  /// Plain requests under way; answers under way, be it to a declined handshake.
   Counter open_requests;
   Counter open_streams;
   std::array<Counter, kDirectionCount> messages;

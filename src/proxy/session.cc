@@ -293,7 +293,7 @@ void Session::record() {
 }
 
 bool Session::describe(ConnectionInfo& info) const {
-  if (exchange_ == nullptr || !exchange_->open_request) return false;
+  if (exchange_ == nullptr || (!exchange_->open_request && !exchange_->open_stream)) return false;
   const Exchange& exchange = *exchange_;
   info.kind = exchange.open_stream ? "stream" : "request";
   info.request_id = exchange.id.to_string();

@@ -195,10 +195,8 @@ Session::Pumped Session::pump_response(BodyPump& body) {
   }
   if (body.started() && exchange.status == 0) {
     exchange.status = exchange.response.status;
-    if (!exchange.upgrade) {
-      exchange.open_stream =
-          CountedOne(exchange.route->policy->counters(worker_.index()).open_streams);
-    }
+    exchange.open_stream =
+        CountedOne(exchange.route->policy->counters(worker_.index()).open_streams);
   }
   exchange.bytes[index_of(Direction::kDownstreamward)] = body.bytes();
   return meaning_of(state, {.truncated = CloseReason::kUpstreamTruncated,

@@ -89,8 +89,9 @@ Task<CloseReason> Session::reach_upstream() {
     if (last == CloseReason::kNone) co_return last;
     exchange.upstream = nullptr;
     exchange.lease = {};
-    const bool hopeless =
-        last != CloseReason::kConnectFailed && last != CloseReason::kConnectTimedOut;
+    const bool hopeless = last != CloseReason::kConnectFailed &&
+                          last != CloseReason::kConnectTimedOut &&
+                          last != CloseReason::kPortsExhausted;
     if (hopeless) co_return last;
   }
   co_return last;
@@ -116,6 +117,8 @@ Task<CloseReason> Session::connect(const Endpoint& endpoint, base::Instant deadl
 
 CloseReason Session::count_connect_failure(int error) {
   if (is_exhaustion(error)) return CloseReason::kDescriptorsExhausted;
+  // Of ours towards this endpoint; another one may have some left.
+  if (error == EADDRNOTAVAIL) return CloseReason::kPortsExhausted;
   const ConnectFailure failure = error == ECONNREFUSED ? ConnectFailure::kRefused
                                  : error == ETIMEDOUT  ? ConnectFailure::kTimeout
                                                        : ConnectFailure::kOther;

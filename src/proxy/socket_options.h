@@ -11,7 +11,7 @@ int set_tcp_options(int descriptor);
 void reset_on_close(int descriptor);
 
 /// True for the errno values that mean that the process or the machine has no more sockets to give:
-/// descriptors, memory, or local ports.
+/// descriptors or memory.
 bool is_exhaustion(int error);
 
 }  // namespace holdfast::proxy

@@ -12,6 +12,7 @@ from holdfast_test.peers import (
     PING, TEXT, Ended, answering, echo_websocket, frame, handshake, response, switching,
     take_frame,
 )  # fmt: skip
+from holdfast_test.process import wait_until
 
 
 def test_a_valid_handshake_reaches_the_backend_whole(edge):
@@ -221,6 +222,7 @@ def test_a_client_that_leaves_before_the_101_frees_the_backend(edge):
     client = edge.ask(handshake(route.host))
     backend.wait_connections(1)
     client.close()
+    wait_until(lambda: seen == [b""], "the backend's connection to end")
     wait_for_value(edge.admin, 1, "holdfast_upgrades_total", ingress=route.name, result="refused")
 
 

@@ -44,6 +44,7 @@ def test_version():
         ["standalone", "--manifests", "{dir}", "--no-such-flag"],
         ["ingress", "--kubeconfig", "/does/not/exist"],
         ["proxy", "--discovery", "192.0.2.1:1234"],
+        ["proxy", "--discovery", "unix:/tmp/a#b"],
         ["controller", "--kubeconfig", "/does/not/exist", "--discovery-listen", "unix:/tmp/x"],
         ["no-such-command"],
     ],
@@ -93,6 +94,17 @@ def test_a_taken_port_is_said(tmp_path):
             "standalone", "--manifests", str(tmp_path), "--http-listen", address,
             "--admin-listen", "127.0.0.1:0",
         )  # fmt: skip
+    assert done.returncode not in (0, 64)
+    assert address in done.stderr
+
+
+def test_a_port_that_another_holdfast_serves_is_said(own_edge, tmp_path):
+    """SO_REUSEPORT, which the workers share a port by, would let two processes share it too."""
+    address = f"127.0.0.1:{own_edge().http}"
+    done = run(
+        "standalone", "--manifests", str(tmp_path), "--http-listen", address,
+        "--admin-listen", "127.0.0.1:0",
+    )  # fmt: skip
     assert done.returncode not in (0, 64)
     assert address in done.stderr
 

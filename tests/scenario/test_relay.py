@@ -219,7 +219,7 @@ def test_idle_for_too_long(edge):
 
 
 def test_a_shorter_idle_timeout_reaches_open_connections(edge):
-    """And a longer one: live settings are the route's newest."""
+    """Live settings are the route's newest."""
     route, _ = edge.serve(hold, idle_timeout="1h")
     client = open_websocket(edge, route)
     route.change(annotations={"idle-timeout": "1s"})

@@ -64,7 +64,7 @@ def test_ports_that_run_out_are_503_and_come_back(own_edge, sources):
         for _ in range(3):
             client, head = ask()
             assert (head.status, head.get("retry-after")) == (503, "5")
-        found = {"reason": "descriptors_exhausted", "status": 503}
+        found = {"reason": "ports_exhausted", "status": 503}
         wait_until(lambda: len(edge.holdfast.access_log(**found)) == 3, "three in the log")
         addresses = {peer.socket.getpeername()[0] for peer in backend.connections}
         assert addresses == set(sources or ["127.0.0.1"])

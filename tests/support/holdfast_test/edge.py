@@ -3,6 +3,7 @@
 import itertools
 import json
 import pathlib
+import signal
 import socket
 
 import pytest
@@ -193,8 +194,11 @@ class Edge:
             thing.stop()
 
     def stop(self):
-        self.stop_peers()
-        return self.holdfast.stop()
+        try:
+            self.stop_peers()
+        finally:
+            status = self.holdfast.stop()
+        return status
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +226,8 @@ def own_edge(tmp_path):
 
     yield start
     for edge in edges:
-        edge.stop()
+        # Where a test has killed it on purpose it has no status of its own.
+        assert edge.stop() in (0, -signal.SIGKILL), edge.holdfast.log_text()
 
 
 @pytest.fixture
