@@ -2,7 +2,26 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
+#include <charconv>
+
 namespace holdfast::base {
+
+namespace {
+
+/// ::ffff:0:0/96 (RFC 4291 section 2.5.5.2).
+constexpr std::array<unsigned char, 12> kMappedPrefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+constexpr unsigned kMappedBits = 96;
+
+/// Clears all bits of `bytes` behind the first `bits`.
+void mask(std::array<unsigned char, 16>& bytes, unsigned bits) {
+  for (unsigned i = 0; i < bytes.size(); ++i) {
+    const unsigned kept = std::clamp(bits, 8 * i, 8 * i + 8) - 8 * i;
+    bytes[i] &= static_cast<unsigned char>(0xff00U >> kept);
+  }
+}
+
+}  // namespace
 
 std::optional<IpAddress> parse_ip(const std::string& text) {
   // inet_pton would stop at a NUL within.
@@ -25,6 +44,39 @@ std::string to_string(const IpAddress& address) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   return inet_ntop(address.ipv6 ? AF_INET6 : AF_INET, address.bytes.data(), text.data(),
                    text.size());
+}
+
+bool Cidr::contains(const IpAddress& other) const {
+  if (other.ipv6 != address.ipv6) return false;
+  IpAddress masked = other;
+  mask(masked.bytes, prefix_bits);
+  return masked == address;
+}
+
+std::optional<Cidr> parse_cidr(const std::string& text) {
+  const std::size_t slash = text.find('/');
+  const auto address = parse_ip(text.substr(0, slash));
+  if (!address) return std::nullopt;
+  const unsigned most = address->ipv6 ? 128 : 32;
+  Cidr block{*address, most};
+  if (slash != std::string::npos) {
+    const char* last = text.data() + text.size();
+    const auto [end, error] = std::from_chars(text.data() + slash + 1, last, block.prefix_bits);
+    if (error != std::errc() || end != last || block.prefix_bits > most) return std::nullopt;
+  }
+  auto& bytes = block.address.bytes;
+  if (address->ipv6 && block.prefix_bits >= kMappedBits &&
+      std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), bytes.begin())) {
+    std::copy(bytes.begin() + kMappedPrefix.size(), bytes.end(), bytes.begin());
+    block.address.ipv6 = false;
+    block.prefix_bits -= kMappedBits;
+  }
+  mask(bytes, block.prefix_bits);
+  return block;
+}
+
+std::string to_string(const Cidr& block) {
+  return to_string(block.address) + "/" + std::to_string(block.prefix_bits);
 }
 
 }  // namespace holdfast::base

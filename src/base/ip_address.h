@@ -27,4 +27,23 @@ bool is_loopback(const IpAddress& address);
 /// As inet_ntop(3) writes it.
 std::string to_string(const IpAddress& address);
 
+/// A block of addresses (RFC 4632, RFC 4291 section 2.3). Bits of `address` behind the prefix are
+/// 0.
+struct Cidr {
+  IpAddress address;
+  unsigned prefix_bits = 0;
+
+  auto operator<=>(const Cidr&) const = default;
+
+  /// IPv4 addresses are in IPv4 blocks only.
+  [[nodiscard]] bool contains(const IpAddress& other) const;
+};
+
+/// "10.0.0.0/8", "fd00::/8", or an address alone; absent when it is neither. A block of IPv4-mapped
+/// addresses is the IPv4 block.
+std::optional<Cidr> parse_cidr(const std::string& text);
+
+/// "10.0.0.0/8": always with the prefix's length.
+std::string to_string(const Cidr& block);
+
 }  // namespace holdfast::base

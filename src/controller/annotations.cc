@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <numeric>
 
+#include "controller/annotation_table.h"
 #include "controller/duration.h"
 #include "controller/limits.h"
 #include "controller/quote.h"
@@ -15,82 +17,39 @@ namespace v1 = model::v1;
 
 namespace {
 
-void assign(google::protobuf::Duration& field, base::Duration value) {
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(value);
-  field.set_seconds(seconds.count());
-  field.set_nanos(static_cast<std::int32_t>((value - seconds).count()));
-}
-
-constexpr std::array<ChoiceValue::Choice, 2> kLoadBalances{{
-    {"least-connections", v1::LOAD_BALANCE_LEAST_CONNECTIONS},
-    {"round-robin", v1::LOAD_BALANCE_ROUND_ROBIN},
-}};
-
-const std::array<Annotation, 5> kAnnotations{{
-    {.name = "load-balance",
-     .value = ChoiceValue{kLoadBalances,
-                          [](v1::RoutePolicy& policy, int value) {
-                            policy.set_load_balance(static_cast<v1::LoadBalance>(value));
-                          }},
-     .default_text = "least-connections",
-     .applies = Applies::kNewConnections,
-     .summary = "How the pod of a new connection is chosen."},
-    {.name = "connect-timeout",
-     .value = DurationValue{model::kConnectTimeoutRange,
-                            [](v1::RoutePolicy& policy, base::Duration value) {
-                              assign(*policy.mutable_connect_timeout(), value);
-                            }},
-     .default_text = "5s",
-     .applies = Applies::kNewConnections,
-     .summary = "How long one try to connect to a pod may take."},
-    {.name = "idle-timeout",
-     .value = DurationValue{model::kIdleTimeoutRange,
-                            [](v1::RoutePolicy& policy, base::Duration value) {
-                              assign(*policy.mutable_idle_timeout(), value);
-                            }},
-     .default_text = "1h",
-     .applies = Applies::kOpenConnections,
-     .summary = "How long a WebSocket may stay open without a byte from either side; the same for "
-                "an answer under way."},
-    {.name = "request-timeout",
-     .value = DurationValue{model::kRequestTimeoutRange,
-                            [](v1::RoutePolicy& policy, base::Duration value) {
-                              assign(*policy.mutable_request_timeout(), value);
-                              assign(*policy.mutable_upgrade_timeout(), value);
-                            }},
-     .default_text = "1m, for an upgrade 10s",
-     .applies = Applies::kNewConnections,
-     .summary = "How long a pod may take from a request's last byte to the end of its answer's "
-                "head; the same for an upgrade until its 101."},
-    {.name = "max-body-bytes",
-     .value = SizeValue{model::kMaxBodyBytesRange,
-                        [](v1::RoutePolicy& policy, std::uint64_t value) {
-                          policy.set_max_body_bytes(value);
-                        }},
-     .default_text = "no limit",
-     .applies = Applies::kNewConnections,
-     .summary = "How long the body of a plain request may be; a longer one is answered with 413."},
-}};
-
 /// Sets `value`, which `format` writes, when it is within the range.
 template <class Kind, class Value, class Format>
 base::Status set_within(const Kind& kind, std::string_view text, const Value& value, Format format,
-                        v1::RoutePolicy& policy) {
+                        Draft& draft) {
   if (!value.ok()) return value.status();
   if (*value < kind.range.least || *value > kind.range.most) {
     return absl::OutOfRangeError(quote(text) + " is not between " + format(kind.range.least) +
                                  " and " + format(kind.range.most));
   }
-  kind.set(policy, *value);
+  kind.set(draft, *value);
   return absl::OkStatus();
 }
 
-base::Status apply(const DurationValue& kind, std::string_view text, v1::RoutePolicy& policy) {
-  return set_within(kind, text, parse_duration(text), format_duration, policy);
+base::Status apply(const DurationValue& kind, std::string_view text, Draft& draft) {
+  return set_within(kind, text, parse_duration(text), format_duration, draft);
 }
 
-base::Status apply(const SizeValue& kind, std::string_view text, v1::RoutePolicy& policy) {
-  return set_within(kind, text, parse_size(text), format_size, policy);
+base::Status apply(const SizeValue& kind, std::string_view text, Draft& draft) {
+  return set_within(kind, text, parse_size(text), format_size, draft);
+}
+
+base::Status apply(const NumberValue& kind, std::string_view text, Draft& draft) {
+  base::StatusOr<std::uint32_t> value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *value);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    value = absl::InvalidArgumentError(quote(text) + " is not a whole number");
+  }
+  return set_within(
+      kind, text, value, [](std::uint32_t n) { return std::to_string(n); }, draft);
+}
+
+base::Status apply(const TextValue& kind, std::string_view text, Draft& draft) {
+  return kind.set(draft, text);
 }
 
 std::string words_of(const ChoiceValue& kind) {
@@ -102,13 +61,13 @@ std::string words_of(const ChoiceValue& kind) {
   return words;
 }
 
-base::Status apply(const ChoiceValue& kind, std::string_view text, v1::RoutePolicy& policy) {
+base::Status apply(const ChoiceValue& kind, std::string_view text, Draft& draft) {
   const auto found = std::find_if(kind.choices.begin(), kind.choices.end(),
                                   [&](const auto& choice) { return choice.word == text; });
   if (found == kind.choices.end()) {
     return absl::InvalidArgumentError(quote(text) + " is not one of " + words_of(kind));
   }
-  kind.set(policy, found->value);
+  kind.set(draft, found->value);
   return absl::OkStatus();
 }
 
@@ -135,55 +94,77 @@ std::string unknown_annotation(std::string_view name) {
   return message;
 }
 
+Settings finish(Draft draft) {
+  v1::RoutePolicy& policy = draft.policy();
+  if (draft.has_affinity) *policy.mutable_affinity() = std::move(draft.affinity);
+  if (draft.has_hash) *policy.mutable_hash_by() = std::move(draft.hash);
+  if (draft.has_origins) *policy.mutable_origin_check() = std::move(draft.origins);
+  if (!draft.health.path().empty()) draft.settings.health_check = std::move(draft.health);
+  return std::move(draft.settings);
+}
+
 }  // namespace
 
 std::string Annotation::type() const {
-  constexpr std::array<const char*, 3> kTypes{"duration", "size", "word"};
+  if (const auto* text = std::get_if<TextValue>(&value)) return std::string(text->type);
+  constexpr std::array<const char*, 4> kTypes{"duration", "size", "number", "word"};
   return kTypes[value.index()];
 }
 
 std::string Annotation::range() const {
-  if (const auto* choice = std::get_if<ChoiceValue>(&value)) return words_of(*choice);
-  if (const auto* size = std::get_if<SizeValue>(&value)) {
-    return format_size(size->range.least) + " to " + format_size(size->range.most);
-  }
-  const model::DurationRange& range = std::get<DurationValue>(value).range;
-  return format_duration(range.least) + " to " + format_duration(range.most);
+  struct Range {
+    std::string operator()(const DurationValue& kind) const {
+      return format_duration(kind.range.least) + " to " + format_duration(kind.range.most);
+    }
+    std::string operator()(const SizeValue& kind) const {
+      return format_size(kind.range.least) + " to " + format_size(kind.range.most);
+    }
+    std::string operator()(const NumberValue& kind) const {
+      return std::to_string(kind.range.least) + " to " + std::to_string(kind.range.most);
+    }
+    std::string operator()(const ChoiceValue& kind) const { return words_of(kind); }
+    std::string operator()(const TextValue& kind) const { return std::string(kind.range); }
+  };
+  return std::visit(Range(), value);
 }
 
-std::span<const Annotation> annotations() { return kAnnotations; }
-
-v1::RoutePolicy default_policy() {
-  v1::RoutePolicy policy;
-  policy.set_load_balance(v1::LOAD_BALANCE_LEAST_CONNECTIONS);
-  assign(*policy.mutable_connect_timeout(), kConnectTimeout);
-  assign(*policy.mutable_idle_timeout(), kIdleTimeout);
-  assign(*policy.mutable_request_timeout(), kRequestTimeout);
-  assign(*policy.mutable_upgrade_timeout(), kUpgradeTimeout);
-  return policy;
-}
-
-v1::RoutePolicy policy_of(const kube::Ingress& ingress, ProblemList& problems) {
-  v1::RoutePolicy policy = default_policy();
-  for (const auto& [key, text] : ingress.metadata.annotations) {
-    if (!key.starts_with(kAnnotationPrefix)) continue;
-    const std::string_view name = std::string_view(key).substr(kAnnotationPrefix.size());
-    const std::string field = "metadata.annotations[" + quote(key) + "]";
-    const auto found = std::find_if(kAnnotations.begin(), kAnnotations.end(),
-                                    [&](const Annotation& known) { return known.name == name; });
-    if (found == kAnnotations.end()) {
-      problems.add(Severity::kWarning, "Ingress", ingress.metadata.name, field,
-                   unknown_annotation(name));
+Settings settings_of(std::span<const std::pair<std::string_view, std::string_view>> values,
+                     const OnWrongValue& on_wrong) {
+  Draft draft;
+  draft.settings.policy = default_policy();
+  draft.affinity = default_affinity();
+  draft.hash.set_balance_factor(kBalanceFactor);
+  draft.health = default_health_check();
+  for (const auto& [name, text] : values) {
+    const auto known = std::find_if(annotations().begin(), annotations().end(),
+                                    [&](const Annotation& a) { return a.name == name; });
+    if (known == annotations().end()) {
+      on_wrong(Severity::kWarning, name, unknown_annotation(name));
       continue;
     }
     const base::Status status = std::visit(
-        [&, &value = text](const auto& kind) { return apply(kind, value, policy); }, found->value);
+        [&, &value = text](const auto& kind) { return apply(kind, value, draft); }, known->value);
     if (status.ok()) continue;
-    problems.add(Severity::kError, "Ingress", ingress.metadata.name, field,
-                 std::string(status.message()) + "; the default (" +
-                     std::string(found->default_text) + ") applies");
+    const std::string instead =
+        known->when_wrong.empty() ? "the default (" + std::string(known->default_text) + ") applies"
+                                  : std::string(known->when_wrong);
+    on_wrong(Severity::kError, name, std::string(status.message()) + "; " + instead);
   }
-  return policy;
+  return finish(std::move(draft));
+}
+
+Settings settings_of(const kube::Ingress& ingress, ProblemList& problems) {
+  std::vector<std::pair<std::string_view, std::string_view>> ours;
+  for (const auto& [key, text] : ingress.metadata.annotations) {
+    if (key.starts_with(kAnnotationPrefix)) {
+      ours.emplace_back(std::string_view(key).substr(kAnnotationPrefix.size()), text);
+    }
+  }
+  return settings_of(ours, [&](Severity severity, std::string_view name, std::string message) {
+    const std::string key = std::string(kAnnotationPrefix) + std::string(name);
+    problems.add(severity, "Ingress", ingress.metadata.name,
+                 "metadata.annotations[" + quote(key) + "]", std::move(message));
+  });
 }
 
 std::string_view nearest_annotation(std::string_view name) {
@@ -191,7 +172,7 @@ std::string_view nearest_annotation(std::string_view name) {
   // A third of the letters wrong is still a slip; more is another word.
   std::size_t fewest = std::max<std::size_t>(2, name.size() / 3) + 1;
   if (name.size() > kQuotedBytes) return nearest;
-  for (const Annotation& known : kAnnotations) {
+  for (const Annotation& known : annotations()) {
     const std::size_t edits = edits_between(name, known.name);
     if (edits < fewest) {
       fewest = edits;

@@ -3,9 +3,12 @@
 // The holdfast.dev/ annotations of an Ingress, each declared once: parser, problems and
 // documentation come from that declaration. Pure.
 
+#include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -17,16 +20,45 @@ namespace holdfast::controller {
 
 inline constexpr std::string_view kAnnotationPrefix = "holdfast.dev/";
 
+/// What the annotations of one Ingress say.
+struct Settings {
+  model::v1::RoutePolicy policy;
+  /// Absent: none. Of the Clusters that the Ingress names first.
+  std::optional<model::v1::HealthCheck> health_check;
+  /// Absent: handshakes go where plain requests go.
+  std::optional<kube::IngressBackend> websocket_service;
+};
+
+/// What is being read: parts that only count when another annotation asks for them.
+struct Draft {
+  Settings settings;
+  bool has_affinity = false;
+  model::v1::Affinity affinity;
+  bool has_hash = false;
+  model::v1::HashBy hash;
+  bool has_origins = false;
+  model::v1::OriginCheck origins;
+  model::v1::HealthCheck health;
+
+  model::v1::RoutePolicy& policy() { return settings.policy; }
+};
+
 /// A duration (see parse_duration()) within a range.
 struct DurationValue {
   model::DurationRange range;
-  void (*set)(model::v1::RoutePolicy& policy, base::Duration value);
+  void (*set)(Draft& draft, base::Duration value);
 };
 
 /// A number of bytes (see parse_size()) within a range.
 struct SizeValue {
   model::SizeRange range;
-  void (*set)(model::v1::RoutePolicy& policy, std::uint64_t value);
+  void (*set)(Draft& draft, std::uint64_t value);
+};
+
+/// A whole number within a range.
+struct NumberValue {
+  model::NumberRange range;
+  void (*set)(Draft& draft, std::uint32_t value);
 };
 
 /// One of a few words.
@@ -36,7 +68,15 @@ struct ChoiceValue {
     int value;
   };
   std::span<const Choice> choices;
-  void (*set)(model::v1::RoutePolicy& policy, int value);
+  void (*set)(Draft& draft, int value);
+};
+
+/// Anything else. `set` answers with half a sentence, and has then left a draft that is safe.
+struct TextValue {
+  std::string_view type;
+  /// What may stand there, for people.
+  std::string_view range;
+  base::Status (*set)(Draft& draft, std::string_view text);
 };
 
 /// To which connections a changed value applies.
@@ -45,14 +85,17 @@ enum class Applies { kNewConnections, kOpenConnections };
 struct Annotation {
   /// Without the prefix.
   std::string_view name;
-  std::variant<DurationValue, SizeValue, ChoiceValue> value;
+  std::variant<DurationValue, SizeValue, NumberValue, ChoiceValue, TextValue> value;
   /// For people; default_policy() is what is in force.
   std::string_view default_text;
-  Applies applies;
+  Applies applies = Applies::kNewConnections;
   /// One sentence.
   std::string_view summary;
+  /// What holds when the value is wrong; empty: the default. Where a default would let in whom the
+  /// author wanted to keep out, the wrong value closes.
+  std::string_view when_wrong = {};
 
-  /// "duration", "size" or "word".
+  /// "duration", "size", "number", "word", or a TextValue's own.
   [[nodiscard]] std::string type() const;
   /// "1ms to 1h" or "least-connections, round-robin".
   [[nodiscard]] std::string range() const;
@@ -64,9 +107,16 @@ std::span<const Annotation> annotations();
 /// What holds for a route whose Ingress has no annotation.
 model::v1::RoutePolicy default_policy();
 
-/// The policy of an Ingress's routes. A value that does not parse or is out of range is a problem
-/// on the Ingress and the default stays; so is a holdfast.dev/ annotation that does not exist.
-model::v1::RoutePolicy policy_of(const kube::Ingress& ingress, ProblemList& problems);
+/// Told of a value that is wrong: the annotation's name and one sentence.
+using OnWrongValue = std::function<void(Severity severity, std::string_view name, std::string)>;
+
+/// The settings that `values` (names without the prefix, and texts) make. A value that does not
+/// parse or is out of range is wrong, and so is a name that does not exist.
+Settings settings_of(std::span<const std::pair<std::string_view, std::string_view>> values,
+                     const OnWrongValue& on_wrong);
+
+/// Those of an Ingress; what is wrong is a problem of it.
+Settings settings_of(const kube::Ingress& ingress, ProblemList& problems);
 
 /// The declared annotation whose name is nearest to `name` by edits, if it is near enough to be
 /// meant; else empty.

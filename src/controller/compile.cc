@@ -18,6 +18,8 @@ namespace v1 = model::v1;
 namespace {
 
 constexpr const char* kIngress = "Ingress";
+constexpr const char* kWebSocketServiceField =
+    "metadata.annotations[\"holdfast.dev/websocket-service\"]";
 
 std::string indexed(std::string_view list, std::size_t index) {
   return std::string(list) + "[" + std::to_string(index) + "]";
@@ -60,7 +62,9 @@ class Compiler {
   /// Where an Ingress's routes go, and what holds for them.
   struct Owner {
     const kube::Ingress& ingress;
-    const v1::RoutePolicy& policy;
+    const Settings& settings;
+    /// Of handshakes; empty: as for plain requests.
+    std::string websocket_cluster;
   };
 
   std::vector<const kube::Ingress*> by_age();
@@ -71,11 +75,14 @@ class Compiler {
                 const std::string& field);
   std::optional<Match> match_of(const kube::Ingress& ingress, const kube::IngressPath& path,
                                 const std::string& field);
-  std::optional<std::string> cluster_of(const kube::Ingress& ingress,
-                                        const kube::IngressBackend& backend,
-                                        const std::string& field);
+  /// How a backend stands in its object: with fields of its own, or as one text.
+  enum class Backend { kNested, kFlat };
+  std::optional<std::string> cluster_of(const Owner& owner, const kube::IngressBackend& backend,
+                                        const std::string& field, Backend form = Backend::kNested);
+  void check_health(const Owner& owner, v1::Cluster& cluster);
   std::string port_of(const kube::Ingress& ingress, const kube::IngressBackend& backend,
-                      const std::string& field, v1::Origin& service);
+                      const std::string& service_field, const std::string& port_field,
+                      v1::Origin& service);
   void claim(const Owner& owner, const std::string& host, Match match, const std::string& cluster,
              const std::string& field);
 
@@ -121,8 +128,13 @@ void Compiler::add_ingress(const kube::Ingress& ingress) {
           "the namespace or the name is malformed; nothing of it is served");
     return;
   }
-  const v1::RoutePolicy policy = policy_of(ingress, problems_);
-  const Owner owner{ingress, policy};
+  const Settings settings = settings_of(ingress, problems_);
+  Owner owner{ingress, settings, ""};
+  if (settings.websocket_service) {
+    const auto cluster =
+        cluster_of(owner, *settings.websocket_service, kWebSocketServiceField, Backend::kFlat);
+    owner.websocket_cluster = cluster.value_or("");
+  }
   if (!ingress.tls.empty()) {
     warn(ingress, "spec.tls", "TLS is not terminated; the hosts are served over plain HTTP");
   }
@@ -137,7 +149,7 @@ void Compiler::add_ingress(const kube::Ingress& ingress) {
     return;
   }
   if (ingress.rules.empty()) hosts.insert("*");
-  const auto cluster = cluster_of(ingress, *ingress.default_backend, "spec.defaultBackend");
+  const auto cluster = cluster_of(owner, *ingress.default_backend, "spec.defaultBackend");
   if (!cluster) return;
   for (const std::string& host : hosts) {
     claim(owner, host, {v1::PathMatch::kFallback, ""}, *cluster, "spec.defaultBackend");
@@ -168,7 +180,7 @@ void Compiler::add_rule(const Owner& owner, const kube::IngressRule& rule, const
 void Compiler::add_path(const Owner& owner, const std::string& host, const kube::IngressPath& path,
                         const std::string& field) {
   auto match = match_of(owner.ingress, path, field);
-  const auto cluster = cluster_of(owner.ingress, path.backend, field + ".backend");
+  const auto cluster = cluster_of(owner, path.backend, field + ".backend");
   if (match && cluster) claim(owner, host, *std::move(match), *cluster, field);
 }
 
@@ -198,15 +210,19 @@ std::optional<Match> Compiler::match_of(const kube::Ingress& ingress, const kube
 
 /// The name of the cluster that a backend means; the cluster exists from then on. A Service or port
 /// that is missing is a problem, but the route stays: 503, and no other route's pods.
-std::optional<std::string> Compiler::cluster_of(const kube::Ingress& ingress,
+std::optional<std::string> Compiler::cluster_of(const Owner& owner,
                                                 const kube::IngressBackend& backend,
-                                                const std::string& field) {
+                                                const std::string& field, Backend form) {
+  const kube::Ingress& ingress = owner.ingress;
+  const bool nested = form == Backend::kNested;
+  const std::string service_field = nested ? field + ".service.name" : field;
+  const std::string port_field = nested ? field + ".service.port" : field;
   if (!backend.has_service) {
     error(ingress, field + ".resource", "only Services are served as backends; it is left out");
     return std::nullopt;
   }
   if (!is_object_name(backend.service_name)) {
-    error(ingress, field + ".service.name",
+    error(ingress, service_field,
           quote(backend.service_name) + " is not the name of a Service; it is left out");
     return std::nullopt;
   }
@@ -214,7 +230,7 @@ std::optional<std::string> Compiler::cluster_of(const kube::Ingress& ingress,
   const bool by_number = port.name.empty() && port.number >= 1 && port.number <= 65535;
   const bool by_name = port.number == 0 && is_port_name(port.name);
   if (!by_number && !by_name) {
-    error(ingress, field + ".service.port",
+    error(ingress, port_field,
           "it must have either a name or a number between 1 and 65535; the backend is left out");
     return std::nullopt;
   }
@@ -223,34 +239,48 @@ std::optional<std::string> Compiler::cluster_of(const kube::Ingress& ingress,
   origin.set_kind("Service");
   origin.set_namespace_(ingress.metadata.name.namespace_name);
   origin.set_name(backend.service_name);
-  cluster.set_port(port_of(ingress, backend, field, origin));
+  cluster.set_port(port_of(ingress, backend, service_field, port_field, origin));
   std::string name = origin.namespace_() + "/" + backend.service_name + "/" + cluster.port();
-  clusters_.try_emplace(name, std::move(cluster));
+  const auto place = clusters_.try_emplace(name, std::move(cluster)).first;
+  check_health(owner, place->second);
   return name;
+}
+
+void Compiler::check_health(const Owner& owner, v1::Cluster& cluster) {
+  if (!owner.settings.health_check) return;
+  const v1::HealthCheck& check = *owner.settings.health_check;
+  if (!cluster.has_health_check()) {
+    *cluster.mutable_health_check() = check;
+  } else if (cluster.health_check().SerializeAsString() != check.SerializeAsString()) {
+    warn(owner.ingress, "metadata.annotations[\"holdfast.dev/health-path\"]",
+         "Service " + quote(cluster.origin().name()) +
+             " is checked as an older Ingress says, which is otherwise");
+  }
 }
 
 /// The last part of the cluster's name; where it exists, `service` learns its field.
 std::string Compiler::port_of(const kube::Ingress& ingress, const kube::IngressBackend& backend,
-                              const std::string& field, v1::Origin& service) {
+                              const std::string& service_field, const std::string& port_field,
+                              v1::Origin& service) {
   const std::string written =
       backend.port.name.empty() ? std::to_string(backend.port.number) : backend.port.name;
   const kube::ObjectName name{service.namespace_(), service.name()};
   const kube::Service* found = find_service(world_, name);
   if (found == nullptr) {
-    error(ingress, field + ".service.name",
+    error(ingress, service_field,
           "there is no Service " + quote(backend.service_name) +
               " in the namespace; requests are answered with 503");
     return written;
   }
   const kube::ServicePort* port = find_port(*found, backend.port);
   if (port == nullptr) {
-    error(ingress, field + ".service.port",
+    error(ingress, port_field,
           "Service " + quote(backend.service_name) + " has no TCP port " + quote(written) +
               "; requests are answered with 503");
     return written;
   }
   if (found->type == "ExternalName") {
-    error(ingress, field + ".service.name",
+    error(ingress, service_field,
           "Service " + quote(backend.service_name) +
               " is of type ExternalName, which is not served; requests are answered with 503");
   }
@@ -268,7 +298,8 @@ void Compiler::claim(const Owner& owner, const std::string& host, Match match,
   route.mutable_origin()->set_field(field);
   *route.mutable_path() = match.message();
   route.set_cluster(cluster);
-  *route.mutable_policy() = owner.policy;
+  route.set_websocket_cluster(owner.websocket_cluster);
+  *route.mutable_policy() = owner.settings.policy;
 
   Host& claimed = hosts_[host];
   // The route, its tag and its length.

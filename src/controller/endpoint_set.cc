@@ -28,7 +28,9 @@ std::string label_or_empty(const std::string& text) {
   return sane ? text : "";
 }
 
-static_assert(kEndpointsPerSet * 200 <= model::kResourceBytes);
+/// What a set needs besides its endpoints, and an endpoint besides its fields: tags and lengths.
+constexpr std::size_t kSetBytes = 1024;
+constexpr std::size_t kEndpointFraming = 4;
 
 class SetBuilder {
  public:
@@ -64,16 +66,21 @@ class SetBuilder {
     const bool ipv6 = best_[true] > best_[false];
     v1::EndpointSet set;
     std::size_t count = 0;
+    std::size_t bytes = kSetBytes;
     for (bool terminating : {false, true}) {
       for (const auto& [place, endpoint] : endpoints_[ipv6]) {
         if (endpoint.terminating() != terminating) continue;
-        if (++count <= kEndpointsPerSet) *set.add_endpoints() = endpoint;
+        ++count;
+        bytes += endpoint.ByteSizeLong() + kEndpointFraming;
+        if (set.endpoints_size() == static_cast<int>(kEndpointsPerSet)) continue;
+        if (bytes <= model::kResourceBytes) *set.add_endpoints() = endpoint;
       }
     }
-    if (count > kEndpointsPerSet) {
+    const auto used = static_cast<std::size_t>(set.endpoints_size());
+    if (count > used) {
       problems_.add(Severity::kError, "Service", service, "",
                     "there are " + std::to_string(count) + " endpoints; only " +
-                        std::to_string(kEndpointsPerSet) + " of them are used");
+                        std::to_string(used) + " of them are used");
     }
     return set;
   }
@@ -106,6 +113,11 @@ class SetBuilder {
       endpoint.set_uid(label_or_empty(from.pod_uid));
       endpoint.set_terminating(!is.ready);
       endpoint.set_zone(label_or_empty(from.zone));
+      for (const std::string& zone : from.hint_zones) {
+        if (endpoint.hint_zones_size() < model::kHintZonesMost) {
+          endpoint.add_hint_zones(label_or_empty(zone));
+        }
+      }
       merge(address->ipv6, std::move(endpoint));
     }
   }
@@ -155,6 +167,7 @@ model::ResourcePtr compile_endpoint_set(const World& world, const std::string& n
     SetBuilder builder(port->name);
     for (const auto& [key, slice] : slices->second) builder.add(key, *slice);
     *resource.mutable_endpoint_set() = builder.build(service_name);
+    resource.mutable_endpoint_set()->set_salt(label_or_empty(service->metadata.uid));
     for (Problem& problem : builder.take_problems()) problems.push_back(std::move(problem));
   }
   return model::seal(std::move(resource));

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 namespace holdfast::controller {
 
@@ -17,13 +18,26 @@ inline constexpr std::chrono::hours kIdleTimeout{1};
 inline constexpr std::chrono::seconds kRequestTimeout{60};
 /// Shorter than for plain requests: an upgrade is answered at once or not at all.
 inline constexpr std::chrono::seconds kUpgradeTimeout{10};
+/// As long as a runtime takes to warm up: after it, least connections fills the newcomer.
+inline constexpr std::chrono::seconds kSlowStart{30};
+/// Three refusals in a row are no accident; ten seconds are shorter than a readiness probe takes to
+/// notice, so that nobody misses an endpoint that is back.
+inline constexpr std::uint32_t kEjectAfter = 3;
+inline constexpr std::chrono::seconds kEjectFor{10};
+/// As Kubernetes' own probes (core/v1 Probe).
+inline constexpr std::chrono::seconds kHealthInterval{10};
+inline constexpr std::chrono::seconds kHealthTimeout{1};
+/// Per cent of the mean: the bound of the paper on consistent hashing with bounded loads, at which
+/// few keys leave their place.
+inline constexpr std::uint32_t kBalanceFactor = 125;
+inline constexpr const char* kCookieName = "holdfast";
 
 /// A path of an Ingress. The edge takes request lines of 8 KiB; nobody writes paths that long by
 /// hand, and each is kept once in every data plane.
 inline constexpr std::size_t kPathBytes = 1024;
-/// Endpoints of one EndpointSet, so that it fits into one resource (model::kResourceBytes) even
-/// with the longest address, UID and zone, 200 bytes in all. A cluster has at most 5,000 nodes.
-/// Beyond it the rest is left out, and that is a problem of the Service.
+/// Endpoints of one EndpointSet, as far as they fit into one resource (model::kResourceBytes),
+/// which they do with 200 bytes each. A cluster has at most 5,000 nodes. Beyond it the rest is left
+/// out, and that is a problem of the Service.
 inline constexpr std::size_t kEndpointsPerSet = 5000;
 /// A Pod's UID has 36 bytes, a zone is a label's value of at most 63.
 inline constexpr std::size_t kEndpointLabelBytes = 63;

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "base/ip_address.h"
 #include "controller/limits.h"
 #include "controller/quote.h"
-#include "model/limits.h"
+#include "model/field_rules.h"
 
 namespace holdfast::controller {
 
@@ -22,13 +23,7 @@ bool is_label(std::string_view label) {
 }
 
 bool is_subdomain(std::string_view name) {
-  if (name.size() > model::kHostBytes) return false;
-  while (true) {
-    const std::size_t dot = name.find('.');
-    if (!is_label(name.substr(0, dot))) return false;
-    if (dot == std::string_view::npos) return true;
-    name.remove_prefix(dot + 1);
-  }
+  return model::is_dns_name(name) && !name.starts_with('*');
 }
 
 base::Status wrong(const std::string& half_sentence) {
@@ -39,13 +34,10 @@ base::Status wrong(const std::string& half_sentence) {
 
 base::StatusOr<std::string> parse_host(std::string_view host) {
   if (host.empty()) return std::string("*");
-  std::string lower(host);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::string lower = base::lower_case(host);
   if (lower == "*") return wrong("\"*\" is not a host: leave it out to mean every host");
   if (base::parse_ip(lower)) return wrong(quote(host) + " is an IP address, not a host name");
-  const bool wildcard = lower.starts_with("*.");
-  if (lower.size() > model::kHostBytes || !is_subdomain(lower.substr(wildcard ? 2 : 0))) {
+  if (!model::is_dns_name(lower)) {
     return wrong(quote(host) +
                  " is not a host name such as \"chat.example.com\" or "
                  "\"*.example.com\" (no port, no trailing dot)");

@@ -122,14 +122,16 @@ std::optional<std::uint64_t> hops_left(const RequestHead& head) {
 
 void append_request_head(std::string& out, const RequestHead& head,
                          const RequestForwarding& forwarding) {
-  const std::size_t room = head.method.size() + head.target.size() + head.authority.size() +
+  const std::string_view target = forwarding.target.empty() ? head.target : forwarding.target;
+  const std::string_view host = forwarding.host.empty() ? head.authority : forwarding.host;
+  const std::size_t room = head.method.size() + target.size() + host.size() +
                            bytes_of(head.fields) + bytes_of(forwarding.set) + kExtraBytes;
   Writer writer(out, room);
   // RFC 9112 section 3.2.1: an empty path is sent as "/".
-  const std::string_view slash = head.target.starts_with('?') ? "/" : "";
-  writer.add({head.method, " ", slash, head.target, " HTTP/1.1\r\n"});
+  const std::string_view slash = target.starts_with('?') ? "/" : "";
+  writer.add({head.method, " ", slash, target, " HTTP/1.1\r\n"});
   // RFC 9112 section 3.2: present, though empty, for an HTTP/1.0 request that named none.
-  writer.add({"Host: ", head.authority, "\r\n"});
+  writer.add({"Host: ", host, "\r\n"});
   const ForwardFilter filter(head, forwarding.set);
   for (const Field& field : head.fields) {
     if (equal_ignoring_case(field.name, "host") || filter.drops(field.name)) continue;
@@ -148,16 +150,20 @@ void append_request_head(std::string& out, const RequestHead& head,
 
 void append_response_head(std::string& out, const ResponseHead& head,
                           const ResponseForwarding& forwarding) {
-  Writer writer(out,
-                head.reason.size() + bytes_of(head.fields) + forwarding.date.size() + kExtraBytes);
+  Writer writer(out, head.reason.size() + bytes_of(head.fields) + bytes_of(forwarding.set) +
+                         bytes_of(forwarding.add) + forwarding.date.size() + kExtraBytes);
   add_status_line(writer, head.status, head.reason);
-  const ForwardFilter filter(head, {});
+  const ForwardFilter filter(head, forwarding.set);
   bool has_date = false;
   for (const Field& field : head.fields) {
     if (filter.drops(field.name)) continue;
     has_date |= equal_ignoring_case(field.name, "date");
     writer.add_field(field);
   }
+  for (const Field& field : forwarding.set) {
+    if (!field.value.empty()) writer.add_field(field);
+  }
+  for (const Field& field : forwarding.add) writer.add_field(field);
   const bool is_final = head.status >= 200;
   if (is_final && !has_date && !forwarding.date.empty()) {
     writer.add({"Date: ", forwarding.date, "\r\n"});

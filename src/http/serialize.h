@@ -26,7 +26,11 @@ struct RequestForwarding {
   bool websocket_upgrade = false;
   /// Written after hop-by-hop removal; incoming fields of the same name (with '-' and '_' alike)
   /// are dropped. A field with an empty value is only dropped.
-  std::span<const Field> set;
+  std::span<const Field> set = {};
+  /// The Host field; empty: the head's authority.
+  std::string_view host = {};
+  /// The request-target; empty: the head's.
+  std::string_view target = {};
 };
 
 /// Times that we have forwarded this request already, as its Via fields say (RFC 9110 section
@@ -37,7 +41,7 @@ std::size_t own_hops(const RequestHead& head);
 /// forwarded. Absent for other methods, without the field, and for a value that is no number.
 std::optional<std::uint64_t> hops_left(const RequestHead& head);
 
-/// Appends the request line, Host: head.authority first (empty where the request named none),
+/// Appends the request line, Host first (empty where the request named none),
 /// end-to-end fields in order, `set`, Via ("1.1 holdfast"; 1.0 for a 1.0 request), framing, and the
 /// empty line.
 void append_request_head(std::string& out, const RequestHead& head,
@@ -52,7 +56,11 @@ struct ResponseForwarding {
   /// A validated 101: write "Connection: Upgrade" and "Upgrade: websocket"; no framing fields.
   bool websocket_upgrade = false;
   /// IMF-fixdate of now, added when the response has no Date.
-  std::string_view date;
+  std::string_view date = {};
+  /// As RequestForwarding::set. Not of framing, hop-by-hop or handshake.
+  std::span<const Field> set = {};
+  /// Written beside what the response has of these names.
+  std::span<const Field> add = {};
 };
 
 /// Appends the status line (always HTTP/1.1) and fields likewise. A 1xx and a 204 get no framing

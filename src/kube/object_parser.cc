@@ -103,6 +103,14 @@ std::vector<EndpointPort> read_endpoint_ports(const Fields& fields) {
   return result;
 }
 
+std::vector<std::string> read_hint_zones(const Fields& endpoint) {
+  std::vector<std::string> result;
+  for (const Fields& zone : endpoint.object("hints").objects("forZones")) {
+    result.push_back(zone.text("name"));
+  }
+  return result;
+}
+
 void read(const Fields& fields, EndpointSlice& result) {
   const auto label = result.metadata.labels.find(kServiceNameLabel);
   if (label != result.metadata.labels.end()) result.service_name = label->second;
@@ -116,7 +124,8 @@ void read(const Fields& fields, EndpointSlice& result) {
                         .serving = conditions.flag("serving").value_or(true),
                         .terminating = conditions.flag("terminating").value_or(false)},
          .pod_uid = pod_uid_of(endpoint),
-         .zone = endpoint.text("zone")});
+         .zone = endpoint.text("zone"),
+         .hint_zones = read_hint_zones(endpoint)});
   }
 }
 
@@ -126,7 +135,8 @@ std::vector<Endpoint> read_subset_addresses(const Fields& subset, const char* ke
     result.push_back({.addresses = {address.text("ip")},
                       .conditions = {.ready = ready, .serving = ready, .terminating = false},
                       .pod_uid = pod_uid_of(address),
-                      .zone = ""});
+                      .zone = "",
+                      .hint_zones = {}});
   }
   return result;
 }

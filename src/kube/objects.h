@@ -123,6 +123,8 @@ struct Endpoint {
   /// targetRef.uid when targetRef is a Pod.
   std::string pod_uid;
   std::string zone;
+  /// hints.forZones[].name
+  std::vector<std::string> hint_zones;
 };
 
 /// discovery/v1 EndpointPort. nil port ("all ports") is kept as absent.

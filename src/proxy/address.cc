@@ -87,6 +87,17 @@ std::string Address::ip() const {
   return text;
 }
 
+base::IpAddress Address::ip_address() const {
+  base::IpAddress address;
+  address.ipv6 = family() == AF_INET6;
+  if (address.ipv6) {
+    std::memcpy(address.bytes.data(), &address_.v6.sin6_addr, sizeof address_.v6.sin6_addr);
+  } else {
+    std::memcpy(address.bytes.data(), &address_.v4.sin_addr, sizeof address_.v4.sin_addr);
+  }
+  return address;
+}
+
 std::string Address::to_string() const {
   const std::string port_text = ":" + std::to_string(port());
   return family() == AF_INET6 ? "[" + ip() + "]" + port_text : ip() + port_text;

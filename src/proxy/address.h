@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/ip_address.h"
 #include "base/status.h"
 
 namespace holdfast::proxy {
@@ -32,6 +33,7 @@ class Address {
   [[nodiscard]] std::uint16_t port() const;
   /// Without port and brackets.
   [[nodiscard]] std::string ip() const;
+  [[nodiscard]] base::IpAddress ip_address() const;
   /// "10.0.0.1:80", "[fd00::1]:80".
   [[nodiscard]] std::string to_string() const;
 

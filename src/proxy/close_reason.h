@@ -33,6 +33,10 @@ enum class CloseReason : std::uint8_t {
   kNotConfigured,
   kNoRoute,
   kNoEndpoint,
+  kAddressRefused,
+  kOriginRefused,
+  /// The pod of an affinity cookie is gone, and no other may do.
+  kAffinityGone,
   // The upstream peer's.
   kConnectFailed,
   kConnectTimedOut,

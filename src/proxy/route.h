@@ -10,12 +10,14 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/ip_address.h"
 #include "holdfast/discovery/v1/discovery.pb.h"
 #include "proxy/close_reason.h"
 #include "proxy/counter.h"
@@ -98,11 +100,54 @@ class RoutePolicy {
   std::vector<RouteCounters> counters_;
 };
 
-/// Immutable; shared by the workers and by requests under way.
-struct Route {
+/// Where requests of one kind go, and what counts them.
+struct Target {
   std::shared_ptr<RoutePolicy> policy;
   std::string cluster;
+};
+
+/// How an endpoint is chosen.
+struct Balancing {
   discovery::v1::LoadBalance load_balance = discovery::v1::LOAD_BALANCE_UNSPECIFIED;
+  std::optional<discovery::v1::Affinity> affinity;
+  std::optional<discovery::v1::HashBy> hash_by;
+  /// 0: a new endpoint has its full share at once.
+  base::Duration slow_start{};
+  /// 0: never.
+  std::uint32_t eject_after = 0;
+  base::Duration eject_for{};
+};
+
+/// Who is let in.
+struct Admission {
+  std::vector<base::Cidr> allow;
+  std::vector<base::Cidr> deny;
+  /// Of handshakes. Absent: every Origin passes.
+  std::optional<discovery::v1::OriginCheck> origins;
+};
+
+/// What becomes of a message on its way.
+struct Forwarding {
+  std::vector<discovery::v1::FieldChange> request_fields;
+  std::vector<discovery::v1::FieldChange> response_fields;
+  /// Empty: the client's Host.
+  std::string upstream_host;
+  /// What replaces `matched` at the front of a path; empty: nothing does.
+  std::string rewrite_prefix;
+  /// The route's path match, without a trailing slash; empty for "/" and a fallback.
+  std::string matched;
+  bool starts_trace = false;
+  discovery::v1::ProxyProtocol proxy_protocol = discovery::v1::PROXY_PROTOCOL_UNSPECIFIED;
+};
+
+/// Immutable; shared by the workers and by requests under way.
+struct Route {
+  /// Of plain requests, and of WebSocket handshakes; often the same.
+  Target plain;
+  Target websocket;
+  Balancing balancing;
+  Admission admission;
+  Forwarding forwarding;
   base::Duration connect_timeout{};
   base::Duration request_timeout{};
   base::Duration upgrade_timeout{};

@@ -5,6 +5,7 @@
 
 #include "http/own_answer.h"
 #include "http/serialize.h"
+#include "proxy/admission.h"
 #include "proxy/session_wait.h"
 #include "websocket/handshake.h"
 
@@ -114,10 +115,14 @@ Task<Session::Next> Session::serve() {
     co_return co_await refuse(worker_.snapshot().in_force() ? CloseReason::kNoRoute
                                                             : CloseReason::kNotConfigured);
   }
+  exchange.target = exchange.upgrade ? &exchange.route->websocket : &exchange.route->plain;
   if (!exchange.upgrade) {
     exchange.open_request =
-        CountedOne(exchange.route->policy->counters(worker_.index()).open_requests);
+        CountedOne(exchange.target->policy->counters(worker_.index()).open_requests);
   }
+  const CloseReason refused = check_admission(exchange.route->admission, client_.ip_address(),
+                                              exchange.request, exchange.upgrade);
+  if (refused != CloseReason::kNone) co_return co_await refuse(refused);
   if (exchange.request.content_length > exchange.route->body_bytes_most) {
     co_return co_await refuse(CloseReason::kBodyTooLong);
   }
@@ -258,7 +263,7 @@ Task<> Session::linger() {
 
 void Session::record() {
   const Exchange& exchange = *exchange_;
-  RoutePolicy* policy = exchange.route == nullptr ? nullptr : exchange.route->policy.get();
+  RoutePolicy* policy = exchange.target == nullptr ? nullptr : exchange.target->policy.get();
   const bool opened = exchange.upgrade && exchange.status == 101;
   if (policy == nullptr) {
     worker_.counters().unrouted[static_cast<std::size_t>(exchange.reason)].add();
@@ -297,7 +302,7 @@ bool Session::describe(ConnectionInfo& info) const {
   const Exchange& exchange = *exchange_;
   info.kind = exchange.open_stream ? "stream" : "request";
   info.request_id = exchange.id.to_string();
-  info.set_route(*exchange.route->policy, exchange.lease.endpoint().get());
+  info.set_route(*exchange.target->policy, exchange.lease.endpoint().get());
   info.client = client_.ip();
   info.age = worker_.now() - exchange.started;
   info.bytes = exchange.bytes;

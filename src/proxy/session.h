@@ -68,6 +68,8 @@ class Session final : public Connection {
     ReadBuffer request_bytes;
     bool upgrade = false;
     RoutePtr route;
+    /// Of `route`, for this kind of request.
+    const Target* target = nullptr;
     int tries = 0;
     std::vector<std::shared_ptr<Endpoint>> tried;
     EndpointLease lease;
@@ -162,6 +164,8 @@ class Session final : public Connection {
   Pumped pump_response(BodyPump& body);
   /// What to wait for so that the rest of the request's body can move.
   [[nodiscard]] unsigned request_interests(const BodyPump& body) const;
+  /// What the route changes in an answer.
+  [[nodiscard]] std::vector<http::Field> response_fields() const;
   Next become_relay();
 
   const Address client_;

@@ -196,7 +196,7 @@ Session::Pumped Session::pump_response(BodyPump& body) {
   if (body.started() && exchange.status == 0) {
     exchange.status = exchange.response.status;
     exchange.open_stream =
-        CountedOne(exchange.route->policy->counters(worker_.index()).open_streams);
+        CountedOne(exchange.target->policy->counters(worker_.index()).open_streams);
   }
   exchange.bytes[index_of(Direction::kDownstreamward)] = body.bytes();
   return meaning_of(state, {.truncated = CloseReason::kUpstreamTruncated,
@@ -219,6 +219,8 @@ Task<Session::Next> Session::forward_response(std::optional<BodyPump>& request_b
   const bool stray_frames = exchange.upgrade && (!in_.empty() || downstream_->readable());
   forwarding.close =
       !exchange.request.keep_alive || until_close || !request_body->done() || stray_frames;
+  const std::vector<http::Field> set = response_fields();
+  forwarding.set = set;
   std::string head;
   http::append_response_head(head, exchange.response, forwarding);
   exchange.response_progress = worker_.now();
@@ -268,7 +270,7 @@ Task<CloseReason> Session::stream_response(BodyPump& body, BodyPump& request_bod
     const base::Instant until =
         body.owes() ? exchange.response_progress + kWriteStallTimeout
                     : std::max(exchange.request_progress, exchange.response_progress) +
-                          exchange.route->policy->idle_timeout();
+                          exchange.target->policy->idle_timeout();
     if (!co_await wait(interests, until)) {
       if (!body.owes()) co_return CloseReason::kIdleTimedOut;
       if (!body.drains()) co_return CloseReason::kDownstreamStalled;
@@ -281,12 +283,22 @@ Task<CloseReason> Session::stream_response(BodyPump& body, BodyPump& request_bod
   }
 }
 
+std::vector<http::Field> Session::response_fields() const {
+  std::vector<http::Field> set;
+  for (const auto& change : exchange_->route->forwarding.response_fields) {
+    set.push_back({change.name(), change.value()});
+  }
+  return set;
+}
+
 Session::Next Session::become_relay() {
   Exchange& exchange = *exchange_;
   http::ResponseForwarding forwarding;
   forwarding.websocket_upgrade = true;
   forwarding.request_minor_version = exchange.request.minor_version;
   forwarding.date = worker_.date();
+  const std::vector<http::Field> set = response_fields();
+  forwarding.set = set;
   std::string head;
   http::append_response_head(head, exchange.response, forwarding);
   exchange.status = 101;
@@ -298,7 +310,7 @@ Session::Next Session::become_relay() {
                    .upstream = std::move(exchange.upstream),
                    .slot = std::move(slot_),
                    .lease = std::move(exchange.lease),
-                   .policy = exchange.route->policy,
+                   .policy = exchange.target->policy,
                    .client = client_,
                    .id = exchange.id,
                    .switching_head = head,

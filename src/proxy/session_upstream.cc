@@ -4,18 +4,21 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <span>
 #include <utility>
+#include <vector>
 
 #include "http/serialize.h"
+#include "http/traceparent.h"
 #include "proxy/balancer.h"
+#include "proxy/rewrite.h"
 #include "proxy/session.h"
 #include "proxy/session_wait.h"
 #include "proxy/socket_options.h"
 
 namespace holdfast::proxy {
+
+namespace v1 = discovery::v1;
 
 namespace {
 
@@ -24,6 +27,9 @@ bool is_idempotent(std::string_view method) {
   return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" ||
          method == "OPTIONS" || method == "TRACE";
 }
+
+/// The most fields that upstream_head() sets by itself.
+constexpr std::size_t kFieldsOfOurs = 9;
 
 int pending_error(int descriptor) {
   int error = 0;
@@ -36,28 +42,47 @@ int pending_error(int descriptor) {
 
 std::string Session::upstream_head() {
   const Exchange& exchange = *exchange_;
+  const Forwarding& route = exchange.route->forwarding;
   const std::string client = client_.ip();
   const std::string port = std::to_string(listen_port_);
   const std::string id = exchange.id.to_string();
+  std::string trace;
   std::string hops_left;
-  std::array<http::Field, 7> set = {{
-      {"X-Forwarded-For", client},
-      {"X-Forwarded-Proto", "http"},
-      {"X-Forwarded-Host", exchange.request.authority},
-      {"X-Forwarded-Port", port},
-      {"X-Real-IP", client},
-      {"X-Request-ID", id},
-  }};
-  // Without a value it would only be dropped.
-  std::size_t count = set.size() - 1;
+  std::vector<http::Field> set;
+  set.reserve(kFieldsOfOurs + route.request_fields.size());
+  for (const v1::FieldChange& change : route.request_fields) {
+    set.push_back({change.name(), change.value()});
+  }
+  // What the route says of a field goes before what we would.
+  const auto ours = [&](std::string_view name, std::string_view value) {
+    const bool changed = std::any_of(set.begin(), set.end(), [&](const http::Field& field) {
+      return http::equal_ignoring_case(field.name, name);
+    });
+    if (!changed) set.push_back({name, value});
+  };
+  ours("X-Forwarded-For", client);
+  ours("X-Forwarded-Proto", "http");
+  ours("X-Forwarded-Host", exchange.request.authority);
+  ours("X-Forwarded-Port", port);
+  ours("X-Real-IP", client);
+  ours("X-Request-ID", id);
+  if (route.starts_trace && http::trace_id(exchange.request).empty()) {
+    trace = http::make_traceparent(id, worker_.random().next() | 1);
+    ours("traceparent", trace);
+    // It belongs to the trace that this one is not.
+    ours("tracestate", "");
+  }
   if (const auto hops = http::hops_left(exchange.request)) {
     hops_left = std::to_string(*hops - 1);
-    set[count++] = {"Max-Forwards", hops_left};
+    ours("Max-Forwards", hops_left);
   }
+  const std::string target = rewritten_target(route, exchange.request);
   http::RequestForwarding forwarding;
   forwarding.framing = exchange.request.framing;
   forwarding.websocket_upgrade = exchange.upgrade;
-  forwarding.set = std::span(set).first(count);
+  forwarding.set = set;
+  forwarding.host = route.upstream_host;
+  forwarding.target = target;
   std::string head;
   http::append_request_head(head, exchange.request, forwarding);
   return head;
@@ -69,10 +94,10 @@ Task<CloseReason> Session::reach_upstream() {
   CloseReason last = CloseReason::kNoEndpoint;
   while (exchange.tries < kTriesMost) {
     // Asked anew each time: what is tried next may have come with a change a moment ago.
-    const auto cluster = worker_.snapshot().find_cluster(route.cluster);
+    const auto cluster = worker_.snapshot().find_cluster(exchange.target->cluster);
     if (cluster == nullptr) co_return last;
     std::shared_ptr<Endpoint> endpoint =
-        pick_endpoint(*cluster, route.load_balance, exchange.tried,
+        pick_endpoint(*cluster, route.balancing.load_balance, exchange.tried,
                       static_cast<std::uint32_t>(worker_.random().next()));
     if (endpoint == nullptr) co_return last;
     exchange.lease = EndpointLease(endpoint);
@@ -122,7 +147,7 @@ CloseReason Session::count_connect_failure(int error) {
   const ConnectFailure failure = error == ECONNREFUSED ? ConnectFailure::kRefused
                                  : error == ETIMEDOUT  ? ConnectFailure::kTimeout
                                                        : ConnectFailure::kOther;
-  exchange_->route->policy->counters(worker_.index())
+  exchange_->target->policy->counters(worker_.index())
       .connect_failures[static_cast<std::size_t>(failure)]
       .add();
   return failure == ConnectFailure::kTimeout ? CloseReason::kConnectTimedOut

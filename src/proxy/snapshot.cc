@@ -1,5 +1,7 @@
 #include "proxy/snapshot.h"
 
+#include "base/ascii.h"
+
 namespace holdfast::proxy {
 
 namespace {
@@ -16,14 +18,6 @@ void put(StringMap<std::shared_ptr<const T>>& map,
       map.insert_or_assign(name, part);
     }
   }
-}
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
 }
 
 }  // namespace
@@ -48,7 +42,7 @@ const VirtualHost* Snapshot::find_host(std::string_view lower_case_host) const {
 }
 
 RoutePtr Snapshot::find_route(std::string_view host, std::string_view path) const {
-  if (const VirtualHost* virtual_host = find_host(lower_case(host))) {
+  if (const VirtualHost* virtual_host = find_host(base::lower_case(host))) {
     if (const RoutePtr& route = virtual_host->find(path)) return route;
     if (virtual_host->fallback()) return virtual_host->fallback();
   }

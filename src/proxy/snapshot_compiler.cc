@@ -17,6 +17,51 @@ std::string service_of(const std::string& cluster) {
   return parts ? parts->service : cluster;
 }
 
+const std::string& websocket_cluster_of(const v1::Route& route) {
+  return route.websocket_cluster().empty() ? route.cluster() : route.websocket_cluster();
+}
+
+Balancing balancing_of(const v1::RoutePolicy& policy) {
+  Balancing balancing;
+  balancing.load_balance = policy.load_balance();
+  if (policy.has_affinity()) balancing.affinity = policy.affinity();
+  if (policy.has_hash_by()) balancing.hash_by = policy.hash_by();
+  balancing.slow_start = duration_of(policy.slow_start());
+  balancing.eject_after = policy.eject_after();
+  balancing.eject_for = duration_of(policy.eject_for());
+  return balancing;
+}
+
+template <class List>
+std::vector<base::Cidr> cidrs_of(const List& texts) {
+  std::vector<base::Cidr> blocks;
+  for (const std::string& text : texts) {
+    // The validator has refused what is none.
+    if (const auto block = base::parse_cidr(text)) blocks.push_back(*block);
+  }
+  return blocks;
+}
+
+Admission admission_of(const v1::RoutePolicy& policy) {
+  Admission admission{cidrs_of(policy.allow_cidrs()), cidrs_of(policy.deny_cidrs()), {}};
+  if (policy.has_origin_check()) admission.origins = policy.origin_check();
+  return admission;
+}
+
+Forwarding forwarding_of(const v1::Route& route) {
+  const v1::RoutePolicy& policy = route.policy();
+  Forwarding forwarding;
+  forwarding.request_fields = {policy.request_fields().begin(), policy.request_fields().end()};
+  forwarding.response_fields = {policy.response_fields().begin(), policy.response_fields().end()};
+  forwarding.upstream_host = policy.upstream_host();
+  forwarding.rewrite_prefix = policy.rewrite_prefix();
+  forwarding.matched = route.path().has_exact() ? route.path().exact() : route.path().prefix();
+  while (forwarding.matched.ends_with('/')) forwarding.matched.pop_back();
+  forwarding.starts_trace = !policy.traceparent_passed_only();
+  forwarding.proxy_protocol = policy.proxy_protocol();
+  return forwarding;
+}
+
 template <class Map>
 void erase_expired(Map& map) {
   std::erase_if(map, [](const auto& entry) { return entry.second.expired(); });
@@ -34,9 +79,10 @@ std::shared_ptr<Endpoint> SnapshotCompiler::intern_endpoint(const v1::Endpoint& 
   return made;
 }
 
-std::shared_ptr<RoutePolicy> SnapshotCompiler::intern_policy(const v1::Route& route) {
+std::shared_ptr<RoutePolicy> SnapshotCompiler::intern_policy(const v1::Route& route,
+                                                             const std::string& cluster) {
   const RouteNames names = {route.origin().namespace_(), route.origin().name(),
-                            service_of(route.cluster())};
+                            service_of(cluster)};
   const std::lock_guard lock(mutex_);
   auto& known = policies_[names];
   if (auto alive = known.lock()) return alive;
@@ -46,17 +92,26 @@ std::shared_ptr<RoutePolicy> SnapshotCompiler::intern_policy(const v1::Route& ro
   return made;
 }
 
+std::shared_ptr<Route> SnapshotCompiler::compile_route(const v1::Route& route) {
+  const v1::RoutePolicy& policy = route.policy();
+  auto made = std::make_shared<Route>();
+  made->plain = {intern_policy(route, route.cluster()), route.cluster()};
+  const std::string& websocket = websocket_cluster_of(route);
+  made->websocket = {intern_policy(route, websocket), websocket};
+  made->balancing = balancing_of(policy);
+  made->admission = admission_of(policy);
+  made->forwarding = forwarding_of(route);
+  made->connect_timeout = duration_of(policy.connect_timeout());
+  made->request_timeout = duration_of(policy.request_timeout());
+  made->upgrade_timeout = duration_of(policy.upgrade_timeout());
+  if (policy.max_body_bytes() > 0) made->body_bytes_most = policy.max_body_bytes();
+  return made;
+}
+
 std::shared_ptr<const VirtualHost> SnapshotCompiler::compile_host(const v1::VirtualHost& host) {
   auto compiled = std::make_shared<VirtualHost>();
   for (const v1::Route& route : host.routes()) {
-    auto made = std::make_shared<Route>();
-    made->policy = intern_policy(route);
-    made->cluster = route.cluster();
-    made->load_balance = route.policy().load_balance();
-    made->connect_timeout = duration_of(route.policy().connect_timeout());
-    made->request_timeout = duration_of(route.policy().request_timeout());
-    made->upgrade_timeout = duration_of(route.policy().upgrade_timeout());
-    if (const std::uint64_t most = route.policy().max_body_bytes()) made->body_bytes_most = most;
+    auto made = compile_route(route);
     if (route.path().has_exact()) {
       compiled->add_exact(route.path().exact(), std::move(made));
     } else if (route.path().has_prefix()) {
@@ -121,9 +176,11 @@ bool SnapshotCompiler::commit(const model::Transaction& transaction) {
   for (const model::ResourcePtr& resource : transaction.upserts) {
     for (const v1::Route& route : resource->virtual_host().routes()) {
       const base::Duration timeout = duration_of(route.policy().idle_timeout());
-      const std::shared_ptr<RoutePolicy> policy = intern_policy(route);
-      changed |= policy->idle_timeout() != timeout;
-      policy->set_idle_timeout(timeout);
+      for (const std::string& cluster : {route.cluster(), websocket_cluster_of(route)}) {
+        const std::shared_ptr<RoutePolicy> policy = intern_policy(route, cluster);
+        changed |= policy->idle_timeout() != timeout;
+        policy->set_idle_timeout(timeout);
+      }
     }
   }
   forget_unused();

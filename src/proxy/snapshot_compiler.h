@@ -52,7 +52,10 @@ class SnapshotCompiler {
   std::shared_ptr<const Cluster> compile_cluster(const std::string& name,
                                                  const model::v1::EndpointSet& set);
   std::shared_ptr<Endpoint> intern_endpoint(const model::v1::Endpoint& endpoint);
-  std::shared_ptr<RoutePolicy> intern_policy(const model::v1::Route& route);
+  std::shared_ptr<Route> compile_route(const model::v1::Route& route);
+  /// Of a route's requests that go to `cluster`.
+  std::shared_ptr<RoutePolicy> intern_policy(const model::v1::Route& route,
+                                             const std::string& cluster);
   void forget_unused();
 
   const unsigned workers_;

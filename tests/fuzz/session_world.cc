@@ -219,10 +219,9 @@ void World::configure(bool routes) {
     host = std::make_shared<proxy::VirtualHost>();
     for (const std::string cluster : {"", "many", "none", "gone"}) {
       proxy::Route route;
-      route.policy = policy_;
-      route.cluster = cluster;
+      route.plain = route.websocket = {policy_, cluster};
       // The other balancing breaks ties at random.
-      route.load_balance = discovery::v1::LOAD_BALANCE_ROUND_ROBIN;
+      route.balancing.load_balance = discovery::v1::LOAD_BALANCE_ROUND_ROBIN;
       route.connect_timeout = 5s;
       route.request_timeout = 60s;
       route.upgrade_timeout = 10s;

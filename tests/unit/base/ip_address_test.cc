@@ -27,5 +27,33 @@ TEST(IpAddress, KnowsLoopback) {
   EXPECT_FALSE(is_loopback(*parse_ip("::2")));
 }
 
+TEST(Cidr, HoldsItsAddressesAndNoOther) {
+  const Cidr block = *parse_cidr("10.64.0.0/10");
+  EXPECT_TRUE(block.contains(*parse_ip("10.64.0.0")));
+  EXPECT_TRUE(block.contains(*parse_ip("10.127.255.255")));
+  EXPECT_FALSE(block.contains(*parse_ip("10.128.0.0")));
+  EXPECT_FALSE(block.contains(*parse_ip("10.63.255.255")));
+  EXPECT_FALSE(block.contains(*parse_ip("a40::")));
+  EXPECT_TRUE(parse_cidr("::/0")->contains(*parse_ip("fd00::1")));
+  EXPECT_FALSE(parse_cidr("::/0")->contains(*parse_ip("10.0.0.1")));
+  EXPECT_TRUE(parse_cidr("fd00::7")->contains(*parse_ip("fd00:0::7")));
+  EXPECT_FALSE(parse_cidr("fd00::7")->contains(*parse_ip("fd00::8")));
+}
+
+TEST(Cidr, IsWrittenInOneWay) {
+  EXPECT_EQ(to_string(*parse_cidr("10.1.2.3/8")), "10.0.0.0/8");
+  EXPECT_EQ(to_string(*parse_cidr("10.1.2.3")), "10.1.2.3/32");
+  EXPECT_EQ(to_string(*parse_cidr("0.0.0.0/0")), "0.0.0.0/0");
+  EXPECT_EQ(to_string(*parse_cidr("FD00:0::FFFF/9")), "fd00::/9");
+  EXPECT_EQ(to_string(*parse_cidr("::ffff:10.1.2.3/104")), "10.0.0.0/8");
+}
+
+TEST(Cidr, NothingElseIsOne) {
+  for (const char* text : {"", "/", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/+1",
+                           "10.0.0.0/8 ", "10.0.0.0/8/8", "::/129", "10.0.0/8", "host/8"}) {
+    EXPECT_FALSE(parse_cidr(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::base

@@ -94,7 +94,7 @@ TEST(ParseObject, ReadsAnEndpointSliceWithItsNils) {
     "addressType": "IPv4",
     "ports": [{"name": "http", "port": 8080}, {"name": null, "port": null}],
     "endpoints": [
-      {"addresses": ["10.0.0.1"], "zone": "a",
+      {"addresses": ["10.0.0.1"], "zone": "a", "hints": {"forZones": [{"name": "b"}]},
        "targetRef": {"kind": "Pod", "name": "p", "uid": "pod-1"}},
       {"addresses": ["10.0.0.2"], "conditions": {"ready": null, "serving": null},
        "targetRef": {"kind": "Node", "uid": "node-1"}},
@@ -108,6 +108,7 @@ TEST(ParseObject, ReadsAnEndpointSliceWithItsNils) {
   ASSERT_EQ(slice.endpoints.size(), 3u);
   EXPECT_EQ(slice.endpoints[0].pod_uid, "pod-1");
   EXPECT_EQ(slice.endpoints[0].zone, "a");
+  EXPECT_EQ(slice.endpoints[0].hint_zones, std::vector<std::string>{"b"});
   EXPECT_TRUE(slice.endpoints[1].conditions.ready);
   EXPECT_TRUE(slice.endpoints[1].conditions.serving);
   EXPECT_FALSE(slice.endpoints[1].conditions.terminating);

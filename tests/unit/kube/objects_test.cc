@@ -6,7 +6,7 @@ namespace holdfast::kube {
 namespace {
 
 Endpoint at(const char* address) {
-  return {.addresses = {address}, .conditions = {}, .pod_uid = "u", .zone = ""};
+  return {.addresses = {address}, .conditions = {}, .pod_uid = "u", .zone = "", .hint_zones = {}};
 }
 
 TEST(SlicesOf, MakesOneSliceForEachSubsetAndFamily) {

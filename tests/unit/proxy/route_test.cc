@@ -11,11 +11,11 @@ namespace {
 
 RoutePtr route_to(const std::string& cluster) {
   auto route = std::make_shared<Route>();
-  route->cluster = cluster;
+  route->plain.cluster = cluster;
   return route;
 }
 
-std::string name_of(const RoutePtr& route) { return route == nullptr ? "" : route->cluster; }
+std::string name_of(const RoutePtr& route) { return route == nullptr ? "" : route->plain.cluster; }
 
 TEST(VirtualHost, MatchesByElementsLongestFirst) {
   VirtualHost host;

@@ -86,7 +86,7 @@ class SnapshotCompilerTest : public testing::Test {
   }
   std::shared_ptr<RoutePolicy> policy(const std::string& path = "/") {
     const RoutePtr route = snapshot_.find_route("chat.test", path);
-    return route == nullptr ? nullptr : route->policy;
+    return route == nullptr ? nullptr : route->plain.policy;
   }
   [[nodiscard]] std::vector<std::string> held() const {
     std::vector<std::string> names;
@@ -102,15 +102,15 @@ TEST_F(SnapshotCompilerTest, ARouteIsCompiledWithAllThatItSays) {
   apply({host("chat.test", {{}})});
   const RoutePtr route = snapshot_.find_route("chat.test", "/x");
   ASSERT_NE(route, nullptr);
-  EXPECT_EQ(route->cluster, kRooms);
-  EXPECT_EQ(route->load_balance, v1::LOAD_BALANCE_ROUND_ROBIN);
+  EXPECT_EQ(route->plain.cluster, kRooms);
+  EXPECT_EQ(route->balancing.load_balance, v1::LOAD_BALANCE_ROUND_ROBIN);
   EXPECT_EQ(route->connect_timeout, 5250ms);
   EXPECT_EQ(route->request_timeout, 60s);
   EXPECT_EQ(route->upgrade_timeout, 10s);
-  EXPECT_EQ(route->policy->idle_timeout(), 1h);
-  EXPECT_EQ(route->policy->names, (RouteNames{"default", "chat", "rooms"}));
+  EXPECT_EQ(route->plain.policy->idle_timeout(), 1h);
+  EXPECT_EQ(route->plain.policy->names, (RouteNames{"default", "chat", "rooms"}));
   // One for each worker.
-  EXPECT_THAT(route->policy->all_counters(), SizeIs(2));
+  EXPECT_THAT(route->plain.policy->all_counters(), SizeIs(2));
 }
 
 TEST_F(SnapshotCompilerTest, PathsAreCompiledByTheirKind) {
@@ -123,7 +123,7 @@ TEST_F(SnapshotCompilerTest, PathsAreCompiledByTheirKind) {
   routes[2].mutable_path()->set_fallback(true);
   apply({model::seal(resource)});
   const auto cluster_of = [&](std::string_view path) {
-    return snapshot_.find_route("chat.test", path)->cluster;
+    return snapshot_.find_route("chat.test", path)->plain.cluster;
   };
   EXPECT_EQ(cluster_of("/a"), "default/exact/80");
   EXPECT_EQ(cluster_of("/a/b"), "default/prefix/80");
@@ -211,7 +211,7 @@ TEST_F(SnapshotCompilerTest, APolicyIsOneObjectForAnIngressAndAService) {
   EXPECT_EQ(policy("/a"), policy("/b"));
   EXPECT_NE(policy("/a"), policy("/c"));
   EXPECT_NE(policy("/a"), policy("/d"));
-  EXPECT_EQ(policy("/a"), snapshot_.find_route("other.test", "/")->policy);
+  EXPECT_EQ(policy("/a"), snapshot_.find_route("other.test", "/")->plain.policy);
   EXPECT_THAT(compiler_.policies(), SizeIs(3));
 }
 

@@ -1,0 +1,296 @@
+#include "controller/annotation_table.h"
+
+#include <array>
+
+#include "controller/annotation_texts.h"
+#include "controller/annotations.h"
+#include "controller/limits.h"
+
+namespace holdfast::controller {
+
+namespace v1 = model::v1;
+
+namespace {
+
+void assign(google::protobuf::Duration& field, base::Duration value) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(value);
+  field.set_seconds(seconds.count());
+  field.set_nanos(static_cast<std::int32_t>((value - seconds).count()));
+}
+
+using Choice = ChoiceValue::Choice;
+constexpr std::array<Choice, 2> kLoadBalances{{
+    {"least-connections", v1::LOAD_BALANCE_LEAST_CONNECTIONS},
+    {"round-robin", v1::LOAD_BALANCE_ROUND_ROBIN},
+}};
+constexpr std::array<Choice, 2> kBooleans{{{"true", 1}, {"false", 0}}};
+constexpr std::array<Choice, 2> kAffinities{{{"none", 0}, {"cookie", 1}}};
+constexpr std::array<Choice, 2> kWhenGone{{{"rebalance", 0}, {"fail", 1}}};
+constexpr std::array<Choice, 3> kSameSites{{
+    {"lax", v1::SAME_SITE_LAX},
+    {"strict", v1::SAME_SITE_STRICT},
+    {"none", v1::SAME_SITE_NONE},
+}};
+constexpr std::array<Choice, 3> kSecures{{
+    {"auto", v1::SECURE_AUTO},
+    {"true", v1::SECURE_ALWAYS},
+    {"false", v1::SECURE_NEVER},
+}};
+constexpr std::array<Choice, 2> kMissingOrigins{{{"deny", 0}, {"allow", 1}}};
+constexpr std::array<Choice, 2> kTraceparents{{{"start", 0}, {"pass", 1}}};
+constexpr std::array<Choice, 3> kProxyProtocols{{
+    {"none", v1::PROXY_PROTOCOL_UNSPECIFIED},
+    {"v1", v1::PROXY_PROTOCOL_V1},
+    {"v2", v1::PROXY_PROTOCOL_V2},
+}};
+
+const std::array kAnnotations{
+    Annotation{.name = "load-balance",
+               .value = ChoiceValue{kLoadBalances,
+                                    [](Draft& draft, int value) {
+                                      draft.policy().set_load_balance(
+                                          static_cast<v1::LoadBalance>(value));
+                                    }},
+               .default_text = "least-connections",
+               .summary = "How the pod of a new connection is chosen."},
+    Annotation{.name = "slow-start",
+               .value = DurationValue{model::kSlowStartRange,
+                                      [](Draft& draft, base::Duration value) {
+                                        assign(*draft.policy().mutable_slow_start(), value);
+                                      }},
+               .default_text = "30s",
+               .summary = "How long a pod that joins others gets less than its share of new "
+                          "connections, beginning with a tenth."},
+    Annotation{.name = "eject-after",
+               .value = NumberValue{model::kEjectAfterRange,
+                                    [](Draft& draft, std::uint32_t value) {
+                                      draft.policy().set_eject_after(value);
+                                    }},
+               .default_text = "3",
+               .summary = "After how many failed connects in a row a pod gets no new connections "
+                          "for a while; 0: never; at most half of a Service's pods at a time."},
+    Annotation{.name = "eject-for",
+               .value = DurationValue{model::kEjectForRange,
+                                      [](Draft& draft, base::Duration value) {
+                                        assign(*draft.policy().mutable_eject_for(), value);
+                                      }},
+               .default_text = "10s",
+               .summary = "For how long; doubled each time that it happens again."},
+    Annotation{.name = "health-path",
+               .value = TextValue{"path", "a path such as /healthz", set_health_path},
+               .default_text = "no checks",
+               .summary = "A path that Holdfast asks every pod for; a pod that answers other than "
+                          "200 to 399 three times in a row gets no new connections."},
+    Annotation{.name = "health-interval",
+               .value = DurationValue{model::kHealthIntervalRange,
+                                      [](Draft& draft, base::Duration value) {
+                                        assign(*draft.health.mutable_interval(), value);
+                                      }},
+               .default_text = "10s",
+               .summary = "From one check of a pod to the next."},
+    Annotation{.name = "health-timeout",
+               .value = DurationValue{model::kHealthTimeoutRange,
+                                      [](Draft& draft, base::Duration value) {
+                                        assign(*draft.health.mutable_timeout(), value);
+                                      }},
+               .default_text = "1s",
+               .summary = "How long a pod may take to answer a check."},
+    Annotation{.name = "affinity",
+               .value = ChoiceValue{kAffinities,
+                                    [](Draft& draft, int value) {
+                                      draft.has_affinity = value != 0;
+                                    }},
+               .default_text = "none",
+               .summary = "Whether a cookie brings a client back to its pod, through every replica."},
+    Annotation{.name = "affinity-cookie-name",
+               .value = TextValue{"text", "a cookie's name", set_cookie_name},
+               .default_text = kCookieName,
+               .summary = "What that cookie is called."},
+    Annotation{.name = "affinity-cookie-path",
+               .value = TextValue{"path", "a path", set_cookie_path},
+               .default_text = "the Ingress's path",
+               .summary = "Its Path attribute."},
+    Annotation{.name = "affinity-cookie-max-age",
+               .value = DurationValue{model::kCookieMaxAgeRange,
+                                      [](Draft& draft, base::Duration value) {
+                                        assign(*draft.affinity.mutable_cookie_max_age(), value);
+                                      }},
+               .default_text = "until the browser is closed",
+               .summary = "How long it lives, in whole seconds."},
+    Annotation{.name = "affinity-cookie-same-site",
+               .value = ChoiceValue{kSameSites,
+                                    [](Draft& draft, int value) {
+                                      draft.affinity.set_cookie_same_site(
+                                          static_cast<v1::SameSite>(value));
+                                    }},
+               .default_text = "lax",
+               .summary = "Its SameSite attribute; none makes it Secure too."},
+    Annotation{.name = "affinity-cookie-secure",
+               .value = ChoiceValue{kSecures,
+                                    [](Draft& draft, int value) {
+                                      draft.affinity.set_cookie_secure(
+                                          static_cast<v1::Secure>(value));
+                                    }},
+               .default_text = "auto",
+               .summary = "Its Secure attribute; auto: when the request came over TLS."},
+    Annotation{.name = "affinity-cookie-http-only",
+               .value = ChoiceValue{kBooleans,
+                                    [](Draft& draft, int value) {
+                                      draft.affinity.set_cookie_http_only(value != 0);
+                                    }},
+               .default_text = "true",
+               .summary = "Its HttpOnly attribute."},
+    Annotation{.name = "affinity-when-gone",
+               .value = ChoiceValue{kWhenGone,
+                                    [](Draft& draft, int value) {
+                                      draft.affinity.set_fail_when_gone(value != 0);
+                                    }},
+               .default_text = "rebalance",
+               .summary = "What a client gets whose pod is gone: another pod and a new cookie, or "
+                          "503."},
+    Annotation{.name = "hash-by",
+               .value = TextValue{"text",
+                                  "client-address, path, header:NAME, cookie:NAME, query:NAME",
+                                  set_hash_by},
+               .default_text = "none",
+               .summary = "What sends requests to the same pod, through every replica."},
+    Annotation{.name = "hash-balance-factor",
+               .value = NumberValue{model::kBalanceFactorRange,
+                                    [](Draft& draft, std::uint32_t value) {
+                                      draft.hash.set_balance_factor(value);
+                                    }},
+               .default_text = "125",
+               .summary = "The most connections that a pod may have for that, in per cent of the "
+                          "mean; beyond it the next pod is used."},
+    Annotation{.name = "websocket-service",
+               .value = TextValue{"text", "SERVICE:PORT", set_websocket_service},
+               .default_text = "the path's own",
+               .summary = "The Service of WebSocket handshakes, where plain requests go to "
+                          "another."},
+    Annotation{.name = "proxy-protocol",
+               .value = ChoiceValue{kProxyProtocols,
+                                    [](Draft& draft, int value) {
+                                      draft.policy().set_proxy_protocol(
+                                          static_cast<v1::ProxyProtocol>(value));
+                                    }},
+               .default_text = "none",
+               .summary = "Whether connections to pods begin with a PROXY protocol header."},
+    Annotation{.name = "allowed-origins",
+               .value = TextValue{"list",
+                                  "https://chat.example.com, https://*.example.com, same-origin",
+                                  set_allowed_origins},
+               .default_text = "every origin",
+               .summary = "Whose pages may open a WebSocket; others get 403.",
+               .when_wrong = "pages of the other entries may open WebSockets"},
+    Annotation{.name = "missing-origin",
+               .value = ChoiceValue{kMissingOrigins,
+                                    [](Draft& draft, int value) {
+                                      draft.origins.set_missing_passes(value != 0);
+                                    }},
+               .default_text = "deny",
+               .summary = "Where allowed-origins is set, whether a handshake without an Origin "
+                          "passes, as programs send it."},
+    Annotation{.name = "allow-cidrs",
+               .value = TextValue{"list", "10.0.0.0/8, 192.0.2.7, fd00::/8", set_allow_cidrs},
+               .default_text = "everybody",
+               .summary = "From which addresses clients may come; others get 403.",
+               .when_wrong = "only clients of the other entries are served"},
+    Annotation{.name = "deny-cidrs",
+               .value = TextValue{"list", "10.0.0.0/8, 192.0.2.7, fd00::/8", set_deny_cidrs},
+               .default_text = "nobody",
+               .summary = "From which addresses clients get 403, whatever else is allowed.",
+               .when_wrong = "everybody gets 403"},
+    Annotation{.name = "request-headers",
+               .value = TextValue{"lines", "\"Name: value\" or \"-Name\", one a line",
+                                  set_request_headers},
+               .default_text = "none",
+               .summary = "Header fields that are set or removed on the way to the pod."},
+    Annotation{.name = "response-headers",
+               .value = TextValue{"lines", "\"Name: value\" or \"-Name\", one a line",
+                                  set_response_headers},
+               .default_text = "none",
+               .summary = "Header fields that are set or removed in the pod's answers."},
+    Annotation{.name = "upstream-host",
+               .value = TextValue{"text", "HOST or HOST:PORT", set_upstream_host},
+               .default_text = "the client's",
+               .summary = "The Host field that pods get."},
+    Annotation{.name = "rewrite-prefix",
+               .value = TextValue{"path", "a path", set_rewrite_prefix},
+               .default_text = "none",
+               .summary = "What pods get in place of the Ingress's path; / strips it."},
+    Annotation{.name = "traceparent",
+               .value = ChoiceValue{kTraceparents,
+                                    [](Draft& draft, int value) {
+                                      draft.policy().set_traceparent_passed_only(value != 0);
+                                    }},
+               .default_text = "start",
+               .summary = "Whether a request without a W3C traceparent gets a new, sampled one."},
+    Annotation{.name = "connect-timeout",
+               .value = DurationValue{model::kConnectTimeoutRange,
+                                      [](Draft& draft, base::Duration value) {
+                                        assign(*draft.policy().mutable_connect_timeout(), value);
+                                      }},
+               .default_text = "5s",
+               .summary = "How long one try to connect to a pod may take."},
+    Annotation{.name = "idle-timeout",
+               .value = DurationValue{model::kIdleTimeoutRange,
+                                      [](Draft& draft, base::Duration value) {
+                                        assign(*draft.policy().mutable_idle_timeout(), value);
+                                      }},
+               .default_text = "1h",
+               .applies = Applies::kOpenConnections,
+               .summary = "How long a WebSocket may stay open without a byte from either side; the "
+                          "same for an answer under way."},
+    Annotation{.name = "request-timeout",
+               .value = DurationValue{model::kRequestTimeoutRange,
+                                      [](Draft& draft, base::Duration value) {
+                                        assign(*draft.policy().mutable_request_timeout(), value);
+                                        assign(*draft.policy().mutable_upgrade_timeout(), value);
+                                      }},
+               .default_text = "1m, for an upgrade 10s",
+               .summary = "How long a pod may take from a request's last byte to the end of its "
+                          "answer's head; the same for an upgrade until its 101."},
+    Annotation{.name = "max-body-bytes",
+               .value = SizeValue{model::kMaxBodyBytesRange,
+                                  [](Draft& draft, std::uint64_t value) {
+                                    draft.policy().set_max_body_bytes(value);
+                                  }},
+               .default_text = "no limit",
+               .summary = "How long the body of a plain request may be; a longer one is answered "
+                          "with 413."},
+};
+
+}  // namespace
+
+std::span<const Annotation> annotations() { return kAnnotations; }
+
+v1::RoutePolicy default_policy() {
+  v1::RoutePolicy policy;
+  policy.set_load_balance(v1::LOAD_BALANCE_LEAST_CONNECTIONS);
+  assign(*policy.mutable_connect_timeout(), kConnectTimeout);
+  assign(*policy.mutable_idle_timeout(), kIdleTimeout);
+  assign(*policy.mutable_request_timeout(), kRequestTimeout);
+  assign(*policy.mutable_upgrade_timeout(), kUpgradeTimeout);
+  assign(*policy.mutable_slow_start(), kSlowStart);
+  policy.set_eject_after(kEjectAfter);
+  assign(*policy.mutable_eject_for(), kEjectFor);
+  return policy;
+}
+
+v1::Affinity default_affinity() {
+  v1::Affinity affinity;
+  affinity.set_cookie_name(kCookieName);
+  affinity.set_cookie_same_site(v1::SAME_SITE_LAX);
+  affinity.set_cookie_secure(v1::SECURE_AUTO);
+  affinity.set_cookie_http_only(true);
+  return affinity;
+}
+
+v1::HealthCheck default_health_check() {
+  v1::HealthCheck check;
+  assign(*check.mutable_interval(), kHealthInterval);
+  assign(*check.mutable_timeout(), kHealthTimeout);
+  return check;
+}
+
+}  // namespace holdfast::controller

@@ -1,0 +1,256 @@
+#include "controller/annotation_texts.h"
+
+#include <algorithm>
+#include <charconv>
+#include <string>
+#include <vector>
+
+#include "base/ascii.h"
+#include "base/ip_address.h"
+#include "controller/limits.h"
+#include "controller/names.h"
+#include "controller/quote.h"
+#include "model/field_rules.h"
+
+namespace holdfast::controller {
+
+namespace v1 = model::v1;
+
+namespace {
+
+base::Status wrong(const std::string& half_sentence) {
+  return absl::InvalidArgumentError(half_sentence);
+}
+
+std::string_view trim(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r";
+  const std::size_t first = text.find_first_not_of(kSpace);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+}
+
+/// The trimmed pieces of `text` between separators; empty ones are left out.
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> pieces;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(separator), text.size());
+    if (const std::string_view piece = trim(text.substr(0, end)); !piece.empty()) {
+      pieces.push_back(piece);
+    }
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return pieces;
+}
+
+/// As the Origin field of a handshake would say it: lower case, without the scheme's own port.
+std::string normal_origin(std::string_view text) {
+  std::string origin = base::lower_case(text);
+  for (const auto& [scheme, port] : {std::pair("http://", ":80"), std::pair("https://", ":443")}) {
+    if (origin.starts_with(scheme) && origin.ends_with(port)) {
+      origin.resize(origin.size() - std::string_view(port).size());
+      break;
+    }
+  }
+  return origin;
+}
+
+template <class List>
+void deny_everybody(List& deny) {
+  *deny.Add() = "0.0.0.0/0";
+  *deny.Add() = "::/0";
+}
+
+/// Adds the blocks of `text` to `list`; the error names the first entry that is none.
+template <class List>
+base::Status add_cidrs(std::string_view text, List& list) {
+  base::Status status;
+  for (const std::string_view entry : split(text, ',')) {
+    const auto block = base::parse_cidr(std::string(entry));
+    if (!block) {
+      status.Update(wrong(quote(entry) + " is not an address or a block such as \"10.0.0.0/8\""));
+    } else if (list.size() == model::kCidrsMost) {
+      status.Update(wrong("there are more than " + std::to_string(model::kCidrsMost) + " blocks"));
+    } else {
+      *list.Add() = base::to_string(*block);
+    }
+  }
+  if (list.empty()) status.Update(wrong("it names no address"));
+  return status;
+}
+
+base::StatusOr<v1::FieldChange> parse_change(std::string_view line) {
+  v1::FieldChange change;
+  const bool removes = line.starts_with('-');
+  const std::size_t colon = line.find(':');
+  if (!removes && colon == std::string_view::npos) {
+    return wrong(quote(line) + " is neither \"Name: value\" nor \"-Name\"");
+  }
+  const std::string_view name = removes ? trim(line.substr(1)) : trim(line.substr(0, colon));
+  if (!model::is_token(name)) return wrong(quote(name) + " is not the name of a header field");
+  if (!model::may_be_changed(name)) {
+    return wrong(quote(name) + " is not for an annotation to change");
+  }
+  change.set_name(std::string(name));
+  if (removes) return change;
+  const std::string_view value = trim(line.substr(colon + 1));
+  if (value.empty()) return wrong(quote(name) + " has no value (write \"-Name\" to remove it)");
+  if (!model::is_field_value(value)) return wrong(quote(value) + " has a control byte");
+  if (name.size() + value.size() > model::kFieldBytes) {
+    return wrong(quote(name) + " has more than " + std::to_string(model::kFieldBytes) + " bytes");
+  }
+  change.set_value(std::string(value));
+  return change;
+}
+
+/// All of them or none.
+template <class List>
+base::Status set_changes(std::string_view text, List& list) {
+  List changes;
+  for (const std::string_view line : split(text, '\n')) {
+    auto change = parse_change(line);
+    if (!change.ok()) return change.status();
+    *changes.Add() = *std::move(change);
+  }
+  if (changes.size() > model::kFieldChangesMost) {
+    return wrong("there are more than " + std::to_string(model::kFieldChangesMost) + " fields");
+  }
+  list.Swap(&changes);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+base::Status set_cookie_name(Draft& draft, std::string_view text) {
+  if (!model::is_token(text) || text.size() > model::kNameBytes) {
+    return wrong(quote(text) + " is not the name of a cookie");
+  }
+  draft.affinity.set_cookie_name(std::string(text));
+  return absl::OkStatus();
+}
+
+base::Status set_cookie_path(Draft& draft, std::string_view text) {
+  if (base::Status status = check_path(text, false); !status.ok()) return status;
+  if (text.find(';') != std::string_view::npos) return wrong(quote(text) + " has a semicolon");
+  draft.affinity.set_cookie_path(std::string(text));
+  return absl::OkStatus();
+}
+
+base::Status set_hash_by(Draft& draft, std::string_view text) {
+  const base::Status bad = wrong(
+      quote(text) + " is not one of client-address, path, header:NAME, cookie:NAME, query:NAME");
+  const std::size_t colon = std::min(text.find(':'), text.size());
+  const std::string_view kind = text.substr(0, colon);
+  const std::string name(text.substr(std::min(colon + 1, text.size())));
+  const bool token = model::is_token(name) && name.size() <= model::kNameBytes;
+  if (text == "client-address") {
+    draft.hash.set_client_address(true);
+  } else if (text == "path") {
+    draft.hash.set_path(true);
+  } else if (kind == "header" && token) {
+    draft.hash.set_header(name);
+  } else if (kind == "cookie" && token) {
+    draft.hash.set_cookie(name);
+  } else if (kind == "query" && !name.empty() && name.size() <= model::kNameBytes &&
+             model::is_printable(name, "&=#")) {
+    draft.hash.set_query(name);
+  } else {
+    return bad;
+  }
+  draft.has_hash = true;
+  return absl::OkStatus();
+}
+
+base::Status set_websocket_service(Draft& draft, std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  kube::IngressBackend backend;
+  backend.has_service = true;
+  backend.service_name = std::string(text.substr(0, std::min(colon, text.size())));
+  const std::string_view port = colon == std::string_view::npos ? "" : text.substr(colon + 1);
+  const auto [end, error] =
+      std::from_chars(port.data(), port.data() + port.size(), backend.port.number);
+  const bool by_number = error == std::errc() && end == port.data() + port.size();
+  if (!by_number) {
+    backend.port.number = 0;
+    backend.port.name = std::string(port);
+  }
+  const bool port_ok =
+      by_number ? backend.port.number >= 1 && backend.port.number <= 65535 : is_port_name(port);
+  if (!is_object_name(backend.service_name) || !port_ok) {
+    return wrong(quote(text) + " is not SERVICE:PORT, with the port's number or name");
+  }
+  draft.settings.websocket_service = std::move(backend);
+  return absl::OkStatus();
+}
+
+base::Status set_allowed_origins(Draft& draft, std::string_view text) {
+  draft.has_origins = true;
+  base::Status status;
+  for (const std::string_view entry : split(text, ',')) {
+    const std::string origin = normal_origin(entry);
+    if (origin == "same-origin") {
+      draft.origins.set_same_origin(true);
+    } else if (!model::is_origin_pattern(origin)) {
+      status.Update(
+          wrong(quote(entry) +
+                " is not an origin such as \"https://chat.example.com\", \"https://*.example.com\" "
+                "or \"same-origin\""));
+    } else if (draft.origins.allowed_size() == model::kOriginsMost) {
+      status.Update(
+          wrong("there are more than " + std::to_string(model::kOriginsMost) + " origins"));
+    } else {
+      draft.origins.add_allowed(origin);
+    }
+  }
+  if (draft.origins.allowed().empty() && !draft.origins.same_origin()) {
+    status.Update(wrong("it names no origin"));
+  }
+  return status;
+}
+
+base::Status set_allow_cidrs(Draft& draft, std::string_view text) {
+  const base::Status status = add_cidrs(text, *draft.policy().mutable_allow_cidrs());
+  if (draft.policy().allow_cidrs().empty()) deny_everybody(*draft.policy().mutable_deny_cidrs());
+  return status;
+}
+
+base::Status set_deny_cidrs(Draft& draft, std::string_view text) {
+  v1::RoutePolicy read;
+  const base::Status status = add_cidrs(text, *read.mutable_deny_cidrs());
+  auto& deny = *draft.policy().mutable_deny_cidrs();
+  if (status.ok()) {
+    deny.MergeFrom(read.deny_cidrs());
+  } else {
+    deny_everybody(deny);
+  }
+  return status;
+}
+
+base::Status set_request_headers(Draft& draft, std::string_view text) {
+  return set_changes(text, *draft.policy().mutable_request_fields());
+}
+
+base::Status set_response_headers(Draft& draft, std::string_view text) {
+  return set_changes(text, *draft.policy().mutable_response_fields());
+}
+
+base::Status set_upstream_host(Draft& draft, std::string_view text) {
+  if (!model::is_host_field(text)) return wrong(quote(text) + " is not a host, nor HOST:PORT");
+  draft.policy().set_upstream_host(std::string(text));
+  return absl::OkStatus();
+}
+
+base::Status set_rewrite_prefix(Draft& draft, std::string_view text) {
+  if (base::Status status = check_path(text, false); !status.ok()) return status;
+  draft.policy().set_rewrite_prefix(std::string(text));
+  return absl::OkStatus();
+}
+
+base::Status set_health_path(Draft& draft, std::string_view text) {
+  if (!text.starts_with('/') || text.size() > kPathBytes || !model::is_printable(text, "#")) {
+    return wrong(quote(text) + " is not a path, with or without a query");
+  }
+  draft.health.set_path(std::string(text));
+  return absl::OkStatus();
+}
+
+}  // namespace holdfast::controller

@@ -1,0 +1,23 @@
+#include "proxy/rewrite.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace holdfast::proxy {
+
+std::string rewritten_target(const Forwarding& forwarding, const http::RequestHead& request) {
+  if (forwarding.rewrite_prefix.empty() || request.path == "*") return {};
+  const std::string_view rest = request.path.substr(forwarding.matched.size());
+  std::string target = forwarding.rewrite_prefix;
+  if (!rest.empty()) {
+    while (target.ends_with('/')) target.pop_back();
+    target += rest;
+  }
+  target.erase(0, std::min(target.find_first_not_of('/'), target.size()));
+  target.insert(0, 1, '/');
+  const std::size_t query = request.target.find('?');
+  if (query != std::string_view::npos) target += request.target.substr(query);
+  return target;
+}
+
+}  // namespace holdfast::proxy

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+
+#include "http/head.h"
+#include "proxy/route.h"
+
+namespace holdfast::proxy {
+
+/// The request-target for the pod where the route rewrites it, query included; empty: as it came.
+/// What stands in front always begins with exactly one slash, since "//host" names another host to
+/// some. Pure.
+std::string rewritten_target(const Forwarding& forwarding, const http::RequestHead& request);
+
+}  // namespace holdfast::proxy
