@@ -87,14 +87,16 @@ const std::array kAnnotations{
                                         assign(*draft.health.mutable_interval(), value);
                                       }},
                .default_text = "10s",
-               .summary = "From one check of a pod to the next."},
+               .summary = "From one check of a pod to the next.",
+               .only_with = "health-path"},
     Annotation{.name = "health-timeout",
                .value = DurationValue{model::kHealthTimeoutRange,
                                       [](Draft& draft, base::Duration value) {
                                         assign(*draft.health.mutable_timeout(), value);
                                       }},
                .default_text = "1s",
-               .summary = "How long a pod may take to answer a check."},
+               .summary = "How long a pod may take to answer a check.",
+               .only_with = "health-path"},
     Annotation{.name = "affinity",
                .value = ChoiceValue{kAffinities,
                                     [](Draft& draft, int value) {
@@ -105,18 +107,21 @@ const std::array kAnnotations{
     Annotation{.name = "affinity-cookie-name",
                .value = TextValue{"text", "a cookie's name", set_cookie_name},
                .default_text = kCookieName,
-               .summary = "What that cookie is called."},
+               .summary = "What that cookie is called.",
+               .only_with = "affinity"},
     Annotation{.name = "affinity-cookie-path",
                .value = TextValue{"path", "a path", set_cookie_path},
                .default_text = "the Ingress's path",
-               .summary = "Its Path attribute."},
+               .summary = "Its Path attribute.",
+               .only_with = "affinity"},
     Annotation{.name = "affinity-cookie-max-age",
                .value = DurationValue{model::kCookieMaxAgeRange,
                                       [](Draft& draft, base::Duration value) {
                                         assign(*draft.affinity.mutable_cookie_max_age(), value);
                                       }},
                .default_text = "until the browser is closed",
-               .summary = "How long it lives, in whole seconds."},
+               .summary = "How long it lives, in whole seconds.",
+               .only_with = "affinity"},
     Annotation{.name = "affinity-cookie-same-site",
                .value = ChoiceValue{kSameSites,
                                     [](Draft& draft, int value) {
@@ -124,7 +129,8 @@ const std::array kAnnotations{
                                           static_cast<v1::SameSite>(value));
                                     }},
                .default_text = "lax",
-               .summary = "Its SameSite attribute; none makes it Secure too."},
+               .summary = "Its SameSite attribute; none makes it Secure too.",
+               .only_with = "affinity"},
     Annotation{.name = "affinity-cookie-secure",
                .value = ChoiceValue{kSecures,
                                     [](Draft& draft, int value) {
@@ -132,14 +138,16 @@ const std::array kAnnotations{
                                           static_cast<v1::Secure>(value));
                                     }},
                .default_text = "auto",
-               .summary = "Its Secure attribute; auto: when the request came over TLS."},
+               .summary = "Its Secure attribute; auto: when the request came over TLS.",
+               .only_with = "affinity"},
     Annotation{.name = "affinity-cookie-http-only",
                .value = ChoiceValue{kBooleans,
                                     [](Draft& draft, int value) {
                                       draft.affinity.set_cookie_http_only(value != 0);
                                     }},
                .default_text = "true",
-               .summary = "Its HttpOnly attribute."},
+               .summary = "Its HttpOnly attribute.",
+               .only_with = "affinity"},
     Annotation{.name = "affinity-when-gone",
                .value = ChoiceValue{kWhenGone,
                                     [](Draft& draft, int value) {
@@ -147,7 +155,8 @@ const std::array kAnnotations{
                                     }},
                .default_text = "rebalance",
                .summary = "What a client gets whose pod is gone: another pod and a new cookie, or "
-                          "503."},
+                          "503.",
+               .only_with = "affinity"},
     Annotation{.name = "hash-by",
                .value = TextValue{"text",
                                   "client-address, path, header:NAME, cookie:NAME, query:NAME",
@@ -161,7 +170,8 @@ const std::array kAnnotations{
                                     }},
                .default_text = "125",
                .summary = "The most connections that a pod may have for that, in per cent of the "
-                          "mean; beyond it the next pod is used."},
+                          "mean; beyond it the next pod is used.",
+               .only_with = "hash-by"},
     Annotation{.name = "websocket-service",
                .value = TextValue{"text", "SERVICE:PORT", set_websocket_service},
                .default_text = "the path's own",
@@ -189,7 +199,8 @@ const std::array kAnnotations{
                                     }},
                .default_text = "deny",
                .summary = "Where allowed-origins is set, whether a handshake without an Origin "
-                          "passes, as programs send it."},
+                          "passes, as programs send it.",
+               .only_with = "allowed-origins"},
     Annotation{.name = "allow-cidrs",
                .value = TextValue{"list", "10.0.0.0/8, 192.0.2.7, fd00::/8", set_allow_cidrs},
                .default_text = "everybody",

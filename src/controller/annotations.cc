@@ -94,6 +94,13 @@ std::string unknown_annotation(std::string_view name) {
   return message;
 }
 
+using Values = std::span<const std::pair<std::string_view, std::string_view>>;
+
+bool names(Values values, std::string_view name) {
+  return std::any_of(values.begin(), values.end(),
+                     [&](const auto& value) { return value.first == name; });
+}
+
 Settings finish(Draft draft) {
   v1::RoutePolicy& policy = draft.policy();
   if (draft.has_affinity) *policy.mutable_affinity() = std::move(draft.affinity);
@@ -128,8 +135,7 @@ std::string Annotation::range() const {
   return std::visit(Range(), value);
 }
 
-Settings settings_of(std::span<const std::pair<std::string_view, std::string_view>> values,
-                     const OnWrongValue& on_wrong) {
+Settings settings_of(Values values, const OnWrongValue& on_wrong) {
   Draft draft;
   draft.settings.policy = default_policy();
   draft.affinity = default_affinity();
@@ -144,6 +150,11 @@ Settings settings_of(std::span<const std::pair<std::string_view, std::string_vie
     }
     const base::Status status = std::visit(
         [&, &value = text](const auto& kind) { return apply(kind, value, draft); }, known->value);
+    if (!known->only_with.empty() && !names(values, known->only_with)) {
+      on_wrong(Severity::kWarning, name,
+               "it does nothing without " + std::string(kAnnotationPrefix) +
+                   std::string(known->only_with));
+    }
     if (status.ok()) continue;
     const std::string instead =
         known->when_wrong.empty() ? "the default (" + std::string(known->default_text) + ") applies"

@@ -94,6 +94,8 @@ struct Annotation {
   /// What holds when the value is wrong; empty: the default. Where a default would let in whom the
   /// author wanted to keep out, the wrong value closes.
   std::string_view when_wrong = {};
+  /// The annotation without which this one does nothing.
+  std::string_view only_with = {};
 
   /// "duration", "size", "number", "word", or a TextValue's own.
   [[nodiscard]] std::string type() const;

@@ -117,6 +117,15 @@ TEST(ForwardedRequest, ReplacesWhatIsSetWithDashAndUnderscoreAlike) {
             "http\r\nX-Auth-User: u\r\nVia: 1.1 holdfast\r\n\r\n");
 }
 
+TEST(ForwardedRequest, GoesToAnotherHostAndTarget) {
+  RequestForwarding forwarding;
+  forwarding.host = "web.internal:8080";
+  forwarding.target = "/v2/x?y";
+  EXPECT_EQ(forward("GET /x?y HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n", forwarding),
+            "GET /v2/x?y HTTP/1.1\r\nHost: web.internal:8080\r\nX: y\r\nVia: 1.1 "
+            "holdfast\r\n\r\n");
+}
+
 TEST(ForwardedRequest, HasFreshFraming) {
   const std::string start = "POST / HTTP/1.1\r\nHost: a\r\n";
   const std::string out = start + "Via: 1.1 holdfast\r\n";
@@ -230,6 +239,19 @@ const Answer kAnswers[] = {
 };
 INSTANTIATE_TEST_SUITE_P(Heads, ForwardedResponse, testing::ValuesIn(kAnswers),
                          test::row_name<Answer>);
+
+TEST(ForwardedResponse, HasFieldsSetRemovedAndAdded) {
+  const Field set[] = {{"X-Frame-Options", "DENY"}, {"Server", ""}};
+  const Field add[] = {{"Set-Cookie", "b=2"}};
+  ResponseForwarding forwarding;
+  forwarding.set = set;
+  forwarding.add = add;
+  EXPECT_EQ(forward_response("HTTP/1.1 304 Not Modified\r\nserver: x\r\nx-frame-options: a\r\n"
+                             "X_Frame_Options: b\r\nSet-Cookie: a=1\r\n\r\n",
+                             forwarding),
+            "HTTP/1.1 304 Not Modified\r\nSet-Cookie: a=1\r\nX-Frame-Options: DENY\r\n"
+            "Set-Cookie: b=2\r\n\r\n");
+}
 
 TEST(ReasonPhrases, OfKnownAndUnknownStatuses) {
   EXPECT_EQ(reason_phrase(200), "OK");

@@ -1,0 +1,53 @@
+// Goal: a prefix is replaced where it stands, and everything behind it stays byte for byte.
+
+#include "proxy/rewrite.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace holdfast::proxy {
+namespace {
+
+struct Row {
+  const char* matched;
+  const char* rewrite;
+  const char* target;
+  const char* expected;
+};
+
+std::string rewrite(const Row& row) {
+  Forwarding forwarding;
+  forwarding.matched = row.matched;
+  forwarding.rewrite_prefix = row.rewrite;
+  const std::string target = row.target;
+  http::RequestHead request;
+  request.target = target;
+  request.path = target.starts_with('?') ? "/" : request.target.substr(0, target.find('?'));
+  return rewritten_target(forwarding, request);
+}
+
+TEST(Rewrite, Table) {
+  const Row rows[] = {
+      {"/app", "", "/app/x", ""},
+      {"/app", "/", "/app/x?q=/app", "/x?q=/app"},
+      {"/app", "/", "/app", "/"},
+      {"/app", "/", "/app?q", "/?q"},
+      {"/app", "/", "/app/", "/"},
+      {"/app", "/v2", "/app", "/v2"},
+      {"/app", "/v2", "/app/x/../y%2F?", "/v2/x/../y%2F?"},
+      {"/app", "/v2/", "/app/x", "/v2/x"},
+      {"/app", "/v2/", "/app", "/v2/"},
+      // "//evil.test" would name a host.
+      {"/app", "/", "/app//evil.test/x", "/evil.test/x"},
+      {"/app", "/v2", "/app//x", "/v2//x"},
+      {"", "/v2", "/x", "/v2/x"},
+      {"", "/v2", "/", "/v2/"},
+      {"", "/v2", "?q", "/v2/?q"},
+      {"", "/v2", "*", ""},
+  };
+  for (const Row& row : rows) EXPECT_EQ(rewrite(row), row.expected) << row.target;
+}
+
+}  // namespace
+}  // namespace holdfast::proxy
