@@ -1,5 +1,5 @@
-"""Goal: what a route changes in a message on its way: fields, host, path, traceparent, and which Service
-handshakes go to.
+"""Goal: what a route changes in a message on its way: fields, host, path, traceparent, and which
+Service handshakes go to.
 
 Method: a backend that records exact bytes.
 """
