@@ -103,7 +103,7 @@ const std::array kAnnotations{
                                       draft.has_affinity = value != 0;
                                     }},
                .default_text = "none",
-               .summary = "Whether a cookie brings a client back to its pod, by way of any replica."},
+               .summary = "Whether a cookie brings a client back to its pod, on any replica."},
     Annotation{.name = "affinity-cookie-name",
                .value = TextValue{"text", "a cookie's name", set_cookie_name},
                .default_text = kCookieName,
@@ -162,7 +162,7 @@ const std::array kAnnotations{
                                   "client-address, path, header:NAME, cookie:NAME, query:NAME",
                                   set_hash_by},
                .default_text = "none",
-               .summary = "What sends requests to the same pod, by way of any replica."},
+               .summary = "What sends requests to the same pod, on any replica."},
     Annotation{.name = "hash-balance-factor",
                .value = NumberValue{model::kBalanceFactorRange,
                                     [](Draft& draft, std::uint32_t value) {
