@@ -39,6 +39,7 @@ std::string to_line(const RequestLine& request, base::WallTime now) {
                {"protocol", std::string_view(request.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1")},
                {"user_agent", request.user_agent}});
   }
+  if (!request.trace_id.empty()) base::append_json_fields(line, {{"trace_id", request.trace_id}});
   append_route(line, request.policy, request.endpoint);
   base::append_json_fields(
       line, {{"status", static_cast<std::int64_t>(request.status)},

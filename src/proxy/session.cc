@@ -5,6 +5,7 @@
 
 #include "http/own_answer.h"
 #include "http/serialize.h"
+#include "http/traceparent.h"
 #include "proxy/admission.h"
 #include "proxy/session_wait.h"
 #include "websocket/handshake.h"
@@ -286,6 +287,7 @@ void Session::record() {
   if (const http::Field* agent = exchange.request.find("User-Agent")) {
     line.user_agent = agent->value;
   }
+  line.trace_id = http::trace_id(exchange.request);
   line.policy = policy;
   if (exchange.lease) line.endpoint = exchange.lease.endpoint()->text;
   line.status = exchange.status;

@@ -10,6 +10,7 @@ import pytest
 from holdfast_test.peers import (
     BINARY, answering, echo_websocket, frame, handshake, response, take_frame,
 )  # fmt: skip
+from holdfast_test.process import wait_until
 
 
 def ask(edge, route, path="/", *fields):
@@ -100,6 +101,8 @@ def test_a_trace_is_passed_on(edge):
     assert ask(edge, route, "/", *fields).take_head().status == 200
     _, got = received(backend)
     assert got["traceparent"] == [TRACE] and got["tracestate"] == ["a=b"]
+    (line,) = wait_until(lambda: edge.holdfast.access_log(ingress=route.name), "the line")
+    assert line["trace_id"] == TRACE[3:35]
 
 
 @pytest.mark.parametrize(
