@@ -79,6 +79,7 @@ void Listener::wait() {
                        if (error) return;
                        worker_.begin_batch();
                        accept_batch();
+                       worker_.end_batch();
                      });
 }
 

@@ -45,6 +45,7 @@ void Worker::post(std::function<void()> task) {
   boost::asio::post(context_, [this, task = std::move(task)] {
     begin_batch();
     task();
+    end_batch();
   });
 }
 
@@ -79,6 +80,11 @@ void Worker::on_sockets_ready() {
   for (int round = 0; round < kPollRoundsMost && sockets_.poll() >= kBusyBatch; ++round) {
   }
   wait_for_sockets();
+  end_batch();
+}
+
+void Worker::end_batch() {
+  sockets_.delete_retired();
   post_turns();
 }
 
@@ -88,7 +94,6 @@ void Worker::post_turns() {
   post([this] {
     turns_posted_ = false;
     sockets_.poll();
-    post_turns();
   });
 }
 
@@ -111,8 +116,7 @@ void Worker::run_timers() {
   begin_batch();
   tick_at_ = base::Instant::max();
   timers_.advance(now_);
-  sockets_.delete_retired();
-  post_turns();
+  end_batch();
   wait_for_tick();
 }
 

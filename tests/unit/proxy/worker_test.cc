@@ -170,6 +170,22 @@ TEST_F(WorkerTimerTest, ATurnAskedForByADeadlineIsGiven) {
   EXPECT_EQ(record->turns, 1);
 }
 
+TEST_F(WorkerTimerTest, ATurnAskedForByAPostedTaskIsGiven) {
+  const auto record = std::make_shared<Record>();
+  TestConnection& made = connection(record);
+  worker_.post([&] { worker_.sockets().take_turn_later(made); });
+  worker_.io_context().poll();
+  EXPECT_EQ(record->turns, 1);
+}
+
+TEST_F(WorkerTimerTest, WhatAPostedTaskRetiresIsDeleted) {
+  const auto record = std::make_shared<Record>();
+  TestConnection& made = connection(record);
+  worker_.post([&] { made.abort(CloseReason::kShutdown); });
+  worker_.io_context().poll();
+  EXPECT_TRUE(record->deleted);
+}
+
 TEST_F(WorkerTimerTest, APolicyChangeIsToldToEveryConnectionThatLives) {
   const auto living = std::make_shared<Record>();
   const auto other = std::make_shared<Record>();
