@@ -12,6 +12,11 @@ inline constexpr std::uint32_t kListLimit = 500;
 /// One page of a list, bytes. An unpaged list (after a 410 in mid-paging) of 50,000 objects of 5
 /// KiB.
 inline constexpr std::size_t kListBodyBytes = std::size_t{256} << 20;
+/// All pages of one list together: objects, and bytes of JSON. The largest clusters that Kubernetes
+/// is made for have 150,000 pods and 10,000 Services, and etcd recommends to hold 8 GB of
+/// everything at the most.
+inline constexpr std::size_t kListObjects = 500'000;
+inline constexpr std::size_t kListBytes = std::size_t{1} << 30;
 /// The body of an answer that is an error, bytes: a Status object.
 inline constexpr std::size_t kStatusBodyBytes = std::size_t{1} << 20;
 /// The head of a response, bytes.
