@@ -17,7 +17,7 @@ constexpr std::array<const char*, kDirectionCount> kDirectionLabels = {"upstream
                                                                        "downstreamward"};
 constexpr std::array<const char*, 6> kStatusLabels = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
 constexpr std::array<const char*, kConnectFailureCount> kConnectFailureLabels = {
-    "refused", "timeout", "other"};
+    "refused", "timeout", "ports", "descriptors", "other"};
 
 std::string label_of(std::size_t reason) {
   return std::string(facts_of(static_cast<CloseReason>(reason)).label);
@@ -108,6 +108,11 @@ void collect_routes(const std::vector<std::shared_ptr<RoutePolicy>>& policies,
                         "Plain HTTP requests that were routed, by the class of the status sent.",
                         MetricType::kCounter,
                         {}};
+  MetricFamily request_failures{"holdfast_http_request_failures_total",
+                                "Plain HTTP requests that were routed and not answered in full by "
+                                "the service, by reason.",
+                                MetricType::kCounter,
+                                {}};
   MetricFamily failures{"holdfast_connect_failures_total",
                         "Connections to endpoints that could not be made.",
                         MetricType::kCounter,
@@ -134,6 +139,10 @@ void collect_routes(const std::vector<std::shared_ptr<RoutePolicy>>& policies,
       add_if_any(requests, labels_of(*policy, {{"status", kStatusLabels[i]}}),
                  sum(*policy, [&](const RouteCounters& c) { return c.requests[i].value(); }));
     }
+    for (std::size_t i = 0; i < kCloseReasonCount; ++i) {
+      add_if_any(request_failures, labels_of(*policy, {{"reason", label_of(i)}}),
+                 sum(*policy, [&](const RouteCounters& c) { return c.request_failures[i].value(); }));
+    }
     for (std::size_t i = 0; i < kConnectFailureCount; ++i) {
       add_if_any(
           failures, labels_of(*policy, {{"reason", kConnectFailureLabels[i]}}),
@@ -141,7 +150,7 @@ void collect_routes(const std::vector<std::shared_ptr<RoutePolicy>>& policies,
     }
   }
   for (MetricFamily* family :
-       {&open, &under_way, &streams, &upgrades, &messages, &bytes, &closes, &requests, &failures}) {
+       {&open, &under_way, &streams, &upgrades, &messages, &bytes, &closes, &requests, &request_failures, &failures}) {
     out.push_back(std::move(*family));
   }
 }

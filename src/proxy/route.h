@@ -33,8 +33,8 @@ constexpr Direction opposite(Direction direction) {
 }
 
 /// How a TCP connect failed.
-enum class ConnectFailure : std::uint8_t { kRefused, kTimeout, kOther };
-inline constexpr std::size_t kConnectFailureCount = 3;
+enum class ConnectFailure : std::uint8_t { kRefused, kTimeout, kPorts, kDescriptors, kOther };
+inline constexpr std::size_t kConnectFailureCount = 5;
 
 /// Closes by reason and close code. 5 KiB: made at a route's first close.
 struct CloseCounters {
@@ -55,6 +55,8 @@ struct alignas(64) RouteCounters {
   std::array<Counter, kCloseReasonCount> upgrades;
   /// Plain requests by the class of the status sent (1xx to 5xx); [0]: none was sent.
   std::array<Counter, 6> requests;
+  /// Plain requests that did not run their course, by reason.
+  std::array<Counter, kCloseReasonCount> request_failures;
   std::array<Counter, kConnectFailureCount> connect_failures;
 
   void count_close(CloseReason reason, std::uint16_t code);

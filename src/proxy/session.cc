@@ -270,9 +270,11 @@ void Session::record() {
   } else if (exchange.upgrade) {
     policy->counters(worker_.index()).upgrades[static_cast<std::size_t>(exchange.reason)].add();
   } else {
-    policy->counters(worker_.index())
-        .requests[static_cast<std::size_t>(exchange.status / 100)]
-        .add();
+    RouteCounters& counters = policy->counters(worker_.index());
+    counters.requests[static_cast<std::size_t>(exchange.status / 100)].add();
+    if (exchange.reason != CloseReason::kCompleted) {
+      counters.request_failures[static_cast<std::size_t>(exchange.reason)].add();
+    }
   }
   base::LogSink* sink = worker_.shared().access_log;
   if (sink == nullptr) return;

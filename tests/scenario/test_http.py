@@ -356,6 +356,12 @@ def test_forwarding_fields_are_ours(edge):
     assert head.get("date") is not None
 
 
+def request_failures(edge, route):
+    """[(reason, count)] of its plain requests."""
+    failures = edge.metrics().series("holdfast_http_request_failures_total", ingress=route.name)
+    return [(labels["reason"], count) for labels, count in failures]
+
+
 def test_connect_refused_then_another_endpoint(edge, dead_port):
     backend = edge.backend(answering(response("200 OK", b"ok")))
     route = edge.route(("127.0.0.1", dead_port), backend)
@@ -363,6 +369,7 @@ def test_connect_refused_then_another_endpoint(edge, dead_port):
         client = edge.ask(request(route))
         assert client.take_response()[1] == b"ok"
     wait_for_value(edge.admin, 6, "holdfast_http_requests_total", ingress=route.name, status="2xx")
+    assert request_failures(edge, route) == []
 
 
 def test_every_connect_refused_is_502(edge, dead_port):
@@ -371,6 +378,7 @@ def test_every_connect_refused_is_502(edge, dead_port):
     assert client.take_head().status == 502
     failures = edge.metrics().series("holdfast_connect_failures_total", ingress=route.name)
     assert [(labels["reason"], value) for labels, value in failures] == [("refused", 2)]
+    wait_until(lambda: request_failures(edge, route) == [("connect_failed", 1)], "its reason")
 
 
 def test_no_endpoint_is_503_and_no_route_404(edge):
@@ -380,6 +388,7 @@ def test_no_endpoint_is_503_and_no_route_404(edge):
     head, body = client.take_response()
     assert head.status == 503 and int(head.get("retry-after")) > 0
     assert head.get("x-request-id", "") in body.decode()
+    wait_until(lambda: request_failures(edge, route) == [("no_endpoint", 1)], "its reason")
     # The connection is still good.
     client.send(b"GET / HTTP/1.1\r\nHost: nowhere.test\r\n\r\n")
     assert client.take_response()[0].status == 404
