@@ -289,7 +289,11 @@ void Session::record() {
     line.user_agent = agent->value;
   }
   line.policy = policy;
-  if (exchange.lease) line.endpoint = exchange.lease.endpoint()->text;
+  if (exchange.lease) {
+    line.endpoint = exchange.lease.endpoint()->text;
+  } else if (!exchange.tried.empty()) {
+    line.endpoint = exchange.tried.back()->text;
+  }
   line.status = exchange.status;
   line.reason = exchange.reason;
   line.detail = exchange.detail;

@@ -379,6 +379,9 @@ def test_every_connect_refused_is_502(edge, dead_port):
     failures = edge.metrics().series("holdfast_connect_failures_total", ingress=route.name)
     assert [(labels["reason"], value) for labels, value in failures] == [("refused", 2)]
     wait_until(lambda: request_failures(edge, route) == [("connect_failed", 1)], "its reason")
+    line = wait_until(lambda: edge.holdfast.access_log(ingress=route.name), "its line")[0]
+    # The one that was tried last.
+    assert line["endpoint"] in (f"127.0.0.1:{dead_port}", f"127.0.0.2:{dead_port}")
 
 
 def test_no_endpoint_is_503_and_no_route_404(edge):
