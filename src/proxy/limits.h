@@ -29,8 +29,9 @@ inline constexpr std::chrono::seconds kHalfCloseTimeout = 30s;
 /// How long the rest of a refused request is read and dropped, so that the answer is not lost to a
 /// reset (RFC 9112 section 9.6).
 inline constexpr std::chrono::seconds kLingerTimeout = 2s;
-/// How long an upstream connection is kept for the next request. Below the 60 s of common servers.
-inline constexpr std::chrono::seconds kUpstreamIdleTimeout = 30s;
+/// How long an upstream connection is kept for the next request. Below the 5 s after which Node and
+/// uvicorn close one: a request that crosses such an end is lost, and a POST is not sent twice.
+inline constexpr std::chrono::seconds kUpstreamIdleTimeout = 4s;
 /// Accepting is tried again this long after it stopped for want of descriptors.
 inline constexpr std::chrono::milliseconds kAcceptPause = 100ms;
 /// Pauses of accepting are logged at most this often by each worker.
