@@ -1,5 +1,6 @@
 #include "proxy/session.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -251,13 +252,22 @@ Task<bool> Session::send_downstream(std::string_view bytes) {
 
 Task<> Session::linger() {
   downstream_->end_sending();
-  const base::Instant deadline = worker_.now() + kLingerTimeout;
+  const base::Instant begun = worker_.now();
   std::size_t dropped = 0;
+  std::size_t in_a_row = 0;
   while (dropped < kLingerBytesMost) {
-    if (!co_await wait(kDownstreamReadable, deadline)) co_return;
+    const base::Duration earned = std::chrono::seconds(dropped / kLingerRateLeast);
+    const base::Instant deadline =
+        begun + std::min<base::Duration>(kLingerTimeout + earned, kLingerMost);
+    if (worker_.now() >= deadline || !co_await wait(kDownstreamReadable, deadline)) co_return;
     const Socket::Result read = downstream_->receive(worker_.scratch(), kScratchBytes);
     if (read.bytes == 0 && read.error != EAGAIN) co_return;
     dropped += read.bytes;
+    in_a_row += read.bytes;
+    if (in_a_row >= kTurnBytes) {
+      in_a_row = 0;
+      static_cast<void>(co_await yield());
+    }
   }
 }
 

@@ -481,6 +481,20 @@ def test_a_body_longer_than_its_limit_is_413(edge):
     wait_until(lambda: edge.holdfast.access_log(ingress=route.name, reason="body_too_long"), "log")
 
 
+def test_a_client_that_reads_only_once_it_has_written_sees_its_413(edge):
+    """RFC 9112 section 9.6: what it still sends is read, or a reset would take the answer away."""
+    route, _ = edge.serve(answering(response("200 OK")), max_body_bytes="1Ki")
+    size = 10 << 20
+    client = edge.ask(
+        f"POST / HTTP/1.1\r\nHost: {route.host}\r\nContent-Length: {size}\r\n\r\n".encode()
+    )
+    block = b"x" * 65536
+    for _ in range(size // len(block)):
+        client.send(block)
+    assert client.take_response()[0].status == 413
+    assert client.ends()
+
+
 def test_a_request_goes_no_further_than_it_may(edge):
     """RFC 9110 section 7.6.2: Max-Forwards of OPTIONS and TRACE counts the hops."""
     route, backend = edge.serve(answering(response("200 OK")))
