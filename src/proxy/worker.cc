@@ -75,9 +75,11 @@ void Worker::wait_for_sockets() {
 }
 
 void Worker::on_sockets_ready() {
-  begin_batch();
   // While events keep coming in numbers, ask again at once: a round through Asio costs two calls.
-  for (int round = 0; round < kPollRoundsMost && sockets_.poll() >= kBusyBatch; ++round) {
+  int events = kBusyBatch;
+  for (int round = 0; round < kPollRoundsMost && events >= kBusyBatch; ++round) {
+    begin_batch();
+    events = sockets_.poll();
   }
   wait_for_sockets();
   end_batch();
