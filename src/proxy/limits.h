@@ -75,6 +75,9 @@ inline constexpr std::size_t kOwnHopsMost = 5;
 /// Kept upstream connections for one endpoint, and in all, of one worker.
 inline constexpr std::size_t kIdlePerEndpointMost = 32;
 inline constexpr std::size_t kIdleMost = 512;
+/// Routes (an Ingress towards a Service) that have series of their own; what further ones count is
+/// shown as one. Each has 7 series or more, which is what a Prometheus of a few gigabytes holds.
+inline constexpr std::size_t kRouteSeriesMost = 20'000;
 /// Connections accepted in a row before the worker turns to those it has.
 inline constexpr int kAcceptBatch = 64;
 /// Pending connections of a listening socket (the kernel's somaxconn may be lower).

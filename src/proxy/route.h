@@ -82,10 +82,12 @@ struct RouteNames {
 /// whatever happens to the Ingress: live settings and counters. Interned by its names; any thread.
 class RoutePolicy {
  public:
-  RoutePolicy(RouteNames route_names, unsigned workers)
-      : names(std::move(route_names)), counters_(workers) {}
+  RoutePolicy(RouteNames route_names, unsigned workers, bool with_series = true)
+      : names(std::move(route_names)), has_series(with_series), counters_(workers) {}
 
   const RouteNames names;
+  /// Its counters are shown under its names, not in the sum of all others (kRouteSeriesMost).
+  const bool has_series;
 
   [[nodiscard]] base::Duration idle_timeout() const {
     return base::Duration(idle_timeout_.load(std::memory_order_relaxed));
