@@ -154,6 +154,14 @@ std::vector<ConnectionInfo> Worker::list(const ConnectionQuery& query) const {
   return matching;
 }
 
+void Worker::give_up_kept() {
+  upstreams_.clear();
+  if (shared_.kept_upstreams.load(std::memory_order_relaxed) == 0) return;
+  for (Worker* worker : shared_.workers) {
+    if (worker != this) worker->post([worker] { worker->upstreams_.clear(); });
+  }
+}
+
 void Worker::log_accept_pause(std::string_view why) {
   if (now_ < next_pause_log_) return;
   next_pause_log_ = now_ + kPauseLogInterval;

@@ -291,5 +291,23 @@ TEST_F(UpstreamPoolTest, EachWorkerKeepsItsOwnAndEndsThem) {
   EXPECT_TRUE(far.at_end());
 }
 
+TEST_F(UpstreamPoolTest, WhenDescriptorsRunOutAllWorkersGiveTheirsUp) {
+  FarEnd ours;
+  FarEnd theirs;
+  Worker other{1, shared_};
+  ASSERT_TRUE(other.open().ok());
+  shared_.workers = {&worker_, &other};
+  put(ours, endpoint_);
+  other.upstreams().put(endpoint_, other.sockets().add(theirs.give(), &idle_, true));
+  EXPECT_EQ(kept(), 2U);
+  worker_.give_up_kept();
+  EXPECT_TRUE(ours.at_end());
+  // On its own thread.
+  EXPECT_EQ(kept(), 1U);
+  other.io_context().poll();
+  EXPECT_EQ(kept(), 0U);
+  EXPECT_TRUE(theirs.at_end());
+}
+
 }  // namespace
 }  // namespace holdfast::proxy
