@@ -226,6 +226,17 @@ TEST_F(RelayTest, AHalfClosedSilenceEnds) {
   EXPECT_EQ(closes(CloseReason::kHalfCloseTimedOut), 1U);
 }
 
+TEST_F(RelayTest, ABackendThatNeverEndsIsNotWaitedForAfterTheClose) {
+  start();
+  write(client_, kMaskedClose);
+  ::shutdown(client_, SHUT_WR);
+  turn();
+  pass_time(kHalfCloseTimeout - 1s);
+  EXPECT_EQ(open(), 1U);
+  pass_time(2s);
+  EXPECT_EQ(closes(CloseReason::kDownstreamCloseFrame, 1000), 1U);
+}
+
 TEST_F(RelayTest, WhatIsOwedGoesOutBeforeTheEndOfStream) {
   start();
   read_all(client_);
