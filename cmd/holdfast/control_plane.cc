@@ -21,8 +21,8 @@ namespace {
 
 namespace asio = boost::asio;
 
-/// For a debug page: longer than most compilations take, shorter than the second that a probe waits,
-/// which the same thread answers.
+/// For a debug page: longer than most compilations take, shorter than the second that a probe
+/// waits, which the same thread answers.
 constexpr std::chrono::milliseconds kStatePatience{900};
 
 std::set<kube::Kind> kinds_of(const ControlPlaneOptions& options) {

@@ -65,7 +65,8 @@ base::Status check_path(std::string_view path, bool strict) {
 bool is_object_name(std::string_view name) { return is_subdomain(name); }
 
 bool is_port_name(std::string_view name) {
-  return name.size() <= 15 && model::is_dns_label(name) && name.find("--") == std::string_view::npos &&
+  return name.size() <= 15 && model::is_dns_label(name) &&
+         name.find("--") == std::string_view::npos &&
          std::any_of(name.begin(), name.end(), is_letter);
 }
 

@@ -128,9 +128,9 @@ struct RouteFamilies {
       family_of("holdfast_websockets_open", "WebSockets open now.", MetricType::kGauge);
   MetricFamily under_way = family_of("holdfast_http_requests_open",
                                      "Plain HTTP requests under way.", MetricType::kGauge);
-  MetricFamily streams = family_of("holdfast_http_streams_open",
-                                   "Answers under way, one to a declined handshake included.",
-                                   MetricType::kGauge);
+  MetricFamily streams =
+      family_of("holdfast_http_streams_open",
+                "Answers under way, one to a declined handshake included.", MetricType::kGauge);
   MetricFamily upgrades =
       family_of("holdfast_upgrades_total",
                 "WebSocket handshakes that were routed, by how they ended.", MetricType::kCounter);
@@ -140,13 +140,14 @@ struct RouteFamilies {
   MetricFamily bytes = family_of("holdfast_websocket_bytes_total",
                                  "Bytes of WebSocket frames passed on, while connections are open.",
                                  MetricType::kCounter);
-  MetricFamily closes = family_of(
-      "holdfast_websocket_closes_total",
-      "WebSockets closed, by what ended them and the close code that passed.", MetricType::kCounter);
-  MetricFamily requests = family_of(
-      "holdfast_http_requests_total",
-      "Plain HTTP requests that were routed, by the class of the status sent.",
-      MetricType::kCounter);
+  MetricFamily closes =
+      family_of("holdfast_websocket_closes_total",
+                "WebSockets closed, by what ended them and the close code that passed.",
+                MetricType::kCounter);
+  MetricFamily requests =
+      family_of("holdfast_http_requests_total",
+                "Plain HTTP requests that were routed, by the class of the status sent.",
+                MetricType::kCounter);
   MetricFamily request_failures =
       family_of("holdfast_http_request_failures_total",
                 "Plain HTTP requests that were routed and not answered in full by the service, by "
@@ -164,11 +165,14 @@ struct RouteFamilies {
     add_directions(bytes, group, &RouteCounters::bytes);
     add_closes(closes, group);
     add_array(upgrades, group, &RouteCounters::upgrades, upgrade_labels);
-    add_array(requests, group, &RouteCounters::requests,
-              [](std::size_t i) -> Labels { return {{"status", kStatusLabels[i]}}; });
+    add_array(requests, group, &RouteCounters::requests, [](std::size_t i) -> Labels {
+      return {{"status", kStatusLabels[i]}};
+    });
     add_array(request_failures, group, &RouteCounters::request_failures, reason_labels);
     add_array(connect_failures, group, &RouteCounters::connect_failures,
-              [](std::size_t i) -> Labels { return {{"reason", kConnectFailureLabels[i]}}; });
+              [](std::size_t i) -> Labels {
+                return {{"reason", kConnectFailureLabels[i]}};
+              });
   }
 };
 
@@ -183,7 +187,8 @@ void collect_routes(std::vector<std::shared_ptr<RoutePolicy>> policies,
     families.add_group({(*one)->names, {one, 1}});
   }
   if (!others.empty()) {
-    families.add_group({{kOtherRoutes, kOtherRoutes, kOtherRoutes}, {others.begin(), others.end()}});
+    families.add_group(
+        {{kOtherRoutes, kOtherRoutes, kOtherRoutes}, {others.begin(), others.end()}});
   }
   for (MetricFamily* family :
        {&families.open, &families.under_way, &families.streams, &families.upgrades,

@@ -11,7 +11,7 @@
 
 namespace holdfast::proxy {
 
-/// Series by route: namespace, ingress and service label each of them; "_other", which is no name in
+/// Series by route, each with namespace, ingress and service; "_other", which is no name in
 /// Kubernetes, the sum of those without series of their own. Any thread.
 void collect_routes(std::vector<std::shared_ptr<RoutePolicy>> policies,
                     std::vector<base::MetricFamily>& out);

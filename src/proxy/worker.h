@@ -116,7 +116,7 @@ class Worker {
   void clear_timer(Timer& timer) { timers_.clear(timer); }
   /// Reads the clock for a new batch of events. Every handler of the loop begins with it.
   void begin_batch() { now_ = shared_.clock.now(); }
-  /// Deletes what was retired and sees to the turns that were asked for. Every handler ends with it.
+  /// Deletes what was retired, sees to the turns asked for. Every handler of the loop ends with it.
   void end_batch();
 
   /// Fires the timers that are due; the worker's own tick does it.

@@ -85,10 +85,10 @@ TEST_F(RouteMetricsTest, RoutesWithoutSeriesOfTheirOwnShareOne) {
   EXPECT_THAT(
       series("holdfast_http_request_failures_total"),
       UnorderedElementsAre(Pair(labels("b", {{"reason", "no_endpoint"}}), 1), Pair(failed, 2)));
-  EXPECT_THAT(series("holdfast_websocket_closes_total"),
-              UnorderedElementsAre(
-                  Pair(labels("b", {{"reason", "upstream_ended"}, {"code", "none"}}), 1),
-                  Pair(closed, 2)));
+  EXPECT_THAT(
+      series("holdfast_websocket_closes_total"),
+      UnorderedElementsAre(Pair(labels("b", {{"reason", "upstream_ended"}, {"code", "none"}}), 1),
+                           Pair(closed, 2)));
 }
 
 }  // namespace
