@@ -199,7 +199,9 @@ void Relay::look_for_drains() {
     if (flow.dead || (flow.owed == nullptr && !flow.ended)) continue;
     // The kernel asks for more only when much of its buffer is free: a slow reader takes minutes.
     const int before = std::exchange(flow.untaken, sink_of(direction).untaken());
-    if (flow.untaken < before) flow.last_payment = last_activity_ = worker_.now();
+    // A peer that has taken all (the end of stream counts as a byte) is waited for no longer.
+    const bool takes = flow.untaken < before && (flow.owed != nullptr || flow.untaken > 0);
+    if (takes) flow.last_payment = last_activity_ = worker_.now();
   }
 }
 

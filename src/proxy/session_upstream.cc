@@ -36,7 +36,7 @@ struct ConnectError {
   CloseReason reason;
 };
 
-ConnectError meaning_of(int error) {
+ConnectError connect_error(int error) {
   if (is_exhaustion(error)) {
     return {ConnectFailure::kDescriptors, CloseReason::kDescriptorsExhausted};
   }
@@ -157,7 +157,7 @@ Task<CloseReason> Session::connect(const Endpoint& endpoint, base::Instant deadl
 }
 
 CloseReason Session::count_connect_failure(int error) {
-  const ConnectError meaning = meaning_of(error);
+  const ConnectError meaning = connect_error(error);
   exchange_->target->policy->counters(worker_.index())
       .connect_failures[static_cast<std::size_t>(meaning.failure)]
       .add();
