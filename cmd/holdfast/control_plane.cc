@@ -21,8 +21,9 @@ namespace {
 
 namespace asio = boost::asio;
 
-/// For a debug page: longer than the compilation of a large cluster.
-constexpr std::chrono::seconds kStatePatience{5};
+/// For a debug page: longer than most compilations take, shorter than the second that a probe
+/// waits, which the same thread answers.
+constexpr std::chrono::milliseconds kStatePatience{900};
 
 std::set<kube::Kind> kinds_of(const ControlPlaneOptions& options) {
   std::set<kube::Kind> kinds = {kube::Kind::kIngress, kube::Kind::kIngressClass,

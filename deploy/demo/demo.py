@@ -68,8 +68,7 @@ def read_flags():
 
 
 def check_free(host, port, flag):
-    """Holdfast's listening sockets share a port among its workers (SO_REUSEPORT), so that a second
-    Holdfast would join the first instead of failing: look before."""
+    """Looked at before anything is started: Holdfast would refuse too, in words of its own."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -15,10 +15,7 @@ namespace {
 
 void add(std::vector<base::MetricFamily>& out, const char* name, const char* help,
          base::MetricType type, std::optional<double> value) {
-  if (!value) return;
-  base::MetricSample sample;
-  sample.value = *value;
-  out.push_back({name, help, type, {std::move(sample)}});
+  if (value) out.push_back(base::single_metric(name, help, type, *value));
 }
 
 /// /proc/self/stat from field 3 (state) on; the name in field 2 may hold anything, even ')'.

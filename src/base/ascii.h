@@ -1,6 +1,6 @@
 #pragma once
 
-// Letters of ASCII, whatever the locale.
+// Letters and digits of ASCII, whatever the locale.
 
 #include <string>
 #include <string_view>
@@ -10,6 +10,8 @@ namespace holdfast::base {
 constexpr char to_lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
+
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 inline std::string lower_case(std::string_view text) {
   std::string lower(text);

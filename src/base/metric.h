@@ -31,6 +31,12 @@ struct MetricFamily {
   std::vector<MetricSample> samples = {};
 };
 
+/// A family of one series without labels.
+inline MetricFamily single_metric(std::string name, std::string help, MetricType type,
+                                  double value) {
+  return {std::move(name), std::move(help), type, {{.value = value}}};
+}
+
 /// Something that can be scraped. collect() is called on the admin thread while everything else
 /// runs; implementations read atomics or take short locks of their own. Never fails.
 class MetricSource {

@@ -302,10 +302,8 @@ void Compiler::claim(const Owner& owner, const std::string& host, Match match,
   *route.mutable_policy() = owner.settings.policy;
 
   Host& claimed = hosts_[host];
-  // The route, its tag and its length.
-  const std::size_t bytes = route.ByteSizeLong() + 6;
-  // 1 KiB is more than the host's own fields take.
-  if (claimed.bytes + bytes > model::kResourceBytes - 1024) {
+  const std::size_t bytes = route.ByteSizeLong() + kRouteFramingBytes;
+  if (claimed.bytes + bytes > model::kResourceBytes - kHostFieldBytes) {
     error(owner.ingress, field,
           "host " + quote(host) + " has more routes than fit into 1 MiB; this one is not served");
     return;

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "base/ascii.h"
 #include "controller/quote.h"
 
 namespace holdfast::controller {
@@ -22,10 +23,8 @@ constexpr std::array<Unit, 4> kUnits{{
     {"ms", std::chrono::milliseconds(1)},
 }};
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 base::Status not_a_duration(std::string_view text) {
-  if (!text.empty() && std::all_of(text.begin(), text.end(), is_digit)) {
+  if (!text.empty() && std::all_of(text.begin(), text.end(), base::is_digit)) {
     return absl::InvalidArgumentError(quote(text) + " has no unit: write " +
                                       quote(std::string(text) + "s") + " for seconds");
   }
@@ -48,12 +47,12 @@ base::StatusOr<base::Duration> parse_duration(std::string_view text) {
   do {
     std::int64_t count = 0;
     const auto number = std::from_chars(rest.data(), rest.data() + rest.size(), count);
-    if (rest.empty() || !is_digit(rest.front()) || number.ec == std::errc::invalid_argument) {
+    if (rest.empty() || !base::is_digit(rest.front()) || number.ec == std::errc::invalid_argument) {
       return not_a_duration(text);
     }
     rest.remove_prefix(static_cast<std::size_t>(number.ptr - rest.data()));
     std::size_t length = 0;
-    while (length < rest.size() && !is_digit(rest[length])) ++length;
+    while (length < rest.size() && !base::is_digit(rest[length])) ++length;
     const std::size_t unit = find_unit(rest.substr(0, length), next_unit);
     if (unit == kUnits.size()) return not_a_duration(text);
     if (number.ec == std::errc::result_out_of_range ||

@@ -13,14 +13,6 @@ namespace holdfast::controller {
 namespace {
 
 bool is_letter(char c) { return c >= 'a' && c <= 'z'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-/// A label of DNS-1123, of any length: the API server looks at the whole name's length only.
-bool is_label(std::string_view label) {
-  return !label.empty() && label.front() != '-' && label.back() != '-' &&
-         std::all_of(label.begin(), label.end(),
-                     [](char c) { return is_letter(c) || is_digit(c) || c == '-'; });
-}
 
 bool is_subdomain(std::string_view name) {
   return model::is_dns_name(name) && !name.starts_with('*');
@@ -73,7 +65,8 @@ base::Status check_path(std::string_view path, bool strict) {
 bool is_object_name(std::string_view name) { return is_subdomain(name); }
 
 bool is_port_name(std::string_view name) {
-  return name.size() <= 15 && is_label(name) && name.find("--") == std::string_view::npos &&
+  return name.size() <= 15 && model::is_dns_label(name) &&
+         name.find("--") == std::string_view::npos &&
          std::any_of(name.begin(), name.end(), is_letter);
 }
 

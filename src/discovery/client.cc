@@ -181,7 +181,7 @@ bool Client::State::answer(Call& call, std::uint64_t number,
 void Client::State::collect(std::vector<base::MetricFamily>& out) const {
   const auto add = [&out](const char* name, const char* help, base::MetricType type,
                           std::uint64_t value) {
-    out.push_back({name, help, type, {{.value = static_cast<double>(value)}}});
+    out.push_back(base::single_metric(name, help, type, static_cast<double>(value)));
   };
   using enum base::MetricType;
   const std::uint64_t streams = streams_;

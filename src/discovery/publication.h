@@ -12,6 +12,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/log.h"
 #include "discovery/subscription.h"
@@ -26,6 +27,9 @@ struct Publication {
 
   Publication(const base::Log& log_to, OnRefusal callback)
       : log(log_to), on_refusal(std::move(callback)) {}
+
+  /// Counts, logs and tells what is refused by `node`. REQUIRES: `mutex` is not held.
+  void report(const std::string& node, const std::vector<model::Refusal>& refusals_now);
 
   const base::Log& log;
   const OnRefusal on_refusal;

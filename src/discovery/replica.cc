@@ -10,17 +10,6 @@ namespace holdfast::discovery {
 
 namespace {
 
-std::vector<model::Refusal> validate_all(const model::Transaction& transaction) {
-  std::vector<model::Refusal> refusals;
-  for (const model::ResourcePtr& resource : transaction.upserts) {
-    const base::Status status = model::validate(*resource);
-    if (!status.ok()) {
-      refusals.push_back({model::key_of(*resource), std::string(status.message())});
-    }
-  }
-  return refusals;
-}
-
 /// Cut between two characters, since a proto3 string must be UTF-8.
 void cut_reason(std::string& reason) {
   if (reason.size() <= kReasonBytesMost) return;
@@ -48,8 +37,7 @@ v1::Verdict word_verdict(std::uint64_t number, std::vector<model::Refusal> refus
 }  // namespace
 
 v1::Verdict Replica::apply(std::uint64_t number, const model::Transaction& transaction) {
-  std::vector<model::Refusal> refusals = validate_all(transaction);
-  if (refusals.empty()) refusals = handler_.apply(transaction);
+  std::vector<model::Refusal> refusals = handler_.apply(transaction);
   if (refusals.empty()) {
     for (const auto& resource : transaction.upserts) {
       held_[model::key_of(*resource)] = resource->version();

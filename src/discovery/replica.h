@@ -1,7 +1,7 @@
 #pragma once
 
-// What the data plane holds: names and versions of everything applied, over all streams. Validates
-// each transaction, hands it to the handler, and words the Verdict. No transport.
+// What the data plane holds: names and versions of everything applied, over all streams. Hands each
+// transaction to the handler, which validates it, and words the Verdict. No transport.
 //
 // One thread at a time. Owned by the client; the handler outlives it. Never fails.
 
@@ -16,9 +16,8 @@ class Replica {
  public:
   explicit Replica(model::TransactionHandler& handler) : handler_(handler) {}
 
-  /// Applies a transaction whole or not at all. The handler sees it only when every resource is
-  /// valid by itself. The Verdict has at most kVerdictBytes of refusals, each reason cut to
-  /// kReasonBytesMost.
+  /// Applies a transaction whole or not at all. The Verdict has at most kVerdictBytes of refusals,
+  /// each reason cut to kReasonBytesMost.
   v1::Verdict apply(std::uint64_t number, const model::Transaction& transaction);
 
   [[nodiscard]] const Held& held() const { return held_; }

@@ -50,6 +50,17 @@ void set_limits(grpc::ServerBuilder& builder) {
                              milliseconds(kPingIntervalLeast));
 }
 
+/// A text that is not UTF-8 would end every stream, and with it everything else.
+std::vector<model::Refusal> take_out_invalid(model::Transaction& change) {
+  std::vector<model::Refusal> refusals;
+  std::erase_if(change.upserts, [&](const model::ResourcePtr& resource) {
+    const base::Status valid = model::validate(*resource);
+    if (!valid.ok()) refusals.push_back({model::key_of(*resource), std::string(valid.message())});
+    return !valid.ok();
+  });
+  return refusals;
+}
+
 /// While it lives, new files are the owner's alone: the socket must never be open to others, not
 /// even between bind and chmod.
 class PrivateFiles {
@@ -146,6 +157,7 @@ void Server::State::set(const model::ResourceKey& key, model::ResourcePtr resour
 }
 
 void Server::State::publish(model::Transaction change) {
+  publication_.report("every data plane", take_out_invalid(change));
   std::vector<Stream*> writers;
   {
     const std::lock_guard lock(publication_.mutex);
@@ -181,7 +193,7 @@ void Server::State::collect(std::vector<base::MetricFamily>& out) {
   }
   const auto add = [&out](const char* name, const char* help, base::MetricType type,
                           std::uint64_t value) {
-    out.push_back({name, help, type, {{.value = static_cast<double>(value)}}});
+    out.push_back(base::single_metric(name, help, type, static_cast<double>(value)));
   };
   using enum base::MetricType;
   add("holdfast_discovery_clients", "Data planes connected to this control plane.", kGauge,

@@ -57,7 +57,7 @@ class Server final : public base::MetricSource {
   /// Changes the published state. The first call says that the state is complete: before it nothing
   /// is sent. Resources are told apart by version (model::seal()): one that did not change costs
   /// nothing. A resource that model::validate() refuses is told to the refusal callback and not
-  /// sent; clients keep what they hold of it.
+  /// published; clients keep what they hold of it.
   void publish(model::Transaction change);
 
   [[nodiscard]] std::vector<ClientState> clients() const;

@@ -41,7 +41,6 @@ bool Stream::begin_transaction() {
   Outgoing out = subscription_->next(publication_.resources);
   publication_.transactions += 1;
   publication_.resources_sent += out.transaction.upserts.size();
-  unsendable_ = std::move(out.unsendable);
   cutter_.emplace(out.number, std::move(out.transaction));
   parts_owed_ = true;
   return true;
@@ -71,7 +70,6 @@ ClientState Stream::state() const {
 }
 
 void Stream::write_claimed() {
-  report(std::exchange(unsendable_, {}));
   cutter_->next(part_);
   publication_.bytes_sent += part_.ByteSizeLong();
   {
@@ -151,20 +149,8 @@ base::Status Stream::take_verdict(const v1::Verdict& verdict) {
     if (!named.ok()) return named.status();
     refusals = *std::move(named);
   }
-  report(refusals);
+  publication_.report(node_, refusals);
   return absl::OkStatus();
-}
-
-void Stream::report(const std::vector<model::Refusal>& refusals) {
-  if (refusals.empty()) return;
-  publication_.refusals += refusals.size();
-  publication_.log.warn("data plane refused resources",
-                        {{"node", node_},
-                         {"count", static_cast<std::uint64_t>(refusals.size())},
-                         {"first", model::to_string(refusals.front().key)},
-                         {"reason", refusals.front().reason}});
-  if (!publication_.on_refusal) return;
-  for (const model::Refusal& refusal : refusals) publication_.on_refusal(node_, refusal);
 }
 
 void Stream::OnWriteDone(bool ok) {

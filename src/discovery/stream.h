@@ -52,7 +52,6 @@ class Stream final : public grpc::ServerBidiReactor<v1::ClientMessage, v1::Part>
   base::Status take_hello(const v1::Hello& hello);
   base::Status take_verdict(const v1::Verdict& verdict);
   bool begin_transaction();
-  void report(const std::vector<model::Refusal>& refusals);
 
   // Fixed after construction.
   Publication& publication_;
@@ -65,7 +64,6 @@ class Stream final : public grpc::ServerBidiReactor<v1::ClientMessage, v1::Part>
 
   // Touched by whoever has the right to write.
   v1::Part part_;
-  std::vector<model::Refusal> unsendable_;
 
   // Written under the publication's mutex until said_hello_, and never after it.
   std::string node_;

@@ -59,11 +59,6 @@ Outgoing Subscription::next(const Published& published) {
       bytes += first->first.name.size();
       under_way_.emplace(first->first, Sent{first->second, Version()});
       out.transaction.removals.push_back(first->first);
-    } else if (base::Status valid = model::validate(*found->second); !valid.ok()) {
-      // A string that is not UTF-8 would end the stream, and with it everything else.
-      std::string reason(valid.message());
-      refused_.emplace(first->first, Refused{first->second, found->second->version(), reason});
-      out.unsendable.push_back({first->first, std::move(reason)});
     } else {
       bytes += found->second->ByteSizeLong();
       under_way_.emplace(first->first, Sent{first->second, found->second->version()});

@@ -35,8 +35,6 @@ struct Outgoing {
   std::uint64_t number = 0;
   /// Sorted by key. Empty when there is nothing but the news that the client is current.
   model::Transaction transaction;
-  /// Resources that model::validate() refuses: treated as if the client had refused them.
-  std::vector<model::Refusal> unsendable;
 };
 
 class Subscription {

@@ -3,8 +3,11 @@
 // Character classes of RFC 9110 and RFC 9112 as one lookup table. Compile-time data; any thread.
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
+
+#include "base/ascii.h"
 
 namespace holdfast::http {
 
@@ -59,9 +62,14 @@ inline constexpr std::array<char, 256> kLower = internal::make_lower();
 
 inline std::uint8_t char_class(char c) { return kCharClass[static_cast<unsigned char>(c)]; }
 inline char to_lower(char c) { return kLower[static_cast<unsigned char>(c)]; }
-inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
+using base::is_digit;
 /// SP or HTAB, the only whitespace that HTTP knows (RFC 9110 section 5.6.3).
 inline bool is_space(char c) { return c == ' ' || c == '\t'; }
+
+/// Bytes from one place of a text to a later one.
+inline std::size_t distance(const char* from, const char* to) {
+  return static_cast<std::size_t>(to - from);
+}
 
 inline std::string_view trim(std::string_view text) {
   while (!text.empty() && is_space(text.front())) text.remove_prefix(1);

@@ -12,10 +12,6 @@
 namespace holdfast::http {
 namespace {
 
-std::size_t distance(const char* from, const char* to) {
-  return static_cast<std::size_t>(to - from);
-}
-
 /// A name with '_' for '-', and either case, against a lower-case one with '-'.
 bool begins_like(std::string_view name, std::string_view trusted) {
   if (name.size() < trusted.size()) return false;

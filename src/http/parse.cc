@@ -25,10 +25,6 @@ struct Note {
 };
 static_assert(sizeof(Note) == sizeof(std::size_t) && kHeadBytesMost < 65536);
 
-std::size_t distance(const char* from, const char* to) {
-  return static_cast<std::size_t>(to - from);
-}
-
 /// Goes through what came since the last look, line by line. True when a parse from the start may
 /// say more than "need more": the empty line is there, or some limit may be broken.
 bool may_decide(std::string_view bytes, Note& note) {

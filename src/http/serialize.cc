@@ -61,15 +61,13 @@ void add_status_line(Writer& writer, int status, std::string_view reason) {
 }
 
 /// One Connection field for all options; none without options.
-void add_connection(Writer& writer, bool close, bool upgrade, bool keep_alive) {
+void add_connection(Writer& writer, bool close, bool upgrade) {
   if (close && upgrade) {
     writer.add("Connection: close, Upgrade\r\n");
   } else if (close) {
     writer.add("Connection: close\r\n");
   } else if (upgrade) {
     writer.add("Connection: Upgrade\r\n");
-  } else if (keep_alive) {
-    writer.add("Connection: keep-alive\r\n");
   }
   if (upgrade) writer.add("Upgrade: websocket\r\n");
 }
@@ -144,7 +142,7 @@ void append_request_head(std::string& out, const RequestHead& head,
   writer.add({head.minor_version == 0 ? "Via: 1.0 " : "Via: 1.1 ", kPseudonym, "\r\n"});
   if (forwarding.framing == Framing::kLength) add_length(writer, head.content_length);
   if (forwarding.framing == Framing::kChunked) writer.add("Transfer-Encoding: chunked\r\n");
-  add_connection(writer, false, forwarding.websocket_upgrade, false);
+  add_connection(writer, false, forwarding.websocket_upgrade);
   writer.add("\r\n");
 }
 
@@ -173,8 +171,7 @@ void append_response_head(std::string& out, const ResponseHead& head,
   const bool upgrade = forwarding.websocket_upgrade ||
                        (head.status == 426 && head.has_token("upgrade", "websocket"));
   const bool close = forwarding.close || forwarding.framing == Framing::kUntilClose;
-  add_connection(writer, close && is_final, upgrade,
-                 is_final && forwarding.request_minor_version == 0);
+  add_connection(writer, close && is_final, upgrade);
   writer.add("\r\n");
 }
 

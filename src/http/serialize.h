@@ -49,10 +49,9 @@ void append_request_head(std::string& out, const RequestHead& head,
 
 struct ResponseForwarding {
   Framing framing = Framing::kNone;
-  /// "Connection: close", which Framing::kUntilClose implies; otherwise "Connection: keep-alive" to
-  /// HTTP/1.0 requests only.
+  /// "Connection: close", which Framing::kUntilClose implies. REQUIRES: true for HTTP/1.0 requests,
+  /// after which no connection is kept.
   bool close = false;
-  int request_minor_version = 1;
   /// A validated 101: write "Connection: Upgrade" and "Upgrade: websocket"; no framing fields.
   bool websocket_upgrade = false;
   /// IMF-fixdate of now, added when the response has no Date.

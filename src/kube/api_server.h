@@ -26,6 +26,8 @@ struct ApiServerOptions {
   /// Instead of the watch's own timeoutSeconds + kWatchSlack, when not zero.
   base::Duration watch_deadline{0};
   std::size_t event_bytes = kEventBytes;
+  std::size_t list_objects = kListObjects;
+  std::size_t list_bytes = kListBytes;
 };
 
 class ApiServer {

@@ -72,7 +72,7 @@ void FolderReader::read_file(const std::string& name, bool touched, ManifestFold
 
 base::StatusOr<std::string> FolderReader::read_content(int descriptor, const std::string& name) {
   std::string content;
-  std::string piece(std::size_t{64} << 10, '\0');
+  std::string piece(kManifestReadBytes, '\0');
   for (;;) {
     const ssize_t count = ::read(descriptor, piece.data(), piece.size());
     if (count < 0 && errno == EINTR) continue;

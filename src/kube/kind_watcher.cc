@@ -115,21 +115,31 @@ asio::awaitable<void> KindWatcher::list(ListRequest request) {
   if (request.continue_token.empty()) {
     metrics_->list(kind_, request.reason);
     pages_.clear();
+    list_bytes_ = 0;
   }
   ListPage page;
-  const std::optional<Failure> failure = co_await fetch_page(request, page);
+  std::optional<Failure> failure = co_await fetch_page(request, page);
   if (stopped_) co_return;
+  if (!failure) failure = take_page(page);
   if (failure) {
     // Half a list is no list: the old state stays.
-    pages_.clear();
+    pages_ = {};
     note(*failure, "list");
     reflector_.list_failed(*failure);
     co_return;
   }
-  pages_.insert(pages_.end(), std::make_move_iterator(page.objects.begin()),
-                std::make_move_iterator(page.objects.end()));
   reflector_.page_received(page.resource_version, page.continue_token);
   if (page.continue_token.empty()) list_complete();
+}
+
+std::optional<Failure> KindWatcher::take_page(ListPage& page) {
+  if (list_bytes_ > server_->options().list_bytes ||
+      pages_.size() + page.objects.size() > server_->options().list_objects) {
+    return Failure{FailureKind::kTooLarge, {}, "the list is beyond the limit"};
+  }
+  pages_.insert(pages_.end(), std::make_move_iterator(page.objects.begin()),
+                std::make_move_iterator(page.objects.end()));
+  return std::nullopt;
 }
 
 asio::awaitable<std::optional<Failure>> KindWatcher::fetch_page(ListRequest request,
@@ -141,13 +151,14 @@ asio::awaitable<std::optional<Failure>> KindWatcher::fetch_page(ListRequest requ
   do {
     failure = co_await connection_->read_body(body);
     if (!failure && body.size() > kListBodyBytes) {
-      failure = Failure{FailureKind::kTooLarge, {}, "the list is beyond the limit"};
+      failure = Failure{FailureKind::kTooLarge, {}, "a page of the list is beyond the limit"};
     }
     if (failure) {
       connection_->close();
       co_return failure;
     }
   } while (!connection_->body_done());
+  list_bytes_ += body.size();
   base::StatusOr<ListPage> parsed = parse_list_page(kind_, body);
   if (!parsed.ok()) {
     co_return Failure{FailureKind::kMalformed, {}, std::string(parsed.status().message())};

@@ -35,6 +35,8 @@ class KindWatcher : public std::enable_shared_from_this<KindWatcher> {
   boost::asio::awaitable<void> run();
   boost::asio::awaitable<void> list(ListRequest request);
   boost::asio::awaitable<std::optional<Failure>> fetch_page(ListRequest request, ListPage& page);
+  /// Adds a page to the list under way, within its limits.
+  std::optional<Failure> take_page(ListPage& page);
   boost::asio::awaitable<void> watch(WatchRequest request);
   boost::asio::awaitable<std::optional<Failure>> read_events();
   /// Everything the framer has. A failure ends the watch.
@@ -58,8 +60,9 @@ class KindWatcher : public std::enable_shared_from_this<KindWatcher> {
   const std::shared_ptr<ApiConnection> connection_;
   boost::asio::steady_timer wait_;
   bool stopped_ = false;
-  /// The pages of the list under way.
+  /// The pages of the list under way, and the bytes that they came in.
   std::vector<ParsedObject> pages_;
+  std::size_t list_bytes_ = 0;
   WatchFramer framer_;
 };
 

@@ -12,6 +12,11 @@ inline constexpr std::uint32_t kListLimit = 500;
 /// One page of a list, bytes. An unpaged list (after a 410 in mid-paging) of 50,000 objects of 5
 /// KiB.
 inline constexpr std::size_t kListBodyBytes = std::size_t{256} << 20;
+/// All pages of one list together: objects, and bytes of JSON. The largest clusters that Kubernetes
+/// is made for have 150,000 pods and 10,000 Services, and etcd recommends to hold 8 GB of
+/// everything at the most.
+inline constexpr std::size_t kListObjects = 500'000;
+inline constexpr std::size_t kListBytes = std::size_t{1} << 30;
 /// The body of an answer that is an error, bytes: a Status object.
 inline constexpr std::size_t kStatusBodyBytes = std::size_t{1} << 20;
 /// The head of a response, bytes.
@@ -19,6 +24,9 @@ inline constexpr std::uint32_t kHeadBytes = 64u << 10;
 /// One watch event, bytes. etcd stores objects of 1.5 MB and the API server takes bodies of 3 MiB;
 /// JSON may be several times that.
 inline constexpr std::size_t kEventBytes = std::size_t{16} << 20;
+/// A watch keeps a buffer of at most so many bytes from one event to the next: one large event
+/// should not leave its buffer behind for the life of the watch.
+inline constexpr std::size_t kEventBufferBytesKept = std::size_t{1} << 20;
 /// One read from a connection, bytes: a TLS record holds 16 KiB.
 inline constexpr std::size_t kReadBytes = std::size_t{32} << 10;
 /// Levels of nesting in a JSON text or a YAML document. Our kinds have about 15, managedFields
@@ -67,6 +75,10 @@ inline constexpr std::size_t kCredentialFileBytes = std::size_t{4} << 20;
 
 /// One manifest file, bytes: about 20,000 Ingresses.
 inline constexpr std::size_t kManifestFileBytes = std::size_t{16} << 20;
+/// One read from a manifest file, bytes: most are smaller.
+inline constexpr std::size_t kManifestReadBytes = std::size_t{64} << 10;
+/// One read of file events, bytes: some hundred of them; a longer queue takes more reads.
+inline constexpr std::size_t kInotifyReadBytes = std::size_t{16} << 10;
 /// Files of the manifest folder.
 inline constexpr std::size_t kManifestFiles = 10'000;
 /// Values, and bytes of text, that one YAML document may unfold to: stops documents that multiply

@@ -127,7 +127,7 @@ void ManifestFolder::read_list(const std::string& file_name, const std::string& 
 
 void ManifestFolder::remove_file(const std::string& name) { files_.erase(name); }
 
-void ManifestFolder::merge(std::array<Objects, kKinds>& objects,
+void ManifestFolder::merge(std::array<Objects, kKindCount>& objects,
                            std::map<ProblemKey, std::string>& problems) const {
   std::map<Key, std::string> defined_in;
   if (!folder_problem_.empty()) problems[{"Manifest", {"", "."}}] = folder_problem_;
@@ -151,7 +151,7 @@ void ManifestFolder::merge(std::array<Objects, kKinds>& objects,
 }
 
 void ManifestFolder::publish() {
-  std::array<Objects, kKinds> objects;
+  std::array<Objects, kKindCount> objects;
   std::map<ProblemKey, std::string> problems;
   merge(objects, problems);
   publish_problems(std::move(problems));

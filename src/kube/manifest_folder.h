@@ -54,14 +54,13 @@ class ManifestFolder {
   };
   /// By name, since the order is the precedence.
   using Objects = std::map<ObjectName, Object>;
-  static constexpr std::size_t kKinds = 5;
 
   void read_document(const std::string& file_name, nlohmann::json& document, const File& last,
                      File& into) const;
   void read_list(const std::string& file_name, const std::string& item_kind,
                  const std::string& item_version, nlohmann::json& list, const File& last,
                  File& into) const;
-  void merge(std::array<Objects, kKinds>& objects,
+  void merge(std::array<Objects, kKindCount>& objects,
              std::map<ProblemKey, std::string>& problems) const;
   void publish_problems(std::map<ProblemKey, std::string> problems);
 
@@ -72,7 +71,7 @@ class ManifestFolder {
 
   // What the sink knows.
   bool published_once_ = false;
-  std::array<Objects, kKinds> published_;
+  std::array<Objects, kKindCount> published_;
   std::map<ProblemKey, std::string> published_problems_;
 };
 

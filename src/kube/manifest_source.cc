@@ -106,7 +106,7 @@ class FolderWatch : public std::enable_shared_from_this<FolderWatch> {
   }
 
   void take_events() {
-    alignas(inotify_event) char buffer[16 << 10];
+    alignas(inotify_event) char buffer[kInotifyReadBytes];
     bool relevant = false;
     for (;;) {
       const ssize_t count = ::read(inotify_.native_handle(), buffer, sizeof(buffer));
@@ -187,12 +187,7 @@ class ManifestSource final : public Source {
   void collect(std::vector<base::MetricFamily>& out) const override {
     const auto add = [&out](const char* name, const char* help, base::MetricType type,
                             double value) {
-      base::MetricFamily family;
-      family.name = name;
-      family.help = help;
-      family.type = type;
-      family.samples.emplace_back().value = value;
-      out.push_back(std::move(family));
+      out.push_back(base::single_metric(name, help, type, value));
     };
     add("holdfast_manifest_files", "Files in the manifest folder.", base::MetricType::kGauge,
         static_cast<double>(counters_->files.load()));

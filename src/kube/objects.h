@@ -16,6 +16,7 @@
 namespace holdfast::kube {
 
 enum class Kind { kIngress, kIngressClass, kService, kEndpointSlice, kEndpoints };
+inline constexpr std::size_t kKindCount = static_cast<std::size_t>(Kind::kEndpoints) + 1;
 
 /// Namespace and name. The namespace of a cluster-scoped object is empty.
 struct ObjectName {

@@ -1,5 +1,7 @@
 #include "kube/watch_framer.h"
 
+#include "kube/limits.h"
+
 namespace holdfast::kube {
 
 void WatchFramer::append(std::string_view bytes) {
@@ -9,8 +11,7 @@ void WatchFramer::append(std::string_view bytes) {
     searched_ -= begin_;
     begin_ = 0;
   }
-  // One large event should not leave its buffer behind for the life of the watch.
-  if (buffer_.empty() && buffer_.capacity() > std::size_t{1} << 20) buffer_ = std::string();
+  if (buffer_.empty() && buffer_.capacity() > kEventBufferBytesKept) buffer_ = std::string();
   buffer_ += bytes;
 }
 

@@ -30,7 +30,6 @@ class WatchMetrics {
   void collect(std::vector<base::MetricFamily>& out) const;
 
  private:
-  static constexpr std::size_t kKinds = 5;
   static constexpr std::size_t kEventTypes = 6;
   static constexpr std::size_t kListReasons = 6;
   static constexpr std::array<const char*, 15> kErrorReasons = {
@@ -51,7 +50,7 @@ class WatchMetrics {
   void add_error(Kind kind, const char* reason, std::size_t count);
 
   const std::set<Kind> kinds_;
-  std::array<PerKind, kKinds> per_kind_;
+  std::array<PerKind, kKindCount> per_kind_;
 };
 
 }  // namespace holdfast::kube

@@ -17,12 +17,6 @@ bool is_alphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-bool is_label(std::string_view label) {
-  const auto ok = [](char c) { return is_alphanumeric(c) || c == '-'; };
-  return !label.empty() && label.front() != '-' && label.back() != '-' &&
-         std::all_of(label.begin(), label.end(), ok) && base::lower_case(label) == label;
-}
-
 bool is_port(std::string_view text) {
   unsigned port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
@@ -55,6 +49,12 @@ bool is_bracketed_ip(std::string_view host) {
 }
 
 }  // namespace
+
+bool is_dns_label(std::string_view label) {
+  const auto ok = [](char c) { return is_alphanumeric(c) || c == '-'; };
+  return !label.empty() && label.front() != '-' && label.back() != '-' &&
+         std::all_of(label.begin(), label.end(), ok) && base::lower_case(label) == label;
+}
 
 bool is_token(std::string_view text) {
   static constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
@@ -118,7 +118,7 @@ bool is_dns_name(std::string_view name) {
   if (name.starts_with("*.")) name.remove_prefix(2);
   while (true) {
     const std::size_t dot = name.find('.');
-    if (!is_label(name.substr(0, dot))) return false;
+    if (!is_dns_label(name.substr(0, dot))) return false;
     if (dot == std::string_view::npos) return true;
     name.remove_prefix(dot + 1);
   }

@@ -22,6 +22,9 @@ bool is_field_value(std::string_view text);
 /// without "*." in front, without the port of http and https; or "null".
 bool is_origin_pattern(std::string_view text);
 
+/// A label of DNS-1123, of any length: the API server looks at the whole name's length only.
+bool is_dns_label(std::string_view label);
+
 /// A DNS name in lower case, optionally "*." in front.
 bool is_dns_name(std::string_view name);
 

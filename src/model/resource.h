@@ -40,8 +40,9 @@ struct Refusal {
   std::string reason;
 };
 
-/// The data plane's side of a transaction. apply() is called by one thread at a time and answers
-/// with what it refuses; when that is not empty nothing was applied.
+/// The data plane's side of a transaction. apply() is called by one thread at a time, validates
+/// each resource (they come from another process) and answers with what it refuses; when that is
+/// not empty nothing was applied.
 class TransactionHandler {
  public:
   virtual ~TransactionHandler() = default;

@@ -78,8 +78,17 @@ constexpr bool in_order() {
 }
 static_assert(in_order(), "the table has one row a reason, in the order of the enum");
 
+constexpr std::size_t kLibraryCodes = 15;
+constexpr std::size_t kApplicationCodes = 16;
+constexpr std::size_t kOtherCodes = 17;
+static_assert(kCloseCodeLabels[kLibraryCodes] == "3000-3999" &&
+              kCloseCodeLabels[kApplicationCodes] == "4000-4999" &&
+              kCloseCodeLabels[kOtherCodes] == "other");
+
 constexpr std::array<std::uint16_t, 14> kNamedCodes = {1000, 1001, 1002, 1003, 1005, 1007, 1008,
                                                        1009, 1010, 1011, 1012, 1013, 1014, 1015};
+
+static_assert(1 + kNamedCodes.size() == kLibraryCodes, "one label a code, behind \"none\"");
 
 }  // namespace
 
@@ -91,9 +100,9 @@ std::size_t close_code_index(std::uint16_t code) {
   if (code == 0) return 0;
   const auto* const named = std::find(kNamedCodes.begin(), kNamedCodes.end(), code);
   if (named != kNamedCodes.end()) return 1 + static_cast<std::size_t>(named - kNamedCodes.begin());
-  if (code >= 3000 && code < 4000) return 15;
-  if (code >= 4000 && code < 5000) return 16;
-  return 17;
+  if (code >= 3000 && code < 4000) return kLibraryCodes;
+  if (code >= 4000 && code < 5000) return kApplicationCodes;
+  return kOtherCodes;
 }
 
 }  // namespace holdfast::proxy

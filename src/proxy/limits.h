@@ -27,10 +27,13 @@ inline constexpr std::chrono::seconds kWriteStallTimeout = 60s;
 /// After one side of a relay has ended: how long the other may be silent.
 inline constexpr std::chrono::seconds kHalfCloseTimeout = 30s;
 /// How long the rest of a refused request is read and dropped, so that the answer is not lost to a
-/// reset (RFC 9112 section 9.6).
+/// reset (RFC 9112 section 9.6): many clients read only once they have written all. Longer, up to
+/// kLingerMost, while bytes come at kLingerRateLeast.
 inline constexpr std::chrono::seconds kLingerTimeout = 2s;
-/// How long an upstream connection is kept for the next request. Below the 60 s of common servers.
-inline constexpr std::chrono::seconds kUpstreamIdleTimeout = 30s;
+inline constexpr std::chrono::seconds kLingerMost = 30s;
+/// How long an upstream connection is kept for the next request. Below the 5 s after which Node and
+/// uvicorn close one: a request that crosses such an end is lost, and a POST is not sent twice.
+inline constexpr std::chrono::seconds kUpstreamIdleTimeout = 4s;
 /// Accepting is tried again this long after it stopped for want of descriptors.
 inline constexpr std::chrono::milliseconds kAcceptPause = 100ms;
 /// Pauses of accepting are logged at most this often by each worker.
@@ -53,8 +56,11 @@ inline constexpr std::size_t kHeadBufferBytesMost = http::kHeadBytesMost + std::
 inline constexpr std::size_t kTurnBytes = std::size_t{256} * 1024;
 /// The rate below which a request's body runs out of time (kBodyIdleTimeout), in bytes per second.
 inline constexpr std::uint64_t kBodyRateLeast = 500;
-/// What of a refused request is read and dropped.
-inline constexpr std::size_t kLingerBytesMost = std::size_t{256} * 1024;
+/// What of a refused request is read and dropped: an upload that is somewhat too long, and no more
+/// than a gigabit's half second.
+inline constexpr std::size_t kLingerBytesMost = std::size_t{64} * 1024 * 1024;
+/// What prolongs the dropping, in bytes per second: half a megabit, as little as uploads have.
+inline constexpr std::size_t kLingerRateLeast = std::size_t{64} * 1024;
 static_assert(kHeadBufferBytesMost >= http::kHeadBytesMost);
 
 // Counts.
@@ -69,6 +75,9 @@ inline constexpr std::size_t kOwnHopsMost = 5;
 /// Kept upstream connections for one endpoint, and in all, of one worker.
 inline constexpr std::size_t kIdlePerEndpointMost = 32;
 inline constexpr std::size_t kIdleMost = 512;
+/// Routes (an Ingress towards a Service) that have series of their own; what further ones count is
+/// shown as one. Each has 7 series or more, which is what a Prometheus of a few gigabytes holds.
+inline constexpr std::size_t kRouteSeriesMost = 20'000;
 /// Connections accepted in a row before the worker turns to those it has.
 inline constexpr int kAcceptBatch = 64;
 /// Pending connections of a listening socket (the kernel's somaxconn may be lower).

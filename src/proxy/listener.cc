@@ -79,6 +79,7 @@ void Listener::wait() {
                        if (error) return;
                        worker_.begin_batch();
                        accept_batch();
+                       worker_.end_batch();
                      });
 }
 
@@ -115,6 +116,7 @@ bool Listener::accept_one() {
 void Listener::pause(std::string_view why) {
   if (!paused_) {
     paused_ = true;
+    worker_.give_up_kept();
     worker_.counters().accept_paused.add();
     worker_.counters().accept_pauses.add();
     worker_.log_accept_pause(why);

@@ -21,9 +21,9 @@ class Listener final : public Timer {
  public:
   Listener(Worker& worker, boost::asio::io_context& context) : worker_(worker), socket_(context) {}
 
-  /// Binds and begins to accept.
   /// Nobody listens on that address, not even another process that would share it.
   static base::Status check_free(const Address& address);
+  /// Binds and begins to accept.
   base::Status open(const Address& address);
   void close();
   [[nodiscard]] std::uint16_t port() const { return port_; }

@@ -1,8 +1,10 @@
 #include "proxy/metrics.h"
 
 #include <algorithm>
-#include <functional>
+#include <iterator>
+#include <span>
 #include <string>
+#include <utility>
 
 namespace holdfast::proxy {
 
@@ -17,25 +19,17 @@ constexpr std::array<const char*, kDirectionCount> kDirectionLabels = {"upstream
                                                                        "downstreamward"};
 constexpr std::array<const char*, 6> kStatusLabels = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
 constexpr std::array<const char*, kConnectFailureCount> kConnectFailureLabels = {
-    "refused", "timeout", "other"};
+    "refused", "timeout", "ports", "descriptors", "other"};
+
+/// In place of the names of routes without series of their own.
+constexpr const char* kOtherRoutes = "_other";
 
 std::string label_of(std::size_t reason) {
   return std::string(facts_of(static_cast<CloseReason>(reason)).label);
 }
 
-Labels labels_of(const RoutePolicy& policy, Labels more = {}) {
-  Labels labels = {{"namespace", policy.names.ingress_namespace},
-                   {"ingress", policy.names.ingress},
-                   {"service", policy.names.service}};
-  for (auto& label : more) labels.push_back(std::move(label));
-  return labels;
-}
-
-std::uint64_t sum(const RoutePolicy& policy,
-                  const std::function<std::uint64_t(const RouteCounters&)>& value) {
-  std::uint64_t total = 0;
-  for (const RouteCounters& counters : policy.all_counters()) total += value(counters);
-  return total;
+MetricFamily family_of(const char* name, const char* help, MetricType type) {
+  return {name, help, type, {}};
 }
 
 void add(MetricFamily& family, Labels labels, std::uint64_t value) {
@@ -44,104 +38,162 @@ void add(MetricFamily& family, Labels labels, std::uint64_t value) {
   sample.value = static_cast<double>(value);
 }
 
-/// A series that never counted anything is not shown: most combinations never do.
-void add_if_any(MetricFamily& family, Labels labels, std::uint64_t value) {
-  if (value > 0) add(family, std::move(labels), value);
+/// The routes whose series are one: one route, or all that have none of their own.
+struct Group {
+  RouteNames names;
+  std::span<const std::shared_ptr<RoutePolicy>> policies;
+
+  [[nodiscard]] Labels labels(Labels more = {}) const {
+    Labels all = {{"namespace", names.ingress_namespace},
+                  {"ingress", names.ingress},
+                  {"service", names.service}};
+    std::ranges::move(more, std::back_inserter(all));
+    return all;
+  }
+
+  template <class Visit>
+  void each(Visit visit) const {
+    for (const auto& policy : policies) {
+      for (const RouteCounters& counters : policy->all_counters()) visit(counters);
+    }
+  }
+
+  template <class Value>
+  [[nodiscard]] std::uint64_t sum(Value value) const {
+    std::uint64_t total = 0;
+    each([&](const RouteCounters& counters) { total += value(counters); });
+    return total;
+  }
+};
+
+void add_gauge(MetricFamily& family, const Group& group, Counter RouteCounters::*member) {
+  add(family, group.labels(), group.sum([&](const auto& c) { return (c.*member).value(); }));
 }
 
-void add_closes(MetricFamily& family, const RoutePolicy& policy) {
-  const auto& all = policy.all_counters();
-  const bool none = std::all_of(all.begin(), all.end(), [](const RouteCounters& counters) {
-    return counters.closes() == nullptr;
+/// One series for each counter of an array that has counted something: most never do. `labels_of`
+/// says what labels the i-th has.
+template <std::size_t kSize, class LabelsOf>
+void add_array(MetricFamily& family, const Group& group,
+               std::array<Counter, kSize> RouteCounters::*member, LabelsOf labels_of) {
+  for (std::size_t i = 0; i < kSize; ++i) {
+    const std::uint64_t total = group.sum([&](const auto& c) { return (c.*member)[i].value(); });
+    if (total > 0) add(family, group.labels(labels_of(i)), total);
+  }
+}
+
+/// Always shown, so that rates have a beginning.
+void add_directions(MetricFamily& family, const Group& group,
+                    std::array<Counter, kDirectionCount> RouteCounters::*member) {
+  for (std::size_t i = 0; i < kDirectionCount; ++i) {
+    add(family, group.labels({{"direction", kDirectionLabels[i]}}),
+        group.sum([&](const auto& c) { return (c.*member)[i].value(); }));
+  }
+}
+
+void add_closes(MetricFamily& family, const Group& group) {
+  std::array<std::array<std::uint64_t, kCloseCodeLabels.size()>, kCloseReasonCount> totals{};
+  bool any = false;
+  group.each([&](const RouteCounters& counters) {
+    const CloseCounters* closes = counters.closes();
+    if (closes == nullptr) return;
+    any = true;
+    for (std::size_t reason = 0; reason < totals.size(); ++reason) {
+      for (std::size_t code = 0; code < kCloseCodeLabels.size(); ++code) {
+        totals[reason][code] += closes->by_reason_and_code[reason][code].value();
+      }
+    }
   });
-  if (none) return;
-  for (std::size_t reason = 0; reason < kCloseReasonCount; ++reason) {
+  if (!any) return;
+  for (std::size_t reason = 0; reason < totals.size(); ++reason) {
     for (std::size_t code = 0; code < kCloseCodeLabels.size(); ++code) {
-      const std::uint64_t count = sum(policy, [&](const RouteCounters& counters) -> std::uint64_t {
-        const CloseCounters* closes = counters.closes();
-        return closes == nullptr ? 0 : closes->by_reason_and_code[reason][code].value();
-      });
-      add_if_any(family,
-                 labels_of(policy, {{"reason", label_of(reason)},
-                                    {"code", std::string(kCloseCodeLabels[code])}}),
-                 count);
+      if (totals[reason][code] == 0) continue;
+      add(family,
+          group.labels(
+              {{"reason", label_of(reason)}, {"code", std::string(kCloseCodeLabels[code])}}),
+          totals[reason][code]);
     }
   }
 }
 
-template <class Member>
-void add_directions(MetricFamily& family, const RoutePolicy& policy, Member member) {
-  for (std::size_t i = 0; i < kDirectionCount; ++i) {
-    add(family, labels_of(policy, {{"direction", kDirectionLabels[i]}}),
-        sum(policy, [&](const RouteCounters& counters) { return (counters.*member)[i].value(); }));
-  }
+Labels reason_labels(std::size_t reason) { return {{"reason", label_of(reason)}}; }
+
+Labels upgrade_labels(std::size_t reason) {
+  const bool opened = static_cast<CloseReason>(reason) == CloseReason::kCompleted;
+  return {{"result", opened ? "opened" : "refused"}, {"reason", label_of(reason)}};
 }
+
+/// The families by route.
+struct RouteFamilies {
+  MetricFamily open =
+      family_of("holdfast_websockets_open", "WebSockets open now.", MetricType::kGauge);
+  MetricFamily under_way = family_of("holdfast_http_requests_open",
+                                     "Plain HTTP requests under way.", MetricType::kGauge);
+  MetricFamily streams =
+      family_of("holdfast_http_streams_open",
+                "Answers under way, one to a declined handshake included.", MetricType::kGauge);
+  MetricFamily upgrades =
+      family_of("holdfast_upgrades_total",
+                "WebSocket handshakes that were routed, by how they ended.", MetricType::kCounter);
+  MetricFamily messages =
+      family_of("holdfast_websocket_messages_total",
+                "WebSocket messages passed on, while connections are open.", MetricType::kCounter);
+  MetricFamily bytes = family_of("holdfast_websocket_bytes_total",
+                                 "Bytes of WebSocket frames passed on, while connections are open.",
+                                 MetricType::kCounter);
+  MetricFamily closes =
+      family_of("holdfast_websocket_closes_total",
+                "WebSockets closed, by what ended them and the close code that passed.",
+                MetricType::kCounter);
+  MetricFamily requests =
+      family_of("holdfast_http_requests_total",
+                "Plain HTTP requests that were routed, by the class of the status sent.",
+                MetricType::kCounter);
+  MetricFamily request_failures =
+      family_of("holdfast_http_request_failures_total",
+                "Plain HTTP requests that were routed and not answered in full by the service, by "
+                "reason.",
+                MetricType::kCounter);
+  MetricFamily connect_failures =
+      family_of("holdfast_connect_failures_total",
+                "Connections to endpoints that could not be made.", MetricType::kCounter);
+
+  void add_group(const Group& group) {
+    add_gauge(open, group, &RouteCounters::open_websockets);
+    add_gauge(under_way, group, &RouteCounters::open_requests);
+    add_gauge(streams, group, &RouteCounters::open_streams);
+    add_directions(messages, group, &RouteCounters::messages);
+    add_directions(bytes, group, &RouteCounters::bytes);
+    add_closes(closes, group);
+    add_array(upgrades, group, &RouteCounters::upgrades, upgrade_labels);
+    add_array(requests, group, &RouteCounters::requests, [](std::size_t i) -> Labels {
+      return {{"status", kStatusLabels[i]}};
+    });
+    add_array(request_failures, group, &RouteCounters::request_failures, reason_labels);
+    add_array(connect_failures, group, &RouteCounters::connect_failures,
+              [](std::size_t i) -> Labels {
+                return {{"reason", kConnectFailureLabels[i]}};
+              });
+  }
+};
 
 }  // namespace
 
-void collect_routes(const std::vector<std::shared_ptr<RoutePolicy>>& policies,
+void collect_routes(std::vector<std::shared_ptr<RoutePolicy>> policies,
                     std::vector<MetricFamily>& out) {
-  MetricFamily open{"holdfast_websockets_open", "WebSockets open now.", MetricType::kGauge, {}};
-  MetricFamily under_way{
-      "holdfast_http_requests_open", "Plain HTTP requests under way.", MetricType::kGauge, {}};
-  MetricFamily streams{"holdfast_http_streams_open",
-                       "Answers under way, one to a declined handshake included.",
-                       MetricType::kGauge,
-                       {}};
-  MetricFamily upgrades{"holdfast_upgrades_total",
-                        "WebSocket handshakes that were routed, by how they ended.",
-                        MetricType::kCounter,
-                        {}};
-  MetricFamily messages{"holdfast_websocket_messages_total",
-                        "WebSocket messages passed on, while connections are open.",
-                        MetricType::kCounter,
-                        {}};
-  MetricFamily bytes{"holdfast_websocket_bytes_total",
-                     "Bytes of WebSocket frames passed on, while connections are open.",
-                     MetricType::kCounter,
-                     {}};
-  MetricFamily closes{"holdfast_websocket_closes_total",
-                      "WebSockets closed, by what ended them and the close code that passed.",
-                      MetricType::kCounter,
-                      {}};
-  MetricFamily requests{"holdfast_http_requests_total",
-                        "Plain HTTP requests that were routed, by the class of the status sent.",
-                        MetricType::kCounter,
-                        {}};
-  MetricFamily failures{"holdfast_connect_failures_total",
-                        "Connections to endpoints that could not be made.",
-                        MetricType::kCounter,
-                        {}};
-  for (const auto& policy : policies) {
-    add(open, labels_of(*policy), sum(*policy, [](const RouteCounters& counters) {
-          return counters.open_websockets.value();
-        }));
-    add(under_way, labels_of(*policy),
-        sum(*policy, [](const RouteCounters& counters) { return counters.open_requests.value(); }));
-    add(streams, labels_of(*policy),
-        sum(*policy, [](const RouteCounters& counters) { return counters.open_streams.value(); }));
-    add_directions(messages, *policy, &RouteCounters::messages);
-    add_directions(bytes, *policy, &RouteCounters::bytes);
-    add_closes(closes, *policy);
-    for (std::size_t i = 0; i < kCloseReasonCount; ++i) {
-      const bool opened = static_cast<CloseReason>(i) == CloseReason::kCompleted;
-      add_if_any(
-          upgrades,
-          labels_of(*policy, {{"result", opened ? "opened" : "refused"}, {"reason", label_of(i)}}),
-          sum(*policy, [&](const RouteCounters& c) { return c.upgrades[i].value(); }));
-    }
-    for (std::size_t i = 0; i < kStatusLabels.size(); ++i) {
-      add_if_any(requests, labels_of(*policy, {{"status", kStatusLabels[i]}}),
-                 sum(*policy, [&](const RouteCounters& c) { return c.requests[i].value(); }));
-    }
-    for (std::size_t i = 0; i < kConnectFailureCount; ++i) {
-      add_if_any(
-          failures, labels_of(*policy, {{"reason", kConnectFailureLabels[i]}}),
-          sum(*policy, [&](const RouteCounters& c) { return c.connect_failures[i].value(); }));
-    }
+  const auto others = std::ranges::stable_partition(
+      policies, [](const auto& policy) { return policy->has_series; });
+  RouteFamilies families;
+  for (auto one = policies.begin(); one != others.begin(); ++one) {
+    families.add_group({(*one)->names, {one, 1}});
+  }
+  if (!others.empty()) {
+    families.add_group(
+        {{kOtherRoutes, kOtherRoutes, kOtherRoutes}, {others.begin(), others.end()}});
   }
   for (MetricFamily* family :
-       {&open, &under_way, &streams, &upgrades, &messages, &bytes, &closes, &requests, &failures}) {
+       {&families.open, &families.under_way, &families.streams, &families.upgrades,
+        &families.messages, &families.bytes, &families.closes, &families.requests,
+        &families.request_failures, &families.connect_failures}) {
     out.push_back(std::move(*family));
   }
 }
@@ -154,9 +206,7 @@ void collect_workers(const std::vector<const WorkerCounters*>& workers,
     return result;
   };
   const auto single = [&](const char* name, const char* help, MetricType type, auto value) {
-    MetricFamily family{name, help, type, {}};
-    add(family, {}, total(value));
-    out.push_back(std::move(family));
+    out.push_back(base::single_metric(name, help, type, static_cast<double>(total(value))));
   };
   single("holdfast_downstream_connections", "Downstream connections open now.", MetricType::kGauge,
          [](const WorkerCounters& c) { return c.open_connections.value(); });
@@ -168,24 +218,22 @@ void collect_workers(const std::vector<const WorkerCounters*>& workers,
   single("holdfast_accept_pauses_total", "Times that accepting was paused for want of descriptors.",
          MetricType::kCounter, [](const WorkerCounters& c) { return c.accept_pauses.value(); });
 
-  MetricFamily unrouted{"holdfast_unrouted_requests_total",
-                        "Requests that ended before a route was found, by reason.",
-                        MetricType::kCounter,
-                        {}};
+  MetricFamily unrouted =
+      family_of("holdfast_unrouted_requests_total",
+                "Requests that ended before a route was found, by reason.", MetricType::kCounter);
   for (std::size_t i = 0; i < kCloseReasonCount; ++i) {
-    add_if_any(unrouted, {{"reason", label_of(i)}},
-               total([&](const WorkerCounters& c) { return c.unrouted[i].value(); }));
+    const std::uint64_t count =
+        total([&](const WorkerCounters& c) { return c.unrouted[i].value(); });
+    if (count > 0) add(unrouted, reason_labels(i), count);
   }
   out.push_back(std::move(unrouted));
 
-  MetricFamily handshakes{"holdfast_handshake_duration_seconds",
-                          "Seconds from the first byte of a WebSocket handshake to its 101.",
-                          MetricType::kHistogram,
-                          {}};
-  MetricFamily lifetimes{"holdfast_websocket_lifetime_seconds",
-                         "Seconds that WebSockets were open, observed when they close.",
-                         MetricType::kHistogram,
-                         {}};
+  MetricFamily handshakes = family_of(
+      "holdfast_handshake_duration_seconds",
+      "Seconds from the first byte of a WebSocket handshake to its 101.", MetricType::kHistogram);
+  MetricFamily lifetimes = family_of("holdfast_websocket_lifetime_seconds",
+                                     "Seconds that WebSockets were open, observed when they close.",
+                                     MetricType::kHistogram);
   MetricSample& handshake = handshakes.samples.emplace_back();
   MetricSample& lifetime = lifetimes.samples.emplace_back();
   for (const WorkerCounters* counters : workers) {

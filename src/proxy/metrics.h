@@ -11,8 +11,9 @@
 
 namespace holdfast::proxy {
 
-/// Series by route: namespace, ingress and service label each of them. Any thread.
-void collect_routes(const std::vector<std::shared_ptr<RoutePolicy>>& policies,
+/// Series by route, each with namespace, ingress and service; "_other", which is no name in
+/// Kubernetes, the sum of those without series of their own. Any thread.
+void collect_routes(std::vector<std::shared_ptr<RoutePolicy>> policies,
                     std::vector<base::MetricFamily>& out);
 
 /// Series of the process as a whole. Any thread.

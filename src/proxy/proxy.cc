@@ -69,6 +69,7 @@ class Proxy::State {
       }
     }
     workers_ = std::move(workers);
+    for (auto& worker : workers_) shared_.workers.push_back(worker.get());
     ports_ = std::move(ports);
     for (auto& worker : workers_) {
       threads_.emplace_back([&worker] { worker->run(); });
@@ -151,9 +152,7 @@ class Proxy::State {
     collect_workers(counters, out);
     const auto single = [&](const char* name, const char* help, base::MetricType type,
                             double value) {
-      base::MetricFamily family{name, help, type, {}};
-      family.samples.emplace_back().value = value;
-      out.push_back(std::move(family));
+      out.push_back(base::single_metric(name, help, type, value));
     };
     single("holdfast_snapshot_version",
            "Transactions in force on every worker since the start of the process.",

@@ -70,7 +70,7 @@ bool Relay::pay_debt(Direction direction) {
   if (flow.owed != nullptr && flow.owed->size() == owed->size()) flow.last_payment = last_payment;
   if (flow.owed == nullptr && flow.ended) {
     if (finish_if_done()) return false;
-    sink_of(direction).end_sending();
+    end_sink(direction);
   }
   return true;
 }
@@ -165,9 +165,14 @@ bool Relay::on_source_end(Direction direction) {
                                                         : CloseReason::kUpstreamEnded;
   }
   if (finish_if_done()) return false;
-  if (flow.owed == nullptr && !flow.dead) sink_of(direction).end_sending();
+  if (flow.owed == nullptr && !flow.dead) end_sink(direction);
   set_deadline();
   return true;
+}
+
+void Relay::end_sink(Direction direction) {
+  sink_of(direction).end_sending();
+  flow(direction).untaken = sink_of(direction).untaken();
 }
 
 CloseReason Relay::reason_of_error(bool downstream, int error) const {
@@ -188,17 +193,25 @@ void Relay::set_deadline() {
   worker_.set_timer(*this, when);
 }
 
+void Relay::look_for_drains() {
+  for (const Direction direction : {Direction::kUpstreamward, Direction::kDownstreamward}) {
+    Flow& flow = this->flow(direction);
+    if (flow.dead || (flow.owed == nullptr && !flow.ended)) continue;
+    // The kernel asks for more only when much of its buffer is free: a slow reader takes minutes.
+    const int before = std::exchange(flow.untaken, sink_of(direction).untaken());
+    // A peer that has taken all (the end of stream counts as a byte) is waited for no longer.
+    const bool takes = flow.untaken < before && (flow.owed != nullptr || flow.untaken > 0);
+    if (takes) flow.last_payment = last_activity_ = worker_.now();
+  }
+}
+
 bool Relay::stalled(Direction direction) {
-  Flow& flow = this->flow(direction);
-  if (flow.owed == nullptr || worker_.now() - flow.last_payment < kWriteStallTimeout) return false;
-  // The kernel asks for more only when much of its buffer is free: a slow reader takes minutes.
-  const int before = std::exchange(flow.untaken, sink_of(direction).untaken());
-  if (flow.untaken >= before) return true;
-  flow.last_payment = worker_.now();
-  return false;
+  const Flow& flow = this->flow(direction);
+  return flow.owed != nullptr && worker_.now() - flow.last_payment >= kWriteStallTimeout;
 }
 
 void Relay::on_deadline() {
+  look_for_drains();
   const base::Instant now = worker_.now();
   const bool ended = flows_[0].ended || flows_[1].ended || broken_ != CloseReason::kNone;
   if (now - last_activity_ >= policy_->idle_timeout()) {

@@ -60,7 +60,8 @@ class Relay final : public Connection {
     std::unique_ptr<std::string> owed;
     /// When that debt arose, or the sink's peer was last seen to have taken something.
     base::Instant last_payment;
-    /// What the sink's peer had not taken when that was last looked at.
+    /// While something is owed, or once the source has ended: what the sink's peer had not taken
+    /// when that was last looked at.
     int untaken = 0;
     /// The source has ended its side.
     bool ended = false;
@@ -83,14 +84,17 @@ class Relay final : public Connection {
   /// Moves what there is, up to a turn's share. False: the relay has ended.
   bool move(Direction direction);
   bool on_source_end(Direction direction);
+  void end_sink(Direction direction);
   bool on_sink_error(Direction direction, int error);
   [[nodiscard]] CloseReason reason_of_end() const;
   void work();
   /// When both sources have ended and nothing is owed, finishes. True: it has.
   bool finish_if_done();
   void set_deadline();
-  /// The sink's peer has taken nothing for kWriteStallTimeout. Looks at what it has not taken.
-  bool stalled(Direction direction);
+  /// Looks at what the sinks' peers have not taken yet. That it has become less is activity.
+  void look_for_drains();
+  /// The sink's peer has taken nothing for kWriteStallTimeout.
+  [[nodiscard]] bool stalled(Direction direction);
   void finish(CloseReason reason);
   [[nodiscard]] CloseReason reason_of_error(bool downstream, int error) const;
 

@@ -33,8 +33,8 @@ constexpr Direction opposite(Direction direction) {
 }
 
 /// How a TCP connect failed.
-enum class ConnectFailure : std::uint8_t { kRefused, kTimeout, kOther };
-inline constexpr std::size_t kConnectFailureCount = 3;
+enum class ConnectFailure : std::uint8_t { kRefused, kTimeout, kPorts, kDescriptors, kOther };
+inline constexpr std::size_t kConnectFailureCount = 5;
 
 /// Closes by reason and close code. 5 KiB: made at a route's first close.
 struct CloseCounters {
@@ -55,6 +55,8 @@ struct alignas(64) RouteCounters {
   std::array<Counter, kCloseReasonCount> upgrades;
   /// Plain requests by the class of the status sent (1xx to 5xx); [0]: none was sent.
   std::array<Counter, 6> requests;
+  /// Plain requests that did not run their course, by reason.
+  std::array<Counter, kCloseReasonCount> request_failures;
   std::array<Counter, kConnectFailureCount> connect_failures;
 
   void count_close(CloseReason reason, std::uint16_t code);
@@ -80,10 +82,12 @@ struct RouteNames {
 /// whatever happens to the Ingress: live settings and counters. Interned by its names; any thread.
 class RoutePolicy {
  public:
-  RoutePolicy(RouteNames route_names, unsigned workers)
-      : names(std::move(route_names)), counters_(workers) {}
+  RoutePolicy(RouteNames route_names, unsigned workers, bool with_series = true)
+      : names(std::move(route_names)), has_series(with_series), counters_(workers) {}
 
   const RouteNames names;
+  /// Its counters are shown under its names, not in the sum of all others (kRouteSeriesMost).
+  const bool has_series;
 
   [[nodiscard]] base::Duration idle_timeout() const {
     return base::Duration(idle_timeout_.load(std::memory_order_relaxed));

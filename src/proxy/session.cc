@@ -1,5 +1,6 @@
 #include "proxy/session.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -252,13 +253,22 @@ Task<bool> Session::send_downstream(std::string_view bytes) {
 
 Task<> Session::linger() {
   downstream_->end_sending();
-  const base::Instant deadline = worker_.now() + kLingerTimeout;
+  const base::Instant begun = worker_.now();
   std::size_t dropped = 0;
+  std::size_t in_a_row = 0;
   while (dropped < kLingerBytesMost) {
-    if (!co_await wait(kDownstreamReadable, deadline)) co_return;
+    const base::Duration earned = std::chrono::seconds(dropped / kLingerRateLeast);
+    const base::Instant deadline =
+        begun + std::min<base::Duration>(kLingerTimeout + earned, kLingerMost);
+    if (worker_.now() >= deadline || !co_await wait(kDownstreamReadable, deadline)) co_return;
     const Socket::Result read = downstream_->receive(worker_.scratch(), kScratchBytes);
     if (read.bytes == 0 && read.error != EAGAIN) co_return;
     dropped += read.bytes;
+    in_a_row += read.bytes;
+    if (in_a_row >= kTurnBytes) {
+      in_a_row = 0;
+      static_cast<void>(co_await yield());
+    }
   }
 }
 
@@ -271,9 +281,11 @@ void Session::record() {
   } else if (exchange.upgrade) {
     policy->counters(worker_.index()).upgrades[static_cast<std::size_t>(exchange.reason)].add();
   } else {
-    policy->counters(worker_.index())
-        .requests[static_cast<std::size_t>(exchange.status / 100)]
-        .add();
+    RouteCounters& counters = policy->counters(worker_.index());
+    counters.requests[static_cast<std::size_t>(exchange.status / 100)].add();
+    if (exchange.reason != CloseReason::kCompleted) {
+      counters.request_failures[static_cast<std::size_t>(exchange.reason)].add();
+    }
   }
   base::LogSink* sink = worker_.shared().access_log;
   if (sink == nullptr) return;
@@ -289,7 +301,11 @@ void Session::record() {
   }
   line.trace_id = http::trace_id(exchange.request);
   line.policy = policy;
-  if (exchange.lease) line.endpoint = exchange.lease.endpoint()->text;
+  if (exchange.lease) {
+    line.endpoint = exchange.lease.endpoint()->text;
+  } else if (!exchange.tried.empty()) {
+    line.endpoint = exchange.tried.back()->text;
+  }
   line.status = exchange.status;
   line.reason = exchange.reason;
   line.detail = exchange.detail;

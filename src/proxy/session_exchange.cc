@@ -171,7 +171,6 @@ Task<CloseReason> Session::forward_interim_response() {
   // RFC 9110 section 15.2: never to HTTP/1.0.
   if (exchange.request.minor_version == 0) co_return CloseReason::kNone;
   http::ResponseForwarding forwarding;
-  forwarding.request_minor_version = exchange.request.minor_version;
   forwarding.date = worker_.date();
   std::string head;
   http::append_response_head(head, exchange.response, forwarding);
@@ -213,7 +212,6 @@ Task<Session::Next> Session::forward_response(std::optional<BodyPump>& request_b
 
   http::ResponseForwarding forwarding;
   forwarding.framing = until_close ? Framing::kUntilClose : re_framed ? Framing::kChunked : source;
-  forwarding.request_minor_version = exchange.request.minor_version;
   forwarding.date = worker_.date();
   // Bytes that a client sent behind a handshake are frames nobody may see: the connection ends.
   const bool stray_frames = exchange.upgrade && (!in_.empty() || downstream_->readable());
@@ -295,7 +293,6 @@ Session::Next Session::become_relay() {
   Exchange& exchange = *exchange_;
   http::ResponseForwarding forwarding;
   forwarding.websocket_upgrade = true;
-  forwarding.request_minor_version = exchange.request.minor_version;
   forwarding.date = worker_.date();
   const std::vector<http::Field> set = response_fields();
   forwarding.set = set;

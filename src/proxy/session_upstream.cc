@@ -31,6 +31,22 @@ bool is_idempotent(std::string_view method) {
 /// The most fields that upstream_head() sets by itself.
 constexpr std::size_t kFieldsOfOurs = 9;
 
+struct ConnectError {
+  ConnectFailure failure;
+  CloseReason reason;
+};
+
+ConnectError connect_error(int error) {
+  if (is_exhaustion(error)) {
+    return {ConnectFailure::kDescriptors, CloseReason::kDescriptorsExhausted};
+  }
+  // Of ours towards this endpoint; another one may have some left.
+  if (error == EADDRNOTAVAIL) return {ConnectFailure::kPorts, CloseReason::kPortsExhausted};
+  if (error == ETIMEDOUT) return {ConnectFailure::kTimeout, CloseReason::kConnectTimedOut};
+  return {error == ECONNREFUSED ? ConnectFailure::kRefused : ConnectFailure::kOther,
+          CloseReason::kConnectFailed};
+}
+
 int pending_error(int descriptor) {
   int error = 0;
   socklen_t size = sizeof error;
@@ -131,7 +147,7 @@ Task<CloseReason> Session::connect(const Endpoint& endpoint, base::Instant deadl
   if (dialled.descriptor < 0) co_return count_connect_failure(dialled.error);
   exchange_->upstream =
       worker_.sockets().add(dialled.descriptor, this, dialled.error != EINPROGRESS);
-  if (exchange_->upstream == nullptr) co_return CloseReason::kDescriptorsExhausted;
+  if (exchange_->upstream == nullptr) co_return count_connect_failure(EMFILE);
   const unsigned interests = kUpstreamWritable | (exchange_->upgrade ? kDownstreamEnded : kNothing);
   if (!co_await wait(interests, deadline)) co_return count_connect_failure(ETIMEDOUT);
   if (exchange_->upstream->broken())
@@ -141,17 +157,11 @@ Task<CloseReason> Session::connect(const Endpoint& endpoint, base::Instant deadl
 }
 
 CloseReason Session::count_connect_failure(int error) {
-  if (is_exhaustion(error)) return CloseReason::kDescriptorsExhausted;
-  // Of ours towards this endpoint; another one may have some left.
-  if (error == EADDRNOTAVAIL) return CloseReason::kPortsExhausted;
-  const ConnectFailure failure = error == ECONNREFUSED ? ConnectFailure::kRefused
-                                 : error == ETIMEDOUT  ? ConnectFailure::kTimeout
-                                                       : ConnectFailure::kOther;
+  const ConnectError meaning = connect_error(error);
   exchange_->target->policy->counters(worker_.index())
-      .connect_failures[static_cast<std::size_t>(failure)]
+      .connect_failures[static_cast<std::size_t>(meaning.failure)]
       .add();
-  return failure == ConnectFailure::kTimeout ? CloseReason::kConnectTimedOut
-                                             : CloseReason::kConnectFailed;
+  return meaning.reason;
 }
 
 bool Session::may_try_again() const {

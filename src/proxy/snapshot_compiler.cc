@@ -86,10 +86,21 @@ std::shared_ptr<RoutePolicy> SnapshotCompiler::intern_policy(const v1::Route& ro
   const std::lock_guard lock(mutex_);
   auto& known = policies_[names];
   if (auto alive = known.lock()) return alive;
-  auto made = std::make_shared<RoutePolicy>(names, workers_);
+  auto made = make_policy(names);
   made->set_idle_timeout(duration_of(route.policy().idle_timeout()));
   known = made;
   return made;
+}
+
+std::shared_ptr<RoutePolicy> SnapshotCompiler::make_policy(const RouteNames& names) {
+  if (route_series_->load(std::memory_order_relaxed) >= route_series_most_) {
+    return std::make_shared<RoutePolicy>(names, workers_, false);
+  }
+  route_series_->fetch_add(1, std::memory_order_relaxed);
+  return {new RoutePolicy(names, workers_), [series = route_series_](RoutePolicy* policy) {
+            delete policy;
+            series->fetch_sub(1, std::memory_order_relaxed);
+          }};
 }
 
 std::shared_ptr<Route> SnapshotCompiler::compile_route(const v1::Route& route) {

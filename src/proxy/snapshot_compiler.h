@@ -6,6 +6,8 @@
 // compile(), commit() and interned() on one thread at a time (discovery's); policies() and
 // resources() from any thread.
 
+#include <atomic>
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -14,13 +16,15 @@
 #include <vector>
 
 #include "model/resource.h"
+#include "proxy/limits.h"
 #include "proxy/snapshot.h"
 
 namespace holdfast::proxy {
 
 class SnapshotCompiler {
  public:
-  explicit SnapshotCompiler(unsigned workers) : workers_(workers) {}
+  explicit SnapshotCompiler(unsigned workers, std::size_t route_series_most = kRouteSeriesMost)
+      : workers_(workers), route_series_most_(route_series_most) {}
 
   /// Compiles without changing anything but the intern tables. Refusals: nothing of it may be used.
   struct Result {
@@ -56,9 +60,15 @@ class SnapshotCompiler {
   /// Of a route's requests that go to `cluster`.
   std::shared_ptr<RoutePolicy> intern_policy(const model::v1::Route& route,
                                              const std::string& cluster);
+  /// With series of its own while kRouteSeriesMost is not reached.
+  std::shared_ptr<RoutePolicy> make_policy(const RouteNames& names);
   void forget_unused();
 
   const unsigned workers_;
+  const std::size_t route_series_most_;
+  /// Policies alive that have series; they may outlive this object.
+  const std::shared_ptr<std::atomic<std::size_t>> route_series_ =
+      std::make_shared<std::atomic<std::size_t>>(0);
   std::map<EndpointKey, std::weak_ptr<Endpoint>> endpoints_;
   std::map<std::string, std::weak_ptr<RoundRobinTurn>> turns_;
   /// So many entries make the next look for unused ones worth its while.

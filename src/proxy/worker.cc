@@ -45,6 +45,7 @@ void Worker::post(std::function<void()> task) {
   boost::asio::post(context_, [this, task = std::move(task)] {
     begin_batch();
     task();
+    end_batch();
   });
 }
 
@@ -74,11 +75,18 @@ void Worker::wait_for_sockets() {
 }
 
 void Worker::on_sockets_ready() {
-  begin_batch();
   // While events keep coming in numbers, ask again at once: a round through Asio costs two calls.
-  for (int round = 0; round < kPollRoundsMost && sockets_.poll() >= kBusyBatch; ++round) {
+  int events = kBusyBatch;
+  for (int round = 0; round < kPollRoundsMost && events >= kBusyBatch; ++round) {
+    begin_batch();
+    events = sockets_.poll();
   }
   wait_for_sockets();
+  end_batch();
+}
+
+void Worker::end_batch() {
+  sockets_.delete_retired();
   post_turns();
 }
 
@@ -88,7 +96,6 @@ void Worker::post_turns() {
   post([this] {
     turns_posted_ = false;
     sockets_.poll();
-    post_turns();
   });
 }
 
@@ -111,8 +118,7 @@ void Worker::run_timers() {
   begin_batch();
   tick_at_ = base::Instant::max();
   timers_.advance(now_);
-  sockets_.delete_retired();
-  post_turns();
+  end_batch();
   wait_for_tick();
 }
 
@@ -146,6 +152,14 @@ std::vector<ConnectionInfo> Worker::list(const ConnectionQuery& query) const {
     if (connection->describe(info) && query.matches(info)) matching.push_back(info);
   }
   return matching;
+}
+
+void Worker::give_up_kept() {
+  upstreams_.clear();
+  if (shared_.kept_upstreams.load(std::memory_order_relaxed) == 0) return;
+  for (Worker* worker : shared_.workers) {
+    if (worker != this) worker->post([worker] { worker->upstreams_.clear(); });
+  }
 }
 
 void Worker::log_accept_pause(std::string_view why) {

@@ -32,6 +32,7 @@
 namespace holdfast::proxy {
 
 class Connection;
+class Worker;
 
 /// What all workers of a process share. Any thread; outlives them.
 struct Shared {
@@ -43,6 +44,8 @@ struct Shared {
   std::uint64_t descriptors_most;
   /// Fixed before the workers are made.
   std::vector<Address> upstream_sources = {};
+  /// All that run. Fixed before the first does.
+  std::vector<Worker*> workers = {};
   alignas(64) std::atomic<std::uint64_t> connections{0};
   alignas(64) std::atomic<std::uint64_t> kept_upstreams{0};
   alignas(64) std::atomic<std::uint64_t> connections_begun{0};
@@ -83,6 +86,9 @@ class Worker {
   void post(std::function<void()> task);
   /// Stops accepting, closes every connection and ends run().
   void stop();
+  /// Closes the upstream connections that are kept, of all workers: descriptors have run out. The
+  /// others close theirs when they come to it.
+  void give_up_kept();
   /// Writes to the log, at most once in kPauseLogInterval, that accepting is paused.
   void log_accept_pause(std::string_view why);
 
@@ -110,6 +116,8 @@ class Worker {
   void clear_timer(Timer& timer) { timers_.clear(timer); }
   /// Reads the clock for a new batch of events. Every handler of the loop begins with it.
   void begin_batch() { now_ = shared_.clock.now(); }
+  /// Deletes what was retired, sees to the turns asked for. Every handler of the loop ends with it.
+  void end_batch();
 
   /// Fires the timers that are due; the worker's own tick does it.
   void run_timers();

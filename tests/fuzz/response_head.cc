@@ -42,8 +42,7 @@ void check_forwarded(const ResponseHead& head, const Options& options, const Par
                                                : Framing::kChunked;
   http::ResponseForwarding forwarding;
   forwarding.framing = framing;
-  forwarding.close = options.close;
-  forwarding.request_minor_version = options.old_client ? 0 : 1;
+  forwarding.close = options.close || options.old_client;
   forwarding.websocket_upgrade = head.status == 101;
   forwarding.date = "Tue, 24 Nov 2026 00:12:00 GMT";
   std::string out;

@@ -8,11 +8,9 @@ import os
 import random
 import threading
 
-import pytest
 from holdfast_test.metrics import wait_for_value
 from holdfast_test.peers import (
-    BINARY, CLOSE, PING, PONG, Ended, close_frame, echo_websocket, frame, handshake, switching,
-    take_frame,
+    BINARY, CLOSE, PING, PONG, close_frame, echo_websocket, frame, handshake, switching, take_frame,
 )  # fmt: skip
 from holdfast_test.process import wait_until
 
@@ -281,13 +279,3 @@ def test_a_wrong_frame_is_the_peers_affair(edge):
     wait_until(lambda: backend.received.endswith(b"x" * 100_000), "the bytes")
     client.close()
     wait_for_close(edge, route, "downstream_ended")
-
-
-def test_an_ended_peer_is_not_waited_for_for_ever(edge):
-    route, _ = edge.serve(echo_websocket)
-    client = open_websocket(edge, route)
-    client.send(close_frame(1000, masked=True))
-    take_frame(client)
-    client.half_close()
-    with pytest.raises(Ended):
-        client.take(1)

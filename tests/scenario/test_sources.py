@@ -66,6 +66,8 @@ def test_ports_that_run_out_are_503_and_come_back(own_edge, sources):
             assert (head.status, head.get("retry-after")) == (503, "5")
         found = {"reason": "ports_exhausted", "status": 503}
         wait_until(lambda: len(edge.holdfast.access_log(**found)) == 3, "three in the log")
+        counted = edge.metrics().value("holdfast_connect_failures_total", reason="ports")
+        assert counted == 3
         addresses = {peer.socket.getpeername()[0] for peer in backend.connections}
         assert addresses == set(sources or ["127.0.0.1"])
         # Nobody else was touched, and a port that is given back is used.

@@ -34,17 +34,6 @@ TEST(Replica, HoldsWhatWasApplied) {
   EXPECT_EQ(replica.held(), (Held{{set_key(2), endpoint_set(2, 1)->version()}}));
 }
 
-TEST(Replica, RefusesAnInvalidResourceBeforeTheHandlerSeesIt) {
-  Handler handler;
-  Replica replica(handler);
-  const v1::Verdict verdict = replica.apply(1, {{endpoint_set(1), invalid_set(2)}, {}});
-  ASSERT_THAT(verdict.refusals(), SizeIs(1));
-  EXPECT_EQ(model::key_of(verdict.refusals(0).name()), set_key(2));
-  EXPECT_FALSE(verdict.refusals(0).reason().empty());
-  EXPECT_EQ(handler.calls, 0);
-  EXPECT_TRUE(replica.held().empty());
-}
-
 TEST(Replica, KeepsWhatItHeldWhenTheHandlerRefuses) {
   Handler handler;
   Replica replica(handler);

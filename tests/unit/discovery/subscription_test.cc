@@ -211,21 +211,6 @@ TEST_F(SubscriptionTest, TakesARefusalWithoutKindForEveryResourceOfThatName) {
   EXPECT_EQ(subscription_->refusals().at(0).key, set_key(2));
 }
 
-TEST_F(SubscriptionTest, NeverSendsWhatIsInvalid) {
-  publish(endpoint_set(1));
-  publish(invalid_set(2));
-  subscribe();
-  const Outgoing out = next();
-  EXPECT_THAT(upserts(out), ElementsAre(set_key(1)));
-  ASSERT_THAT(out.unsendable, SizeIs(1));
-  EXPECT_EQ(out.unsendable[0].key, set_key(2));
-  applied(1);
-  EXPECT_TRUE(subscription_->current());
-  EXPECT_THAT(subscription_->refusals(), SizeIs(1));
-  publish(endpoint_set(2));
-  EXPECT_THAT(upserts(next()), ElementsAre(set_key(2)));
-}
-
 TEST_F(SubscriptionTest, SplitsADifferenceBeyondTheLimit) {
   for (int i = 0; i < 3; ++i) publish(endpoint_set(i, 0, 100));
   subscribe({}, 1000);

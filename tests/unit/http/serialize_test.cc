@@ -169,11 +169,10 @@ TEST_P(ForwardedResponse, IsThis) {
       << row.section;
 }
 
-ResponseForwarding with(Framing framing, bool close = false, int request_minor_version = 1) {
+ResponseForwarding with(Framing framing, bool close = false) {
   ResponseForwarding forwarding;
   forwarding.framing = framing;
   forwarding.close = close;
-  forwarding.request_minor_version = request_minor_version;
   return forwarding;
 }
 ResponseForwarding switching() {
@@ -203,10 +202,6 @@ const Answer kAnswers[] = {
     {"empty reason", "9112 4", "HTTP/1.1 200\r\n" + kLength, with(Framing::kLength),
      "HTTP/1.1 200 \r\n" + kLength},
     {"close", "9112 9.6", kOk + kLength, with(Framing::kLength, true),
-     kOk + kLength + "Connection: close\r\n"},
-    {"HTTP 1.0 client", "9112 9.3", kOk + kLength, with(Framing::kLength, false, 0),
-     kOk + kLength + "Connection: keep-alive\r\n"},
-    {"HTTP 1.0 client and close", "9112 9.3", kOk + kLength, with(Framing::kLength, true, 0),
      kOk + kLength + "Connection: close\r\n"},
     {"HEAD with CL", "9110 8.6", kOk + kLength, with(Framing::kNone), kOk + kLength, true},
     {"HEAD without CL", "9110 8.6", kOk, with(Framing::kNone), kOk, true},

@@ -164,6 +164,31 @@ TEST_F(ApiServerSourceTest, GathersPagesBeforeItTellsAnybody) {
   EXPECT_THAT(recording.sink.calls, ElementsAre("replace Service: n/a@1 n/b@2"));
 }
 
+TEST_F(ApiServerSourceTest, AListOfTooManyObjectsIsTriedAgainFromTheStart) {
+  options.list_objects = 2;
+  const std::string two = service("a", "1") + "," + service("b", "2");
+  server.on_request(answer(200, list_of("10", two, "c")));
+  server.on_request(answer(200, list_of("10", service("c", "3"))));
+  server.on_request(answer(200, list_of("20", two)));
+  start();
+  run_script();
+  EXPECT_THAT(server.targets, ElementsAre(is_list(""), "/api/v1/services?limit=500&continue=c",
+                                          is_list(""), is_watch("20")));
+  EXPECT_THAT(recording.sink.calls, ElementsAre("replace Service: n/a@1 n/b@2"));
+  EXPECT_EQ(metric("holdfast_watch_errors_total", "too_large"), 1);
+}
+
+TEST_F(ApiServerSourceTest, PagesWithoutEndAreTooLarge) {
+  const std::string page = list_of("10", "", "c");
+  options.list_bytes = 2 * page.size();
+  for (int i = 0; i < 3; ++i) server.on_request(answer(200, page));
+  server.on_request(answer(200, list_of("20", service("a", "1"))));
+  start();
+  run_script();
+  EXPECT_THAT(recording.sink.calls, ElementsAre("replace Service: n/a@1"));
+  EXPECT_EQ(metric("holdfast_watch_errors_total", "too_large"), 1);
+}
+
 TEST_F(ApiServerSourceTest, ListsWholeAfterA410InMidPaging) {
   server.on_request(answer(200, list_of("10", service("a", "1"), "c")));
   server.on_request(answer(410, status_of(410, "Expired")));

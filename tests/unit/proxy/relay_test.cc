@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <random>
 
 #include "tests/support/fake_clock.h"
@@ -63,6 +64,22 @@ class RelayTest : public testing::Test {
       text.append(buffer, static_cast<std::size_t>(n));
     }
     return text;
+  }
+  static std::string read_some(int descriptor, std::size_t most) {
+    std::string text(most, '\0');
+    const ssize_t n = ::recv(descriptor, text.data(), most, 0);
+    text.resize(static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+    return text;
+  }
+  /// The backend sends until nothing more is taken; returns how much it was.
+  std::size_t flood() {
+    const std::string block(65536, '\2');
+    std::size_t sent = 0;
+    for (ssize_t n = 0; (n = ::send(backend_, block.data(), block.size(), MSG_NOSIGNAL)) > 0;) {
+      sent += static_cast<std::size_t>(n);
+      turn();
+    }
+    return sent;
   }
   static bool at_end(int descriptor) {
     char byte = 0;
@@ -209,6 +226,17 @@ TEST_F(RelayTest, AHalfClosedSilenceEnds) {
   EXPECT_EQ(closes(CloseReason::kHalfCloseTimedOut), 1U);
 }
 
+TEST_F(RelayTest, ABackendThatNeverEndsIsNotWaitedForAfterTheClose) {
+  start();
+  write(client_, kMaskedClose);
+  ::shutdown(client_, SHUT_WR);
+  turn();
+  pass_time(kHalfCloseTimeout - 1s);
+  EXPECT_EQ(open(), 1U);
+  pass_time(2s);
+  EXPECT_EQ(closes(CloseReason::kDownstreamCloseFrame, 1000), 1U);
+}
+
 TEST_F(RelayTest, WhatIsOwedGoesOutBeforeTheEndOfStream) {
   start();
   read_all(client_);
@@ -253,8 +281,7 @@ TEST_F(RelayTest, AShorterIdleTimeoutAppliesToAnOpenRelay) {
 
 TEST_F(RelayTest, ASinkThatTakesNothingIsGivenUp) {
   start();
-  const std::string block(65536, '\2');
-  while (::send(backend_, block.data(), block.size(), MSG_NOSIGNAL) > 0) turn();
+  flood();
   for (int i = 0; i < 4; ++i) {
     // The client still talks: that does not pay what is owed to it.
     write(client_, kMaskedText);
@@ -262,6 +289,57 @@ TEST_F(RelayTest, ASinkThatTakesNothingIsGivenUp) {
   }
   pass_time(kTimerTick);
   EXPECT_EQ(closes(CloseReason::kDownstreamStalled), 1U);
+}
+
+// So much at a time frees some of the kernel's buffer, and far from as much as EPOLLOUT waits for.
+constexpr std::size_t kSip = 70'000;
+
+TEST_F(RelayTest, ASlowReaderIsNotIdle) {
+  policy_->set_idle_timeout(10s);
+  start();
+  read_all(client_);
+  const std::size_t sent = flood();
+  std::size_t received = 0;
+  for (int i = 0; i < 100 && received < sent; ++i) {
+    pass_time(6s);
+    ASSERT_EQ(open(), 1U) << received << " of " << sent;
+    received += read_some(client_, kSip).size();
+    turn();
+  }
+  EXPECT_EQ(received, sent);
+  pass_time(10s);
+  pass_time(10s + kTimerTick);
+  EXPECT_EQ(closes(CloseReason::kIdleTimedOut), 1U);
+}
+
+TEST_F(RelayTest, ASlowReaderGetsAllThatWasSentBeforeTheHalfClose) {
+  start();
+  read_all(client_);
+  const std::size_t sent = flood();
+  ::shutdown(backend_, SHUT_WR);
+  turn();
+  std::size_t received = 0;
+  for (int i = 0; i < 100 && received < sent; ++i) {
+    pass_time(kHalfCloseTimeout * 2 / 3);
+    // Also once the kernel has it all: whatever the client sends to a closed socket would reset it.
+    ASSERT_EQ(open(), 1U) << received << " of " << sent;
+    received += read_some(client_, kSip).size();
+    turn();
+  }
+  EXPECT_EQ(received, sent);
+  EXPECT_TRUE(at_end(client_));
+  pass_time(kHalfCloseTimeout);
+  pass_time(kHalfCloseTimeout + kTimerTick);
+  EXPECT_EQ(closes(CloseReason::kHalfCloseTimedOut), 1U);
+}
+
+TEST_F(RelayTest, AReaderThatTakesNothingAfterTheHalfCloseIsNotWaitedFor) {
+  start();
+  write(backend_, kText);
+  ::shutdown(backend_, SHUT_WR);
+  turn();
+  pass_time(kHalfCloseTimeout + kTimerTick);
+  EXPECT_EQ(closes(CloseReason::kHalfCloseTimedOut), 1U);
 }
 
 TEST_F(RelayTest, AbortedByTheProcess) {

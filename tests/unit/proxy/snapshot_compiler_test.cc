@@ -235,6 +235,24 @@ TEST_F(SnapshotCompilerTest, APolicyThatNobodyUsesIsGone) {
   EXPECT_THAT(compiler_.policies(), IsEmpty());
 }
 
+TEST(RouteSeriesTest, OnlySoManyRoutesHaveSeriesOfTheirOwn) {
+  SnapshotCompiler compiler(1, 2);
+  const auto policy_of = [&](const std::string& ingress) {
+    const auto host_of = host(ingress + ".test", {{.ingress = ingress}});
+    const auto compiled = compiler.compile({.upserts = {host_of}, .removals = {}});
+    return compiled.change.hosts.at(0).second->find("/")->plain.policy;
+  };
+  auto first = policy_of("first");
+  const auto second = policy_of("second");
+  const auto third = policy_of("third");
+  EXPECT_TRUE(first->has_series);
+  EXPECT_TRUE(second->has_series);
+  EXPECT_FALSE(third->has_series);
+  first.reset();
+  EXPECT_TRUE(policy_of("fourth")->has_series);
+  EXPECT_FALSE(policy_of("third")->has_series);
+}
+
 TEST_F(SnapshotCompilerTest, LiveSettingsReachOpenConnections) {
   EXPECT_FALSE(apply({host("chat.test", {{.idle_seconds = 100}})}));
   const std::shared_ptr<RoutePolicy> relay = policy();

@@ -215,16 +215,24 @@ TEST_F(UpstreamPoolTest, KeptForItsTimeAndNoLonger) {
   FarEnd older;
   FarEnd newer;
   put(older, endpoint_);
-  pass_time(10s);
+  pass_time(1s);
   put(newer, endpoint_);
-  pass_time(kUpstreamIdleTimeout - 10s - 1ms);
+  pass_time(kUpstreamIdleTimeout - 1s - 1ms);
   EXPECT_EQ(kept(), 2U);
   pass_time(kTimerTick + 1ms);
   EXPECT_EQ(kept(), 1U);
   EXPECT_TRUE(older.at_end());
-  pass_time(10s);
+  pass_time(1s);
   EXPECT_TRUE(pool_.empty());
   EXPECT_TRUE(newer.at_end());
+  EXPECT_EQ(take(endpoint_), nullptr);
+}
+
+TEST_F(UpstreamPoolTest, NotKeptUntilACommonServerEndsIt) {
+  constexpr auto kNodeAndUvicorn = 5s;
+  FarEnd far;
+  put(far, endpoint_);
+  pass_time(kNodeAndUvicorn - 500ms);
   EXPECT_EQ(take(endpoint_), nullptr);
 }
 
@@ -281,6 +289,24 @@ TEST_F(UpstreamPoolTest, EachWorkerKeepsItsOwnAndEndsThem) {
   }
   EXPECT_EQ(kept(), 0U);
   EXPECT_TRUE(far.at_end());
+}
+
+TEST_F(UpstreamPoolTest, WhenDescriptorsRunOutAllWorkersGiveTheirsUp) {
+  FarEnd ours;
+  FarEnd theirs;
+  Worker other{1, shared_};
+  ASSERT_TRUE(other.open().ok());
+  shared_.workers = {&worker_, &other};
+  put(ours, endpoint_);
+  other.upstreams().put(endpoint_, other.sockets().add(theirs.give(), &idle_, true));
+  EXPECT_EQ(kept(), 2U);
+  worker_.give_up_kept();
+  EXPECT_TRUE(ours.at_end());
+  // On its own thread.
+  EXPECT_EQ(kept(), 1U);
+  other.io_context().poll();
+  EXPECT_EQ(kept(), 0U);
+  EXPECT_TRUE(theirs.at_end());
 }
 
 }  // namespace

@@ -97,6 +97,45 @@ TEST_F(WorkerTimerTest, NowIsTheBeginningOfTheBatch) {
   EXPECT_EQ(seen, begun + 8s);
 }
 
+/// Takes time, and makes the next round of events.
+class SlowHandler final : public SocketHandler {
+ public:
+  SlowHandler(Worker& worker, base::FakeClock& clock) : worker_(worker), clock_(clock) {}
+
+  void on_ready(Socket&) override {
+    seen.push_back(worker_.now());
+    if (seen.size() != static_cast<std::size_t>(kBusyBatch)) return;
+    clock_.advance(5s);
+    next.write("x");
+  }
+  void on_turn() override {}
+
+  FarEnd next;
+  std::vector<base::Instant> seen;
+
+ private:
+  Worker& worker_;
+  base::FakeClock& clock_;
+};
+
+TEST_F(WorkerTimerTest, NowMovesOnBetweenRoundsOfEvents) {
+  const base::Instant begun = worker_.now();
+  SlowHandler handler(worker_, clock_);
+  std::vector<SocketPtr> sockets;
+  sockets.push_back(worker_.sockets().add(handler.next.give(), &idle_, true));
+  // That they are writable.
+  poll();
+  sockets.front()->set_handler(&handler);
+  std::array<FarEnd, kBusyBatch> ends;
+  for (FarEnd& end : ends) {
+    sockets.push_back(worker_.sockets().add(end.give(), &handler, true));
+  }
+  worker_.io_context().poll();
+  ASSERT_EQ(handler.seen.size(), kBusyBatch + 1U);
+  EXPECT_EQ(handler.seen.front(), begun);
+  EXPECT_EQ(handler.seen.back(), begun + 5s);
+}
+
 TEST_F(WorkerTimerTest, TheLoopWakesForIt) {
   const auto record = std::make_shared<Record>();
   worker_.set_timer(connection(record), in(kTimerTick));
@@ -168,6 +207,22 @@ TEST_F(WorkerTimerTest, ATurnAskedForByADeadlineIsGiven) {
   EXPECT_EQ(record->turns, 0);
   worker_.io_context().poll();
   EXPECT_EQ(record->turns, 1);
+}
+
+TEST_F(WorkerTimerTest, ATurnAskedForByAPostedTaskIsGiven) {
+  const auto record = std::make_shared<Record>();
+  TestConnection& made = connection(record);
+  worker_.post([&] { worker_.sockets().take_turn_later(made); });
+  worker_.io_context().poll();
+  EXPECT_EQ(record->turns, 1);
+}
+
+TEST_F(WorkerTimerTest, WhatAPostedTaskRetiresIsDeleted) {
+  const auto record = std::make_shared<Record>();
+  TestConnection& made = connection(record);
+  worker_.post([&] { made.abort(CloseReason::kShutdown); });
+  worker_.io_context().poll();
+  EXPECT_TRUE(record->deleted);
 }
 
 TEST_F(WorkerTimerTest, APolicyChangeIsToldToEveryConnectionThatLives) {

@@ -263,5 +263,36 @@ TEST_F(SessionTest, ALimitOfBytesHoldsForBothFramings) {
   expect_logged("body_too_long");
 }
 
+TEST_F(SessionTest, TheRestOfARefusedUploadIsReadWhileItComesAtARate) {
+  Peer& client = connect();
+  send(client, "POST /limited HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n");
+  EXPECT_THAT(client.received(), StartsWith("HTTP/1.1 413 "));
+  const std::string second(kLingerRateLeast, 'x');
+  const auto upload_for = [&](base::Duration duration) {
+    for (; duration > base::Duration(0); duration -= 1s) {
+      for (std::size_t sent = 0; sent < second.size(); sent += 1024) {
+        send(client, second.substr(sent, 1024));
+      }
+      pass(1s);
+    }
+  };
+  upload_for(kLingerMost - 1s);
+  EXPECT_EQ(world_.open_connections(), 1U);
+  upload_for(2s);
+  EXPECT_EQ(world_.open_connections(), 0U);
+}
+
+TEST_F(SessionTest, ARefusedUploadThatTricklesOrStopsIsNotReadForLong) {
+  Peer& client = connect();
+  send(client, "POST /limited HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n");
+  for (base::Duration passed{}; passed < kLingerTimeout; passed += 500ms) {
+    EXPECT_EQ(world_.open_connections(), 1U);
+    send(client, "x");
+    pass(500ms);
+  }
+  pass(kMoment);
+  EXPECT_EQ(world_.open_connections(), 0U);
+}
+
 }  // namespace
 }  // namespace holdfast::proxy
