@@ -168,6 +168,10 @@ void collect_workers(const std::vector<const WorkerCounters*>& workers,
   single("holdfast_accept_pauses_total", "Times that accepting was paused for want of descriptors.",
          MetricType::kCounter, [](const WorkerCounters& c) { return c.accept_pauses.value(); });
 
+  MetricFamily refused{"holdfast_downstream_refused_total",
+                       "Downstream connections closed before a request, by reason.",
+                       MetricType::kCounter,
+                       {}};
   MetricFamily unrouted{"holdfast_unrouted_requests_total",
                         "Requests that ended before a route was found, by reason.",
                         MetricType::kCounter,
@@ -176,6 +180,12 @@ void collect_workers(const std::vector<const WorkerCounters*>& workers,
     add_if_any(unrouted, {{"reason", label_of(i)}},
                total([&](const WorkerCounters& c) { return c.unrouted[i].value(); }));
   }
+  for (const CloseReason reason : {CloseReason::kUntrustedProxy, CloseReason::kBadProxyHeader}) {
+    const auto index = static_cast<std::size_t>(reason);
+    add(refused, {{"reason", label_of(index)}},
+        total([&](const WorkerCounters& c) { return c.refused[index].value(); }));
+  }
+  out.push_back(std::move(refused));
   out.push_back(std::move(unrouted));
 
   MetricFamily handshakes{"holdfast_handshake_duration_seconds",
