@@ -104,9 +104,9 @@ std::string_view port_of(std::string_view authority) {
 }
 
 bool is_request_id(std::string_view text) {
-  return text.size() <= kGivenRequestIdBytesMost && std::all_of(text.begin(), text.end(), [](char c) {
-           return (http::char_class(c) & http::kToken) != 0;
-         });
+  return text.size() <= kGivenRequestIdBytesMost &&
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return (http::char_class(c) & http::kToken) != 0; });
 }
 
 /// What a trusted proxy says of the hop before it.

@@ -132,8 +132,7 @@ class Session final : public Connection {
   std::string upstream_preamble();
   /// There is such a beginning: the connection serves this request alone.
   [[nodiscard]] bool has_preamble() const {
-    return exchange_->route->forwarding.proxy_protocol !=
-           discovery::v1::PROXY_PROTOCOL_UNSPECIFIED;
+    return exchange_->route->forwarding.proxy_protocol != discovery::v1::PROXY_PROTOCOL_UNSPECIFIED;
   }
 
   // session_upstream.cc: reaching an endpoint and getting a response head.

@@ -50,8 +50,8 @@ std::string Session::upstream_preamble() {
   if (!destination_) {
     sockaddr_storage local = {};
     socklen_t size = sizeof local;
-    const bool known = ::getsockname(downstream_->descriptor(),
-                                     reinterpret_cast<sockaddr*>(&local), &size) == 0;
+    const bool known =
+        ::getsockname(downstream_->descriptor(), reinterpret_cast<sockaddr*>(&local), &size) == 0;
     destination_ = known ? Address(local) : Address({}, listen_port_);
   }
   // Of a client behind another proxy the port is not known.

@@ -1,5 +1,5 @@
-"""Goal: the client is who it is, not who it says it is: X-Forwarded-* and PROXY headers are believed
-of trusted proxies alone, and limits, logs, pages and pods all hear of the same address.
+"""Goal: the client is who it is, not who it says it is: X-Forwarded-* and PROXY headers are
+believed of trusted proxies alone, and limits, logs, pages and pods all hear of the same address.
 
 Method: clients bound to addresses of 127.0.0.0/8, of which some are trusted.
 """
