@@ -20,6 +20,8 @@ std::string host_name() {
 DataPlane::DataPlane(const Options& options, std::shared_ptr<grpc::Channel> channel,
                      const base::Clock& clock, const base::Log& log, base::LogSink* access_log)
     : proxy_({.http_listen = options.http_listen,
+              .http_proxy_listen = options.http_proxy_listen,
+              .trusted_proxies = options.trusted_proxies,
               .upstream_sources = options.upstream_sources,
               .workers = options.workers},
              clock, log, access_log),

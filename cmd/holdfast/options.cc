@@ -69,6 +69,16 @@ void add_data_plane_flags(CLI::App& app, Options& options) {
       ->type_name("ADDR:PORT")
       ->delimiter(',')
       ->allow_extra_args(false);
+  add(app, "--http-proxy-listen", options.http_proxy_listen,
+      "Where every connection begins with a PROXY header (v1 or v2); repeatable")
+      ->type_name("ADDR:PORT")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  add(app, "--trusted-proxies", options.trusted_proxies,
+      "Whose X-Forwarded-* and PROXY headers are believed; repeatable")
+      ->type_name("CIDR")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   add(app, "--upstream-source", options.upstream_sources,
       "An address of this machine from which pods are connected to; repeatable")
       ->type_name("ADDR")
@@ -119,6 +129,20 @@ base::Status check_addresses(const Options& options) {
   base::Status status = check_listen("--admin-listen", options.admin_listen);
   for (const std::string& address : options.http_listen) {
     status.Update(check_listen("--http-listen", address));
+  }
+  for (const std::string& address : options.http_proxy_listen) {
+    status.Update(check_listen("--http-proxy-listen", address));
+  }
+  for (const std::string& block : options.trusted_proxies) {
+    if (!base::parse_cidr(block)) {
+      status.Update(bad_flag("--trusted-proxies", "\"" + block +
+                                                      "\" is neither an IP address nor a block of "
+                                                      "them such as 10.0.0.0/8"));
+    }
+  }
+  if (!options.http_proxy_listen.empty() && options.trusted_proxies.empty()) {
+    status.Update(bad_flag("--http-proxy-listen",
+                           "needs --trusted-proxies, or nobody's PROXY header would be believed"));
   }
   for (const std::string& address : options.upstream_sources) {
     if (!base::parse_ip(address)) {

@@ -17,6 +17,8 @@ namespace holdfast {
 
 struct Options {
   std::vector<std::string> http_listen = {"0.0.0.0:8080"};
+  std::vector<std::string> http_proxy_listen;
+  std::vector<std::string> trusted_proxies;
   std::vector<std::string> upstream_sources;
   std::string admin_listen = "127.0.0.1:10254";
   /// 0 until parsed: then what the cgroup's CPU quota allows.
@@ -36,7 +38,8 @@ struct Options {
 
 /// --admin-listen and --log-level.
 void add_common_flags(CLI::App& app, Options& options);
-/// --http-listen, --upstream-source, --workers and --access-log.
+/// --http-listen, --http-proxy-listen, --trusted-proxies, --upstream-source, --workers and
+/// --access-log.
 void add_data_plane_flags(CLI::App& app, Options& options);
 /// --ingress-class.
 void add_control_plane_flags(CLI::App& app, Options& options);
@@ -46,8 +49,8 @@ void add_manifests_flag(CLI::App& app, Options& options, bool required);
 void add_discovery_listen_flag(CLI::App& app, Options& options);
 void add_discovery_flag(CLI::App& app, Options& options);
 
-/// What the parser could not see: addresses that are none, and those that would expose the
-/// discovery stream. The error is one sentence that names the flag.
+/// What the parser could not see: addresses that are none, those that would expose the discovery
+/// stream, and PROXY headers of nobody. The error is one sentence that names the flag.
 base::Status check_addresses(const Options& options);
 
 base::LogLevel log_level_of(const Options& options);

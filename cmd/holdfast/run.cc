@@ -41,6 +41,11 @@ class Running {
       for (std::size_t i = 0; i < ports.size(); ++i) {
         program_.log_listening("http", host_of(options_.http_listen[i]), ports[i]);
       }
+      const std::vector<int> proxy_ports = data_->proxy().proxy_ports();
+      for (std::size_t i = 0; i < proxy_ports.size(); ++i) {
+        program_.log_listening("http-proxy", host_of(options_.http_proxy_listen[i]),
+                               proxy_ports[i]);
+      }
     }
     if (control_ && !options_.discovery_listen.empty()) {
       program_.log_listening("discovery", host_of(options_.discovery_listen),

@@ -21,6 +21,11 @@ void mask(std::array<unsigned char, 16>& bytes, unsigned bits) {
   }
 }
 
+bool is_mapped(const IpAddress& address) {
+  return address.ipv6 &&
+         std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), address.bytes.begin());
+}
+
 }  // namespace
 
 std::optional<IpAddress> parse_ip(const std::string& text) {
@@ -40,6 +45,21 @@ bool is_loopback(const IpAddress& address) {
   return address == loopback;
 }
 
+IpAddress unmapped(const IpAddress& address) {
+  if (!is_mapped(address)) return address;
+  IpAddress v4;
+  std::copy(address.bytes.begin() + kMappedPrefix.size(), address.bytes.end(), v4.bytes.begin());
+  return v4;
+}
+
+IpAddress mapped(const IpAddress& address) {
+  if (address.ipv6) return address;
+  IpAddress v6{.ipv6 = true};
+  const auto rest = std::copy(kMappedPrefix.begin(), kMappedPrefix.end(), v6.bytes.begin());
+  std::copy(address.bytes.begin(), address.bytes.begin() + 4, rest);
+  return v6;
+}
+
 std::string to_string(const IpAddress& address) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   return inet_ntop(address.ipv6 ? AF_INET6 : AF_INET, address.bytes.data(), text.data(),
@@ -53,6 +73,11 @@ bool Cidr::contains(const IpAddress& other) const {
   return masked == address;
 }
 
+bool any_contains(const std::vector<Cidr>& blocks, const IpAddress& address) {
+  return std::any_of(blocks.begin(), blocks.end(),
+                     [&](const Cidr& block) { return block.contains(address); });
+}
+
 std::optional<Cidr> parse_cidr(const std::string& text) {
   const std::size_t slash = text.find('/');
   const auto address = parse_ip(text.substr(0, slash));
@@ -64,14 +89,11 @@ std::optional<Cidr> parse_cidr(const std::string& text) {
     const auto [end, error] = std::from_chars(text.data() + slash + 1, last, block.prefix_bits);
     if (error != std::errc() || end != last || block.prefix_bits > most) return std::nullopt;
   }
-  auto& bytes = block.address.bytes;
-  if (address->ipv6 && block.prefix_bits >= kMappedBits &&
-      std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), bytes.begin())) {
-    std::copy(bytes.begin() + kMappedPrefix.size(), bytes.end(), bytes.begin());
-    block.address.ipv6 = false;
+  if (block.prefix_bits >= kMappedBits && is_mapped(*address)) {
+    block.address = unmapped(*address);
     block.prefix_bits -= kMappedBits;
   }
-  mask(bytes, block.prefix_bits);
+  mask(block.address.bytes, block.prefix_bits);
   return block;
 }
 

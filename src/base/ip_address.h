@@ -6,6 +6,7 @@
 #include <compare>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace holdfast::base {
 
@@ -24,6 +25,12 @@ std::optional<IpAddress> parse_ip(const std::string& text);
 /// 127.0.0.0/8 or ::1.
 bool is_loopback(const IpAddress& address);
 
+/// The IPv4 address that an IPv4-mapped one (RFC 4291 section 2.5.5.2) stands for; others as they
+/// are.
+IpAddress unmapped(const IpAddress& address);
+/// The IPv4-mapped form of an IPv4 address; others as they are.
+IpAddress mapped(const IpAddress& address);
+
 /// As inet_ntop(3) writes it.
 std::string to_string(const IpAddress& address);
 
@@ -38,6 +45,8 @@ struct Cidr {
   /// IPv4 addresses are in IPv4 blocks only.
   [[nodiscard]] bool contains(const IpAddress& other) const;
 };
+
+bool any_contains(const std::vector<Cidr>& blocks, const IpAddress& address);
 
 /// "10.0.0.0/8", "fd00::/8", or an address alone; absent when it is neither. A block of IPv4-mapped
 /// addresses is the IPv4 block.

@@ -6,12 +6,11 @@ namespace holdfast::proxy {
 
 namespace {
 
-std::string begin_line(base::WallTime now, std::string_view type, const RequestId& id) {
+std::string begin_line(base::WallTime now, std::string_view type, std::string_view id) {
   std::string line = "{\"time\":\"";
   base::append_timestamp(line, now);
   line += "\"";
-  const std::string id_text = id.to_string();
-  base::append_json_fields(line, {{"type", type}, {"request_id", std::string_view(id_text)}});
+  base::append_json_fields(line, {{"type", type}, {"request_id", id}});
   return line;
 }
 

@@ -10,14 +10,13 @@
 
 #include "base/clock.h"
 #include "proxy/close_reason.h"
-#include "proxy/request_id.h"
 #include "proxy/route.h"
 
 namespace holdfast::proxy {
 
 /// A request, whether it was answered, refused or became a WebSocket. Absent texts are empty.
 struct RequestLine {
-  RequestId id;
+  std::string id;
   std::string client;
   std::string_view method;
   std::string_view host;
@@ -42,7 +41,7 @@ struct RequestLine {
 std::string to_line(const RequestLine& request, base::WallTime now);
 
 struct WebSocketClose {
-  RequestId id;
+  std::string id;
   std::string client;
   const RoutePolicy* policy = nullptr;
   std::string_view endpoint;

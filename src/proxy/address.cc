@@ -32,22 +32,23 @@ Address::Address(const sockaddr_storage& storage) {
   address_.v4 = v4;
 }
 
+Address::Address(const base::IpAddress& ip, std::uint16_t port) {
+  const base::IpAddress plain = base::unmapped(ip);
+  if (plain.ipv6) {
+    address_.v6.sin6_family = AF_INET6;
+    address_.v6.sin6_port = htons(port);
+    std::memcpy(&address_.v6.sin6_addr, plain.bytes.data(), sizeof address_.v6.sin6_addr);
+  } else {
+    address_.v4.sin_family = AF_INET;
+    address_.v4.sin_port = htons(port);
+    std::memcpy(&address_.v4.sin_addr, plain.bytes.data(), sizeof address_.v4.sin_addr);
+  }
+}
+
 base::StatusOr<Address> Address::from_ip(const std::string& ip, std::uint32_t port) {
   const std::optional<base::IpAddress> parsed = base::parse_ip(ip);
   if (!parsed || port > 65535) return bad_address(ip + ":" + std::to_string(port));
-  const in_port_t network_port = htons(static_cast<std::uint16_t>(port));
-  sockaddr_storage storage = {};
-  storage.ss_family = parsed->ipv6 ? AF_INET6 : AF_INET;
-  if (parsed->ipv6) {
-    auto& v6 = reinterpret_cast<sockaddr_in6&>(storage);
-    v6.sin6_port = network_port;
-    std::memcpy(&v6.sin6_addr, parsed->bytes.data(), sizeof v6.sin6_addr);
-  } else {
-    auto& v4 = reinterpret_cast<sockaddr_in&>(storage);
-    v4.sin_port = network_port;
-    std::memcpy(&v4.sin_addr, parsed->bytes.data(), sizeof v4.sin_addr);
-  }
-  return Address(storage);
+  return Address(*parsed, static_cast<std::uint16_t>(port));
 }
 
 base::StatusOr<Address> Address::parse(const std::string& text) {

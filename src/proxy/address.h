@@ -19,6 +19,7 @@ class Address {
  public:
   Address() = default;
   explicit Address(const sockaddr_storage& storage);
+  Address(const base::IpAddress& ip, std::uint16_t port);
 
   /// "10.0.0.1" or "fd00::1", with a port of 0 to 65535.
   static base::StatusOr<Address> from_ip(const std::string& ip, std::uint32_t port);
@@ -36,6 +37,10 @@ class Address {
   [[nodiscard]] base::IpAddress ip_address() const;
   /// "10.0.0.1:80", "[fd00::1]:80".
   [[nodiscard]] std::string to_string() const;
+  /// The same address and port.
+  bool operator==(const Address& other) const {
+    return port() == other.port() && ip_address() == other.ip_address();
+  }
 
  private:
   union {

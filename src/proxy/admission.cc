@@ -10,11 +10,6 @@ namespace holdfast::proxy {
 
 namespace {
 
-bool in_any(const std::vector<base::Cidr>& blocks, const base::IpAddress& address) {
-  return std::any_of(blocks.begin(), blocks.end(),
-                     [&](const base::Cidr& block) { return block.contains(address); });
-}
-
 struct Scheme {
   std::string_view prefix;
   std::string_view port;
@@ -71,8 +66,8 @@ bool origin_passes(const discovery::v1::OriginCheck& check, const http::RequestH
 
 CloseReason check_admission(const Admission& admission, const base::IpAddress& client,
                             const http::RequestHead& request, bool upgrade) {
-  const bool allowed = admission.allow.empty() || in_any(admission.allow, client);
-  if (!allowed || in_any(admission.deny, client)) return CloseReason::kAddressRefused;
+  const bool allowed = admission.allow.empty() || base::any_contains(admission.allow, client);
+  if (!allowed || base::any_contains(admission.deny, client)) return CloseReason::kAddressRefused;
   if (upgrade && admission.origins && !origin_passes(*admission.origins, request)) {
     return CloseReason::kOriginRefused;
   }

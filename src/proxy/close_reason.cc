@@ -16,6 +16,8 @@ constexpr std::array<CloseReasonFacts, kCloseReasonCount> kFacts = {{
     {kDownstreamReset, "downstream_reset", Side::kDownstream, 0, ""},
     {kDownstreamStalled, "downstream_stalled", Side::kDownstream, 0, ""},
     {kKeepAliveTimedOut, "keep_alive_timeout", Side::kDownstream, 0, ""},
+    {kUntrustedProxy, "untrusted_proxy", Side::kDownstream, 0, ""},
+    {kBadProxyHeader, "bad_proxy_header", Side::kDownstream, 0, ""},
     {kHeadTimedOut, "head_timeout", Side::kDownstream, 408, "The request took too long to arrive."},
     {kBodyTimedOut, "body_timeout", Side::kDownstream, 408,
      "The request's body took too long to arrive."},

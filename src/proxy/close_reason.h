@@ -19,6 +19,9 @@ enum class CloseReason : std::uint8_t {
   kDownstreamReset,
   kDownstreamStalled,
   kKeepAliveTimedOut,
+  /// The connection was to begin with a PROXY header, and came from no trusted proxy.
+  kUntrustedProxy,
+  kBadProxyHeader,
   kHeadTimedOut,
   kBodyTimedOut,
   kBadRequest,

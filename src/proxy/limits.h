@@ -52,6 +52,12 @@ inline constexpr std::size_t kScratchBytes = std::size_t{64} * 1024;
 inline constexpr std::size_t kHeadBufferBytesFirst = std::size_t{2} * 1024;
 /// Also bounds what of a body, of a next request or of early frames is held with a head.
 inline constexpr std::size_t kHeadBufferBytesMost = http::kHeadBytesMost + std::size_t{4} * 1024;
+/// A PROXY header of version 1, its CRLF included (section 2.1 of its specification).
+inline constexpr std::size_t kProxyHeaderV1BytesMost = 107;
+/// One of version 2: addresses take at most 232, a client's certificate in a TLV fits.
+inline constexpr std::size_t kProxyHeaderV2BytesMost = std::size_t{4} * 1024;
+/// X-Request-ID of a trusted proxy; a longer one is replaced. Each WebSocket holds on to its own.
+inline constexpr std::size_t kGivenRequestIdBytesMost = 64;
 /// What one connection may move in a row before others have their turn.
 inline constexpr std::size_t kTurnBytes = std::size_t{256} * 1024;
 /// The rate below which a request's body runs out of time (kBodyIdleTimeout), in bytes per second.
@@ -62,6 +68,7 @@ inline constexpr std::size_t kLingerBytesMost = std::size_t{64} * 1024 * 1024;
 /// What prolongs the dropping, in bytes per second: half a megabit, as little as uploads have.
 inline constexpr std::size_t kLingerRateLeast = std::size_t{64} * 1024;
 static_assert(kHeadBufferBytesMost >= http::kHeadBytesMost);
+static_assert(kHeadBufferBytesMost >= kProxyHeaderV2BytesMost);
 
 // Counts.
 

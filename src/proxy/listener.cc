@@ -108,7 +108,7 @@ bool Listener::accept_one() {
     return error != EAGAIN && !paused_;
   }
   worker_.counters().accepted.add();
-  if (Session::start(worker_, descriptor, Address(peer), port_)) return true;
+  if (Session::start(worker_, descriptor, Address(peer), port_, preamble_)) return true;
   pause("the kernel watches no further descriptor");
   return false;
 }

@@ -17,9 +17,13 @@ namespace holdfast::proxy {
 
 class Worker;
 
+/// What every connection to a listening socket begins with.
+enum class Preamble : std::uint8_t { kNone, kProxyHeader };
+
 class Listener final : public Timer {
  public:
-  Listener(Worker& worker, boost::asio::io_context& context) : worker_(worker), socket_(context) {}
+  Listener(Worker& worker, boost::asio::io_context& context, Preamble preamble)
+      : worker_(worker), preamble_(preamble), socket_(context) {}
 
   /// Nobody listens on that address, not even another process that would share it.
   static base::Status check_free(const Address& address);
@@ -37,6 +41,7 @@ class Listener final : public Timer {
   void on_deadline() override;
 
   Worker& worker_;
+  const Preamble preamble_;
   boost::asio::posix::stream_descriptor socket_;
   std::uint16_t port_ = 0;
   bool paused_ = false;

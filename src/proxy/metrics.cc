@@ -218,6 +218,9 @@ void collect_workers(const std::vector<const WorkerCounters*>& workers,
   single("holdfast_accept_pauses_total", "Times that accepting was paused for want of descriptors.",
          MetricType::kCounter, [](const WorkerCounters& c) { return c.accept_pauses.value(); });
 
+  MetricFamily refused =
+      family_of("holdfast_downstream_refused_total",
+                "Downstream connections closed before a request, by reason.", MetricType::kCounter);
   MetricFamily unrouted =
       family_of("holdfast_unrouted_requests_total",
                 "Requests that ended before a route was found, by reason.", MetricType::kCounter);
@@ -226,6 +229,12 @@ void collect_workers(const std::vector<const WorkerCounters*>& workers,
         total([&](const WorkerCounters& c) { return c.unrouted[i].value(); });
     if (count > 0) add(unrouted, reason_labels(i), count);
   }
+  for (const CloseReason reason : {CloseReason::kUntrustedProxy, CloseReason::kBadProxyHeader}) {
+    const auto index = static_cast<std::size_t>(reason);
+    add(refused, reason_labels(index),
+        total([&](const WorkerCounters& c) { return c.refused[index].value(); }));
+  }
+  out.push_back(std::move(refused));
   out.push_back(std::move(unrouted));
 
   MetricFamily handshakes = family_of(

@@ -27,7 +27,8 @@ std::uint64_t descriptors_most(const Options& options) {
   rlimit limit = {};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 2;
   const std::uint64_t wanted =
-      kReservedDescriptors + options.workers * (kWorkerDescriptors + options.http_listen.size());
+      kReservedDescriptors + options.workers * (kWorkerDescriptors + options.http_listen.size() +
+                                                options.http_proxy_listen.size());
   const std::uint64_t reserved = std::min<std::uint64_t>(wanted, limit.rlim_cur / 4);
   return std::max<std::uint64_t>(2, limit.rlim_cur - reserved);
 }
@@ -48,18 +49,39 @@ class Proxy::State {
 
   base::Status start() {
     if (base::Status status = take_sources(); !status.ok()) return status;
-    std::vector<std::unique_ptr<Worker>> workers;
-    std::vector<int> ports;
+    if (base::Status status = take_trusted_proxies(); !status.ok()) return status;
+    Workers workers;
     for (unsigned i = 0; i < options_.workers; ++i) {
       auto& worker = workers.emplace_back(std::make_unique<Worker>(i, shared_));
       if (base::Status status = worker->open(); !status.ok()) return status;
     }
-    for (const std::string& text : options_.http_listen) {
+    const auto ports = listen(workers, options_.http_listen, Preamble::kNone);
+    if (!ports.ok()) return ports.status();
+    const auto proxy_ports = listen(workers, options_.http_proxy_listen, Preamble::kProxyHeader);
+    if (!proxy_ports.ok()) return proxy_ports.status();
+    workers_ = std::move(workers);
+    for (auto& worker : workers_) shared_.workers.push_back(worker.get());
+    ports_ = *ports;
+    proxy_ports_ = *proxy_ports;
+    for (auto& worker : workers_) {
+      threads_.emplace_back([&worker] { worker->run(); });
+    }
+    return absl::OkStatus();
+  }
+
+  using Workers = std::vector<std::unique_ptr<Worker>>;
+
+  /// Binds every address on every worker; the ports bound.
+  static base::StatusOr<std::vector<int>> listen(const Workers& workers,
+                                                 const std::vector<std::string>& addresses,
+                                                 Preamble preamble) {
+    std::vector<int> ports;
+    for (const std::string& text : addresses) {
       auto address = Address::parse(text);
       if (!address.ok()) return address.status();
       if (base::Status free = Listener::check_free(*address); !free.ok()) return free;
-      for (auto& worker : workers) {
-        const auto port = worker->listen(*address);
+      for (const auto& worker : workers) {
+        const auto port = worker->listen(*address, preamble);
         if (!port.ok()) return port.status();
         // The first worker has settled which port 0 means.
         if (worker == workers.front()) {
@@ -68,11 +90,17 @@ class Proxy::State {
         }
       }
     }
-    workers_ = std::move(workers);
-    for (auto& worker : workers_) shared_.workers.push_back(worker.get());
-    ports_ = std::move(ports);
-    for (auto& worker : workers_) {
-      threads_.emplace_back([&worker] { worker->run(); });
+    return ports;
+  }
+
+  base::Status take_trusted_proxies() {
+    for (const std::string& text : options_.trusted_proxies) {
+      const std::optional<base::Cidr> block = base::parse_cidr(text);
+      if (!block) {
+        return absl::InvalidArgumentError("the trusted proxy \"" + text +
+                                          "\" is not a block of addresses");
+      }
+      shared_.trusted_proxies.push_back(*block);
     }
     return absl::OkStatus();
   }
@@ -122,6 +150,7 @@ class Proxy::State {
 
   [[nodiscard]] bool ready() const { return applied_.load(std::memory_order_acquire) > 0; }
   [[nodiscard]] const std::vector<int>& ports() const { return ports_; }
+  [[nodiscard]] const std::vector<int>& proxy_ports() const { return proxy_ports_; }
   [[nodiscard]] std::vector<model::ResourcePtr> resources() const { return compiler_.resources(); }
 
   [[nodiscard]] std::optional<std::vector<ConnectionInfo>> connections(
@@ -169,9 +198,10 @@ class Proxy::State {
   const Options options_;
   Shared shared_;
   SnapshotCompiler compiler_;
-  std::vector<std::unique_ptr<Worker>> workers_;
+  Workers workers_;
   std::vector<std::thread> threads_;
   std::vector<int> ports_;
+  std::vector<int> proxy_ports_;
   std::atomic<std::uint64_t> applied_{0};
   std::atomic<std::uint64_t> refused_{0};
   std::atomic<std::int64_t> apply_nanoseconds_{0};
@@ -186,6 +216,8 @@ Proxy::~Proxy() { stop(); }
 base::Status Proxy::start() { return state_->start(); }
 
 std::vector<int> Proxy::ports() const { return state_->ports(); }
+
+std::vector<int> Proxy::proxy_ports() const { return state_->proxy_ports(); }
 
 void Proxy::stop() { state_->stop(); }
 

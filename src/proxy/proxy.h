@@ -24,6 +24,10 @@ namespace holdfast::proxy {
 struct Options {
   /// ADDR:PORT, IPv6 in brackets; port 0 lets the kernel choose.
   std::vector<std::string> http_listen = {"0.0.0.0:8080"};
+  /// The same, for connections that begin with a PROXY header; of no use without trusted_proxies.
+  std::vector<std::string> http_proxy_listen = {};
+  /// Address blocks (base::parse_cidr) of the proxies in front that are believed.
+  std::vector<std::string> trusted_proxies = {};
   /// IP addresses of this machine from which endpoints are connected to; none: the kernel chooses.
   std::vector<std::string> upstream_sources = {};
   /// Worker threads, at least 1.
@@ -41,6 +45,8 @@ class Proxy final : public model::TransactionHandler, public base::MetricSource 
   base::Status start();
   /// The ports bound, in the order of Options::http_listen.
   [[nodiscard]] std::vector<int> ports() const;
+  /// Likewise, of Options::http_proxy_listen.
+  [[nodiscard]] std::vector<int> proxy_ports() const;
   /// Stops accepting, closes everything and joins the threads. REQUIRES: no apply() is under way,
   /// and none comes after.
   void stop();

@@ -26,7 +26,7 @@ Relay::Relay(Worker& worker, RelayStart& start)
       policy_(std::move(start.policy)),
       opened_(worker.now()),
       last_activity_(worker.now()),
-      id_(start.id),
+      id_(std::move(start.id)),
       client_(start.client),
       slot_(std::move(start.slot)) {
   downstream_->set_handler(this);
@@ -235,7 +235,7 @@ bool Relay::describe(ConnectionInfo& info) const {
   info.kind = "websocket";
   info.request_id = id_.to_string();
   info.set_route(*policy_, lease_.endpoint().get());
-  info.client = client_.ip();
+  info.client = base::to_string(client_);
   info.age = worker_.now() - opened_;
   for (std::size_t i = 0; i < kDirectionCount; ++i) {
     info.bytes[i] = flows_[i].bytes;
@@ -259,8 +259,8 @@ void Relay::finish(CloseReason reason) {
   worker_.counters().lifetimes.observe(worker_.now() - opened_);
   if (base::LogSink* sink = worker_.shared().access_log) {
     WebSocketClose closed;
-    closed.id = id_;
-    closed.client = client_.ip();
+    closed.id = id_.to_string();
+    closed.client = base::to_string(client_);
     closed.policy = policy_.get();
     closed.endpoint = lease_.endpoint()->text;
     closed.reason = reason;

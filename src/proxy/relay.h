@@ -14,7 +14,7 @@
 #include <string>
 #include <string_view>
 
-#include "proxy/address.h"
+#include "base/ip_address.h"
 #include "proxy/connection.h"
 #include "proxy/endpoint.h"
 #include "proxy/request_id.h"
@@ -30,7 +30,7 @@ struct RelayStart {
   DownstreamSlot slot;
   EndpointLease lease;
   std::shared_ptr<RoutePolicy> policy;
-  Address client;
+  base::IpAddress client;
   RequestId id;
   /// The 101 for the client, not part of the WebSocket stream.
   std::string_view switching_head;
@@ -106,7 +106,7 @@ class Relay final : public Connection {
   const base::Instant opened_;
   base::Instant last_activity_;
   const RequestId id_;
-  const Address client_;
+  const base::IpAddress client_;
   const DownstreamSlot slot_;
   /// Whose Close frame, or else end of stream, came first; decides the reason of an orderly end.
   CloseReason first_sign_ = CloseReason::kNone;

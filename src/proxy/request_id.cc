@@ -22,12 +22,19 @@ std::uint64_t Random::next() {
   return result;
 }
 
-std::string RequestId::to_string() const {
+RequestId RequestId::make(Random& random) {
+  RequestId id;
+  id.high_ = random.next();
+  id.low_ = random.next();
+  return id;
+}
+
+std::string RequestId::hex() const {
   static constexpr char kDigits[] = "0123456789abcdef";
   std::string text(32, '0');
   for (std::size_t i = 0; i < 16; ++i) {
-    text[i] = kDigits[(high >> (60 - 4 * i)) & 15];
-    text[16 + i] = kDigits[(low >> (60 - 4 * i)) & 15];
+    text[i] = kDigits[(high_ >> (60 - 4 * i)) & 15];
+    text[16 + i] = kDigits[(low_ >> (60 - 4 * i)) & 15];
   }
   return text;
 }

@@ -2,7 +2,9 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
 
 namespace holdfast::proxy {
 
@@ -17,14 +19,24 @@ class Random {
   std::array<std::uint64_t, 4> state_;
 };
 
-/// 128 random bits that name a request in logs and as X-Request-ID.
-struct RequestId {
-  std::uint64_t high = 0;
-  std::uint64_t low = 0;
+/// What names a request in logs and as X-Request-ID: 128 random bits, or what a trusted proxy calls
+/// it.
+class RequestId {
+ public:
+  RequestId() = default;
+  static RequestId make(Random& random);
 
-  static RequestId make(Random& random) { return {random.next(), random.next()}; }
-  /// 32 lower-case hex digits.
-  [[nodiscard]] std::string to_string() const;
+  /// What to_string() is from now on.
+  void set_given(std::string_view text) { given_ = std::make_unique<const std::string>(text); }
+  /// 32 lower-case hex digits, or what was given.
+  [[nodiscard]] std::string to_string() const { return given_ == nullptr ? hex() : *given_; }
+  /// The random bits: 32 lower-case hex digits.
+  [[nodiscard]] std::string hex() const;
+
+ private:
+  std::uint64_t high_ = 0;
+  std::uint64_t low_ = 0;
+  std::unique_ptr<const std::string> given_;
 };
 
 }  // namespace holdfast::proxy

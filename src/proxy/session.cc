@@ -13,22 +13,22 @@
 
 namespace holdfast::proxy {
 
-bool Session::start(Worker& worker, int descriptor, const Address& client,
-                    std::uint16_t listen_port) {
-  auto* session = new Session(worker, client, listen_port);
+bool Session::start(Worker& worker, int descriptor, const Address& peer, std::uint16_t listen_port,
+                    Preamble preamble) {
+  auto* session = new Session(worker, peer, listen_port);
   session->downstream_ = worker.sockets().add(descriptor, session, true);
   if (session->downstream_ == nullptr) {
     session->retire();
     return false;
   }
-  session->task_ = session->run();
+  session->task_ = session->run(preamble);
   session->task_.start();
   return true;
 }
 
-Session::Session(Worker& worker, const Address& client, std::uint16_t listen_port)
+Session::Session(Worker& worker, const Address& peer, std::uint16_t listen_port)
     : Connection(worker),
-      client_(client),
+      peer_(peer),
       listen_port_(listen_port),
       slot_(worker),
       downstream_(nullptr, SocketCloser{&worker.sockets()}) {}
@@ -88,8 +88,15 @@ void Session::on_deadline() {
 
 // The life of the connection.
 
-Task<> Session::run() {
+Task<> Session::run(Preamble preamble) {
   Next next = Next::kAnotherRequest;
+  if (preamble == Preamble::kProxyHeader) {
+    const CloseReason reason = co_await read_proxy_header();
+    if (reason != CloseReason::kNone) {
+      worker_.counters().refused[static_cast<std::size_t>(reason)].add();
+      next = Next::kClose;
+    }
+  }
   while (next == Next::kAnotherRequest) {
     next = co_await serve();
     // It has been recorded: whatever ends the connection now does not end it.
@@ -106,6 +113,7 @@ Task<> Session::run() {
 Task<Session::Next> Session::serve() {
   const CloseReason reason = co_await read_request_head();
   if (reason != CloseReason::kNone) co_return co_await refuse(reason);
+  identify();
   if (const CloseReason bad = check_request(); bad != CloseReason::kNone) {
     co_return co_await refuse(bad);
   }
@@ -122,7 +130,7 @@ Task<Session::Next> Session::serve() {
     exchange.open_request =
         CountedOne(exchange.target->policy->counters(worker_.index()).open_requests);
   }
-  const CloseReason refused = check_admission(exchange.route->admission, client_.ip_address(),
+  const CloseReason refused = check_admission(exchange.route->admission, exchange.client.address,
                                               exchange.request, exchange.upgrade);
   if (refused != CloseReason::kNone) co_return co_await refuse(refused);
   if (exchange.request.content_length > exchange.route->body_bytes_most) {
@@ -163,6 +171,7 @@ Task<CloseReason> Session::read_request_head() {
       if (exchange_ == nullptr) {
         exchange_ = std::make_unique<Exchange>();
         exchange_->id = RequestId::make(worker_.random());
+        exchange_->client.address = peer_.ip_address();
         exchange_->started = worker_.now();
         exchange_->upstream = {nullptr, SocketCloser{&worker_.sockets()}};
         deadline = worker_.now() + kHeadTimeout;
@@ -290,8 +299,8 @@ void Session::record() {
   base::LogSink* sink = worker_.shared().access_log;
   if (sink == nullptr) return;
   RequestLine line;
-  line.id = exchange.id;
-  line.client = client_.ip();
+  line.id = exchange.id.to_string();
+  line.client = base::to_string(exchange.client.address);
   line.method = exchange.request.method;
   line.host = exchange.request.authority;
   line.target = exchange.request.target;
@@ -321,7 +330,7 @@ bool Session::describe(ConnectionInfo& info) const {
   info.kind = exchange.open_stream ? "stream" : "request";
   info.request_id = exchange.id.to_string();
   info.set_route(*exchange.target->policy, exchange.lease.endpoint().get());
-  info.client = client_.ip();
+  info.client = base::to_string(exchange.client.address);
   info.age = worker_.now() - exchange.started;
   info.bytes = exchange.bytes;
   info.messages = {};

@@ -19,9 +19,11 @@
 #include "proxy/access_log.h"
 #include "proxy/address.h"
 #include "proxy/body_pump.h"
+#include "proxy/client_identity.h"
 #include "proxy/connection.h"
 #include "proxy/counter.h"
 #include "proxy/endpoint.h"
+#include "proxy/listener.h"
 #include "proxy/read_buffer.h"
 #include "proxy/task.h"
 
@@ -29,10 +31,10 @@ namespace holdfast::proxy {
 
 class Session final : public Connection {
  public:
-  /// Takes over an accepted descriptor that came in on `listen_port`. False, with the descriptor
-  /// closed, when the kernel has no room to watch it.
-  static bool start(Worker& worker, int descriptor, const Address& client,
-                    std::uint16_t listen_port);
+  /// Takes over an accepted descriptor that came from `peer` in on `listen_port`. False, with the
+  /// descriptor closed, when the kernel has no room to watch it.
+  static bool start(Worker& worker, int descriptor, const Address& peer, std::uint16_t listen_port,
+                    Preamble preamble);
 
   void on_ready(Socket& socket) override;
   void on_turn() override;
@@ -64,6 +66,9 @@ class Session final : public Connection {
     RequestId id;
     base::Instant started;
     http::RequestHead request;
+    /// Whose request it is; may differ from one request of a connection to the next. Points into
+    /// `request`.
+    ClientIdentity client;
     /// What `request` points into.
     ReadBuffer request_bytes;
     bool upgrade = false;
@@ -101,13 +106,13 @@ class Session final : public Connection {
     bool body_begun = false;
   };
 
-  Session(Worker& worker, const Address& client, std::uint16_t listen_port);
+  Session(Worker& worker, const Address& peer, std::uint16_t listen_port);
   void on_deadline() override;
   [[nodiscard]] bool satisfied() const;
   void resume();
 
   // session.cc: the downstream side.
-  Task<> run();
+  Task<> run(Preamble preamble);
   Task<Next> serve();
   Task<CloseReason> read_request_head();
   /// What is wrong with the request before any route is known; kNone: nothing.
@@ -117,6 +122,18 @@ class Session final : public Connection {
   Task<> linger();
   void record();
   [[nodiscard]] bool downstream_gone() const;
+
+  // session_identity.cc: who it is.
+  /// Reads what stands before the first request, and takes it for the peer.
+  Task<CloseReason> read_proxy_header();
+  /// Whose request has come, and under which id.
+  void identify();
+  /// What a connection to the pod begins with before the head.
+  std::string upstream_preamble();
+  /// There is such a beginning: the connection serves this request alone.
+  [[nodiscard]] bool has_preamble() const {
+    return exchange_->route->forwarding.proxy_protocol != discovery::v1::PROXY_PROTOCOL_UNSPECIFIED;
+  }
 
   // session_upstream.cc: reaching an endpoint and getting a response head.
   std::string upstream_head();
@@ -168,8 +185,11 @@ class Session final : public Connection {
   [[nodiscard]] std::vector<http::Field> response_fields() const;
   Next become_relay();
 
-  const Address client_;
-  const std::uint16_t listen_port_;
+  /// Who is connected, as the kernel or a trusted proxy's PROXY header says.
+  Address peer_;
+  /// What the peer has connected to, by that header; else found when it is needed.
+  std::optional<Address> destination_;
+  std::uint16_t listen_port_;
   DownstreamSlot slot_;
   SocketPtr downstream_;
   /// Read from the client and not used yet.

@@ -28,7 +28,7 @@ base::Duration time_for(std::uint64_t bytes) {
 
 Task<Session::Next> Session::exchange() {
   Exchange& exchange = *exchange_;
-  const std::string head = upstream_head();
+  const std::string head = upstream_preamble() + upstream_head();
   std::optional<BodyPump> request_body;
   for (;;) {
     CloseReason reason = co_await reach_upstream();
@@ -308,8 +308,8 @@ Session::Next Session::become_relay() {
                    .slot = std::move(slot_),
                    .lease = std::move(exchange.lease),
                    .policy = exchange.target->policy,
-                   .client = client_,
-                   .id = exchange.id,
+                   .client = exchange.client.address,
+                   .id = std::move(exchange.id),
                    .switching_head = head,
                    .from_upstream = exchange.upstream_in.view(),
                    .from_downstream = in_.view()};

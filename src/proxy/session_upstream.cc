@@ -29,7 +29,14 @@ bool is_idempotent(std::string_view method) {
 }
 
 /// The most fields that upstream_head() sets by itself.
-constexpr std::size_t kFieldsOfOurs = 9;
+constexpr std::size_t kFieldsOfOurs = 10;
+
+/// What only a trusted proxy may say.
+bool speaks_of_client(std::string_view name) {
+  constexpr std::string_view kPrefix = "x-forwarded-";
+  return http::equal_ignoring_case(name.substr(0, kPrefix.size()), kPrefix) ||
+         http::equal_ignoring_case(name, "forwarded");
+}
 
 struct ConnectError {
   ConnectFailure failure;
@@ -59,8 +66,7 @@ int pending_error(int descriptor) {
 std::string Session::upstream_head() {
   const Exchange& exchange = *exchange_;
   const Forwarding& route = exchange.route->forwarding;
-  const std::string client = client_.ip();
-  const std::string port = std::to_string(listen_port_);
+  const std::string client = base::to_string(exchange.client.address);
   const std::string id = exchange.id.to_string();
   std::string trace;
   std::string hops_left;
@@ -76,14 +82,19 @@ std::string Session::upstream_head() {
     });
     if (!changed) set.push_back({name, value});
   };
-  ours("X-Forwarded-For", client);
-  ours("X-Forwarded-Proto", "http");
-  ours("X-Forwarded-Host", exchange.request.authority);
-  ours("X-Forwarded-Port", port);
+  ours("X-Forwarded-For", exchange.client.forwarded_for);
+  ours("X-Forwarded-Proto", exchange.client.scheme());
+  ours("X-Forwarded-Host", exchange.client.host);
+  ours("X-Forwarded-Port", exchange.client.port);
   ours("X-Real-IP", client);
   ours("X-Request-ID", id);
+  if (!exchange.client.by_proxy) {
+    for (const http::Field& field : exchange.request.fields) {
+      if (speaks_of_client(field.name)) ours(field.name, "");
+    }
+  }
   if (route.starts_trace && http::trace_id(exchange.request).empty()) {
-    trace = http::make_traceparent(id, worker_.random().next() | 1);
+    trace = http::make_traceparent(exchange.id.hex(), worker_.random().next() | 1);
     ours("traceparent", trace);
     // It belongs to the trace that this one is not.
     ours("tracestate", "");
@@ -118,7 +129,7 @@ Task<CloseReason> Session::reach_upstream() {
     if (endpoint == nullptr) co_return last;
     exchange.lease = EndpointLease(endpoint);
     ++exchange.tries;
-    if (!exchange.upgrade && !exchange.fresh_only) {
+    if (!exchange.upgrade && !exchange.fresh_only && !has_preamble()) {
       exchange.upstream = worker_.upstreams().take(*endpoint);
     }
     if (exchange.upstream != nullptr) {
@@ -173,7 +184,7 @@ bool Session::may_try_again() const {
 
 void Session::drop_upstream(bool clean) {
   Exchange& exchange = *exchange_;
-  if (clean && exchange.upstream != nullptr) {
+  if (clean && exchange.upstream != nullptr && !has_preamble()) {
     worker_.upstreams().put(exchange.lease.endpoint(), std::move(exchange.upstream));
   }
   exchange.upstream = nullptr;

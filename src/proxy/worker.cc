@@ -29,8 +29,8 @@ base::Status Worker::open() {
   return absl::OkStatus();
 }
 
-base::StatusOr<std::uint16_t> Worker::listen(const Address& address) {
-  auto listener = std::make_unique<Listener>(*this, context_);
+base::StatusOr<std::uint16_t> Worker::listen(const Address& address, Preamble preamble) {
+  auto listener = std::make_unique<Listener>(*this, context_, preamble);
   if (base::Status status = listener->open(address); !status.ok()) return status;
   listeners_.push_back(std::move(listener));
   return listeners_.back()->port();

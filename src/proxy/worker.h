@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/ip_address.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "proxy/connection_info.h"
@@ -46,6 +47,7 @@ struct Shared {
   std::vector<Address> upstream_sources = {};
   /// All that run. Fixed before the first does.
   std::vector<Worker*> workers = {};
+  std::vector<base::Cidr> trusted_proxies = {};
   alignas(64) std::atomic<std::uint64_t> connections{0};
   alignas(64) std::atomic<std::uint64_t> kept_upstreams{0};
   alignas(64) std::atomic<std::uint64_t> connections_begun{0};
@@ -64,6 +66,8 @@ struct alignas(64) WorkerCounters {
   /// 1 while accepting is paused for want of descriptors, else 0.
   Counter accept_paused;
   Counter accept_pauses;
+  /// Connections closed before a request, by reason.
+  std::array<Counter, kCloseReasonCount> refused;
   /// Requests refused before a route was known, by reason.
   std::array<Counter, kCloseReasonCount> unrouted;
   Histogram<kHandshakeBounds> handshakes;
@@ -78,7 +82,7 @@ class Worker {
   base::Status open();
   /// Binds one more listening socket (SO_REUSEPORT). Port 0 lets the kernel choose; returns the
   /// port.
-  base::StatusOr<std::uint16_t> listen(const Address& address);
+  base::StatusOr<std::uint16_t> listen(const Address& address, Preamble preamble);
 
   /// Serves until stop(). Runs on the worker's own thread.
   void run();

@@ -47,6 +47,13 @@ def test_version():
         ["standalone", "--manifests", "{dir}", "--http-listen", "nonsense"],
         ["standalone", "--manifests", "{dir}", "--http-listen", "127.0.0.1:99999"],
         ["standalone", "--manifests", "{dir}", "--access-log", "xml"],
+        ["standalone", "--manifests", "{dir}", "--trusted-proxies", "10.0.0.0/33"],
+        ["standalone", "--manifests", "{dir}", "--trusted-proxies", "10.0.0.0/8,proxy.test"],
+        ["standalone", "--manifests", "{dir}", "--http-proxy-listen", "127.0.0.1:0"],
+        [
+            "standalone", "--manifests", "{dir}", "--trusted-proxies", "10.0.0.0/8",
+            "--http-proxy-listen", "8080",
+        ],
         ["standalone", "--manifests", "{dir}", "--no-such-flag"],
         ["ingress", "--kubeconfig", "/does/not/exist"],
         ["proxy", "--discovery", "192.0.2.1:1234"],

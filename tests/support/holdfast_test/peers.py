@@ -23,6 +23,8 @@ TRIES_MOST = 3
 HEADS_BYTES = 4096
 # ip(7); Python's socket has no name for it.
 IP_BIND_ADDRESS_NO_PORT = 24
+# What PROXY headers begin with.
+PROXY_V1, PROXY_V2 = b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n"
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 
@@ -120,6 +122,28 @@ class Connection:
                 raise Ended(f"ended after {bytes(self.raw[-200:])!r}")
             self.raw += byte
         self._taken = len(self.raw)
+
+    def take_proxy_header(self):
+        """(version, (address, port) of the source, of the destination) of the PROXY header that the
+        connection begins with. `raw` has only what is behind it."""
+        if self.take(len(PROXY_V1)) == PROXY_V1:
+            family, source, destination, *ports = self.take_until(b"\r\n").decode().split()
+            assert family == ("TCP6" if ":" in source else "TCP4"), family
+            ends = [(source, int(ports[0])), (destination, int(ports[1]))]
+        else:
+            command, family, size = struct.unpack(">BBH", self.take(10)[-4:])
+            assert bytes(self.raw[: len(PROXY_V2)]) == PROXY_V2 and command == 0x21
+            kind, width = {0x11: (socket.AF_INET, 4), 0x21: (socket.AF_INET6, 16)}[family]
+            block = self.take(size)
+            ports = struct.unpack_from(">HH", block, 2 * width)
+            ends = [
+                (socket.inet_ntop(kind, block[i * width : (i + 1) * width]), ports[i])
+                for i in range(2)
+            ]
+        version = 1 if self.raw.startswith(PROXY_V1) else 2
+        del self.raw[: self._taken]
+        self._taken = 0
+        return version, *ends
 
     def take_response(self):
         """(head, body) of a response with a Content-Length, or chunked."""
@@ -257,6 +281,15 @@ class Backend:
         for connection in self.connections:
             ids.update(check_requests(connection.raw, connection.agreed))
         assert all(count <= TRIES_MOST for count in ids.values()), ids
+
+
+def proxy_header_v2(source, destination, command=0x21, rest=b""):
+    """Of two (address, port) pairs of one family."""
+    kind = socket.AF_INET6 if ":" in source[0] else socket.AF_INET
+    block = b"".join(socket.inet_pton(kind, address) for address, _ in (source, destination))
+    block += struct.pack(">HH", source[1], destination[1]) + rest
+    family = 0x21 if kind == socket.AF_INET6 else 0x11
+    return PROXY_V2 + struct.pack(">BBH", command, family, len(block)) + block
 
 
 def echo_websocket(connection):

@@ -27,6 +27,15 @@ TEST(IpAddress, KnowsLoopback) {
   EXPECT_FALSE(is_loopback(*parse_ip("::2")));
 }
 
+TEST(IpAddress, IsIpv4WhereItIsMapped) {
+  EXPECT_EQ(unmapped(*parse_ip("::ffff:10.1.2.3")), parse_ip("10.1.2.3"));
+  EXPECT_EQ(mapped(*parse_ip("10.1.2.3")), parse_ip("::ffff:10.1.2.3"));
+  EXPECT_EQ(mapped(*parse_ip("fd00::1")), parse_ip("fd00::1"));
+  for (const char* text : {"10.1.2.3", "fd00::1", "::10.1.2.3", "::fffe:10.1.2.3"}) {
+    EXPECT_EQ(unmapped(*parse_ip(text)), parse_ip(text)) << text;
+  }
+}
+
 TEST(Cidr, HoldsItsAddressesAndNoOther) {
   const Cidr block = *parse_cidr("10.64.0.0/10");
   EXPECT_TRUE(block.contains(*parse_ip("10.64.0.0")));
@@ -38,6 +47,14 @@ TEST(Cidr, HoldsItsAddressesAndNoOther) {
   EXPECT_FALSE(parse_cidr("::/0")->contains(*parse_ip("10.0.0.1")));
   EXPECT_TRUE(parse_cidr("fd00::7")->contains(*parse_ip("fd00:0::7")));
   EXPECT_FALSE(parse_cidr("fd00::7")->contains(*parse_ip("fd00::8")));
+}
+
+TEST(Cidr, OneOfManyIsEnough) {
+  const std::vector<Cidr> blocks = {*parse_cidr("10.0.0.0/8"), *parse_cidr("fd00::/8")};
+  EXPECT_TRUE(any_contains(blocks, *parse_ip("10.1.2.3")));
+  EXPECT_TRUE(any_contains(blocks, *parse_ip("fd00::1")));
+  EXPECT_FALSE(any_contains(blocks, *parse_ip("11.0.0.1")));
+  EXPECT_FALSE(any_contains({}, *parse_ip("10.1.2.3")));
 }
 
 TEST(Cidr, IsWrittenInOneWay) {

@@ -42,7 +42,7 @@ class RelayTest : public testing::Test {
                      .slot = DownstreamSlot(worker_),
                      .lease = EndpointLease(endpoint_),
                      .policy = policy_,
-                     .client = *Address::from_ip("192.0.2.1", 5000),
+                     .client = *base::parse_ip("192.0.2.1"),
                      .id = {},
                      .switching_head = "HEAD",
                      .from_upstream = from_upstream,
