@@ -21,6 +21,7 @@ DataPlane::DataPlane(const Options& options, std::shared_ptr<grpc::Channel> chan
                      const base::Clock& clock, const base::Log& log, base::LogSink* access_log)
     : proxy_({.http_listen = options.http_listen,
               .upstream_sources = options.upstream_sources,
+              .zone = options.zone,
               .workers = options.workers},
              clock, log, access_log),
       client_(std::move(channel), {.node = host_name(), .version = HOLDFAST_VERSION}, proxy_, clock,

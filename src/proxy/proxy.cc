@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "proxy/dialer.h"
+#include "proxy/health_checker.h"
 #include "proxy/limits.h"
 #include "proxy/listener.h"
 #include "proxy/metrics.h"
@@ -42,7 +43,7 @@ class Proxy::State {
                 .log = log,
                 .access_log = access_log,
                 .descriptors_most = descriptors_most(options_)},
-        compiler_(options_.workers) {
+        compiler_(options_.workers, clock, options_.zone) {
     assert(options_.workers >= 1);
   }
 
@@ -69,6 +70,7 @@ class Proxy::State {
       }
     }
     workers_ = std::move(workers);
+    checker_ = std::make_unique<HealthChecker>(*workers_.front());
     ports_ = std::move(ports);
     for (auto& worker : workers_) {
       threads_.emplace_back([&worker] { worker->run(); });
@@ -108,6 +110,7 @@ class Proxy::State {
     for (auto& worker : workers_) {
       worker->post([&, target = worker.get()] {
         target->snapshot().apply(compiled.change);
+        if (target == workers_.front().get()) checker_->apply(compiled.change);
         if (policies_changed) target->announce_policy_change();
         done.count_down();
       });
@@ -122,6 +125,11 @@ class Proxy::State {
   [[nodiscard]] bool ready() const { return applied_.load(std::memory_order_acquire) > 0; }
   [[nodiscard]] const std::vector<int>& ports() const { return ports_; }
   [[nodiscard]] std::vector<model::ResourcePtr> resources() const { return compiler_.resources(); }
+
+  [[nodiscard]] std::vector<EndpointInfo> endpoints() const {
+    return list_endpoints(compiler_.clusters(), slow_starts(compiler_.resources()),
+                          shared_.clock.now());
+  }
 
   [[nodiscard]] std::optional<std::vector<ConnectionInfo>> connections(
       const ConnectionQuery& query) const {
@@ -146,9 +154,11 @@ class Proxy::State {
 
   void collect(std::vector<base::MetricFamily>& out) const {
     collect_routes(compiler_.policies(), out);
+    collect_clusters(compiler_.clusters(), shared_.clock.now(), out);
     std::vector<const WorkerCounters*> counters;
     for (const auto& worker : workers_) counters.push_back(&worker->counters());
     collect_workers(counters, out);
+    if (checker_ != nullptr) collect_checks(*checker_, out);
     const auto single = [&](const char* name, const char* help, base::MetricType type,
                             double value) {
       base::MetricFamily family{name, help, type, {}};
@@ -171,6 +181,8 @@ class Proxy::State {
   Shared shared_;
   SnapshotCompiler compiler_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  /// Lives on the first worker.
+  std::unique_ptr<HealthChecker> checker_;
   std::vector<std::thread> threads_;
   std::vector<int> ports_;
   std::atomic<std::uint64_t> applied_{0};
@@ -197,6 +209,8 @@ std::vector<model::Refusal> Proxy::apply(const model::Transaction& transaction) 
 bool Proxy::ready() const { return state_->ready(); }
 
 std::vector<model::ResourcePtr> Proxy::resources() const { return state_->resources(); }
+
+std::vector<EndpointInfo> Proxy::endpoints() const { return state_->endpoints(); }
 
 std::optional<std::vector<ConnectionInfo>> Proxy::connections(const ConnectionQuery& query) const {
   return state_->connections(query);
