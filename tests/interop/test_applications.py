@@ -85,7 +85,8 @@ def test_socket_io_over_two_pods(edge):
     def connect():
         """What the client has told; nothing when it could not connect."""
         try:
-            return run(*command, "connect", f"http://127.0.0.1:{edge.http}/", "polling", "websocket")
+            url = f"http://127.0.0.1:{edge.http}/"
+            return run(*command, "connect", url, "polling", "websocket")
         except AssertionError:
             return []
 

@@ -168,7 +168,7 @@ class Edge:
         return thing
 
     def route(self, *endpoints, paths=("/",), host=None, **annotations):
-        """Endpoints are Backends or (address, port), or (address, port, {more of the EndpointSlice's
+        """Endpoints are Backends, or (address, port), or (address, port, {more of the slice's
         endpoint}); annotations have no prefix and '_' for '-'.
         Without a host it has one of its own; "" is every host."""
         pairs = [item.endpoint if hasattr(item, "endpoint") else item for item in endpoints]

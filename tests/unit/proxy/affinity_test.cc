@@ -1,5 +1,5 @@
-// Goal: an affinity cookie names the same endpoint in every process and shows no address; cookies of
-// others say nothing; its attributes are as they were asked for.
+// Goal: an affinity cookie names the same endpoint in every process and shows no address; cookies
+// of others say nothing; its attributes are as they were asked for.
 // Method: clusters compiled from messages, as two replicas would.
 
 #include "proxy/affinity.h"
@@ -151,7 +151,8 @@ TEST(Affinity, ACookieHasItsAttributesAndShowsNoAddress) {
   one.serve({"10.0.0.1"});
   const auto cookie = [&](const v1::Affinity& by, std::string_view matched, bool https) {
     const std::string text = set_cookie(by, 0x1234abcd, {1, 0xf}, matched, https);
-    const std::string value = "pod=1234abcd" + std::string(15, '0') + "1" + std::string(15, '0') + "f";
+    const std::string value =
+        "pod=1234abcd" + std::string(15, '0') + "1" + std::string(15, '0') + "f";
     EXPECT_EQ(text.substr(0, value.size()), value);
     return text.substr(value.size());
   };

@@ -37,11 +37,9 @@ class BalancerTest : public testing::Test {
     }
   }
   EndpointPtr pick(std::optional<std::uint64_t> key = {}) {
-    return pick_endpoint(cluster_, {.balancing = balancing_,
-                                    .key = key,
-                                    .tried = tried_,
-                                    .now = now_,
-                                    .random = random_});
+    return pick_endpoint(
+        cluster_,
+        {.balancing = balancing_, .key = key, .tried = tried_, .now = now_, .random = random_});
   }
   /// How often each is chosen, in the order of the cluster, while nothing is opened.
   std::vector<int> shares(int picks) {
@@ -145,8 +143,8 @@ TEST_F(BalancerTest, ANewcomersShareGrowsToAFullOne) {
     now_ += age;
     const int chosen = shares(50'000).back();
     now_ -= age;
-    std::printf("slow start: %2d s of 30: %.3f of new connections\n",
-                static_cast<int>(age / 1s), chosen / 50'000.0);
+    std::printf("slow start: %2d s of 30: %.3f of new connections\n", static_cast<int>(age / 1s),
+                chosen / 50'000.0);
     return chosen / 50'000.0;
   };
   // f / (4 + f)

@@ -432,10 +432,17 @@ TEST_F(SnapshotCompilerTest, ChecksAndEndpointsComeInAnyOrder) {
 
 TEST_F(SnapshotCompilerTest, EndpointsAreListedWithTheirState) {
   v1::Resource resource = *host("chat.test", {{}});
-  resource.mutable_virtual_host()->mutable_routes(0)->mutable_policy()->mutable_slow_start()->set_seconds(30);
+  resource.mutable_virtual_host()
+      ->mutable_routes(0)
+      ->mutable_policy()
+      ->mutable_slow_start()
+      ->set_seconds(30);
   apply({model::seal(resource), endpoints(kRooms, {{"10.0.0.1"}, {"10.0.0.2"}, {"10.0.0.3"}})});
   clock_.advance(60s);
-  apply({endpoints(kRooms, {{"10.0.0.1"}, {"10.0.0.2"}, {"10.0.0.3"}, {"10.0.0.4"},
+  apply({endpoints(kRooms, {{"10.0.0.1"},
+                            {"10.0.0.2"},
+                            {"10.0.0.3"},
+                            {"10.0.0.4"},
                             {.address = "10.0.0.5", .terminating = true}})});
   clock_.advance(5s);
   const EndpointLease lease(cluster()->ready[0]);
