@@ -97,10 +97,10 @@ AffinityKey affinity_key(const std::string& salt, const std::string& address,
   return {word(digest, 0), word(digest, 8)};
 }
 
-AffinityClaim find_claim(const http::RequestHead& request, const v1::Affinity& affinity,
-                         const Cluster& cluster, base::Instant now) {
+AffinityClaim find_claim(const http::RequestHead& request, std::string_view cookie_name,
+                         const v1::Affinity& affinity, const Cluster& cluster, base::Instant now) {
   AffinityClaim claim;
-  http::CookieValues cookies(request, affinity.cookie_name());
+  http::CookieValues cookies(request, cookie_name);
   std::string_view value;
   while (cookies.next(value)) {
     const auto named = parse(value);
@@ -127,9 +127,11 @@ std::optional<AffinityKey> key_of(const Cluster& cluster, const Endpoint& endpoi
   return look(cluster.terminating, cluster.terminating_members);
 }
 
-std::string set_cookie(const v1::Affinity& affinity, std::uint32_t tag, const AffinityKey& key,
-                       std::string_view matched, bool https) {
-  std::string text = affinity.cookie_name() + '=';
+std::string set_cookie(std::string_view cookie_name, const v1::Affinity& affinity,
+                       std::uint32_t tag, const AffinityKey& key, std::string_view matched,
+                       bool https) {
+  std::string text(cookie_name);
+  text += '=';
   append_hex(text, tag, kTagDigits);
   append_hex(text, key.high, kWordDigits);
   append_hex(text, key.low, kWordDigits);

@@ -17,6 +17,9 @@
 
 namespace holdfast::proxy {
 
+/// Behind the name of the cookie of handshakes, where they go to a Service of their own.
+inline constexpr std::string_view kWebSocketCookieSuffix = "-websocket";
+
 std::uint32_t affinity_tag(const std::string& salt, const std::string& cluster);
 /// `address` is Endpoint::text.
 AffinityKey affinity_key(const std::string& salt, const std::string& address,
@@ -33,15 +36,17 @@ struct AffinityClaim {
 /// All cookies of the name are looked at: another path's may come first. One that another cluster
 /// has set says nothing. Terminating endpoints count: a session goes on while its pod serves. Where
 /// a pod may be left, one that is out of the choice counts only while all are.
-AffinityClaim find_claim(const http::RequestHead& request, const discovery::v1::Affinity& affinity,
-                         const Cluster& cluster, base::Instant now);
+AffinityClaim find_claim(const http::RequestHead& request, std::string_view cookie_name,
+                         const discovery::v1::Affinity& affinity, const Cluster& cluster,
+                         base::Instant now);
 
 /// The key of an endpoint of the cluster; absent when it is none.
 std::optional<AffinityKey> key_of(const Cluster& cluster, const Endpoint& endpoint);
 
 /// A Set-Cookie field's value (RFC 6265 section 4.1). `matched` is the route's path match, `https`
 /// that the request came over TLS.
-std::string set_cookie(const discovery::v1::Affinity& affinity, std::uint32_t tag,
-                       const AffinityKey& key, std::string_view matched, bool https);
+std::string set_cookie(std::string_view cookie_name, const discovery::v1::Affinity& affinity,
+                       std::uint32_t tag, const AffinityKey& key, std::string_view matched,
+                       bool https);
 
 }  // namespace holdfast::proxy

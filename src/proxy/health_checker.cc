@@ -35,7 +35,7 @@ std::string head_of(const v1::HealthCheck& settings, const Endpoint& endpoint) {
 /// One endpoint of one cluster, from one check to the next.
 class HealthChecker::Check final : public Timer {
  public:
-  Check(HealthChecker& checker, std::string cluster, EndpointPtr endpoint, v1::HealthCheck settings)
+  Check(HealthChecker& checker, std::string cluster, EndpointPtr endpoint, Settings settings)
       : checker_(checker),
         cluster_(std::move(cluster)),
         endpoint_(std::move(endpoint)),
@@ -44,10 +44,9 @@ class HealthChecker::Check final : public Timer {
   }
   ~Check() override;
 
-  [[nodiscard]] const v1::HealthCheck& settings() const { return settings_; }
   [[nodiscard]] const Endpoint& endpoint() const { return *endpoint_; }
-  [[nodiscard]] std::string head() const { return head_of(settings_, *endpoint_); }
-  [[nodiscard]] base::Duration timeout() const { return duration_of(settings_.timeout()); }
+  [[nodiscard]] std::string head() const { return head_of(*settings_, *endpoint_); }
+  [[nodiscard]] base::Duration timeout() const { return duration_of(settings_->timeout()); }
 
   void begin();
   void end(bool success);
@@ -60,7 +59,7 @@ class HealthChecker::Check final : public Timer {
   void wait(double least) {
     const double random = static_cast<double>(checker_.worker_.random().next() >> 11) * 0x1p-53;
     const double intervals = least + random * (least > 0 ? 2 * (1 - least) : 1);
-    const auto interval = static_cast<double>(duration_of(settings_.interval()).count());
+    const auto interval = static_cast<double>(duration_of(settings_->interval()).count());
     checker_.worker_.set_timer(
         *this, checker_.worker_.now() + base::Duration(std::int64_t(intervals * interval)));
   }
@@ -69,7 +68,7 @@ class HealthChecker::Check final : public Timer {
   HealthChecker& checker_;
   const std::string cluster_;
   const EndpointPtr endpoint_;
-  const v1::HealthCheck settings_;
+  const Settings settings_;
   Probe* probe_ = nullptr;
   /// Of results other than what `out_` says, in a row.
   int contrary_ = 0;
@@ -223,17 +222,21 @@ void HealthChecker::apply(const Change& change) {
 
 void HealthChecker::update(const std::string& name, const Cluster& cluster) {
   Checks& checks = checks_[name];
-  Checks kept;
+  Checks next;
+  const bool goes_on = checks.settings != nullptr && same(*checks.settings, *cluster.health_check);
+  next.settings =
+      goes_on ? checks.settings : std::make_shared<const v1::HealthCheck>(*cluster.health_check);
   for (const EndpointPtr& endpoint : cluster.ready) {
-    const auto found = checks.find(endpoint);
-    if (found != checks.end() && same(found->second->settings(), *cluster.health_check)) {
-      kept.insert(checks.extract(found));
+    const auto found = checks.by_endpoint.find(endpoint);
+    if (goes_on && found != checks.by_endpoint.end()) {
+      next.by_endpoint.insert(checks.by_endpoint.extract(found));
     } else {
-      kept.emplace(endpoint, std::make_unique<Check>(*this, name, endpoint, *cluster.health_check));
+      next.by_endpoint.emplace(endpoint,
+                               std::make_unique<Check>(*this, name, endpoint, next.settings));
     }
   }
   // What is left of the old ones ends here.
-  std::swap(checks, kept);
+  std::swap(checks, next);
 }
 
 void HealthChecker::begin(Check& check) {

@@ -35,7 +35,12 @@ class HealthChecker {
  private:
   class Check;
   class Probe;
-  using Checks = std::map<EndpointPtr, std::unique_ptr<Check>>;
+  using Settings = std::shared_ptr<const discovery::v1::HealthCheck>;
+  /// Of one cluster.
+  struct Checks {
+    Settings settings;
+    std::map<EndpointPtr, std::unique_ptr<Check>> by_endpoint;
+  };
 
   void update(const std::string& name, const Cluster& cluster);
   /// At most kHealthChecksUnderWayMost run; the others wait for their turn.

@@ -106,6 +106,8 @@ class RoutePolicy {
 struct Target {
   std::shared_ptr<RoutePolicy> policy;
   std::string cluster;
+  /// Empty: no affinity.
+  std::string affinity_cookie = {};
 };
 
 /// How an endpoint is chosen.

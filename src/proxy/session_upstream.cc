@@ -95,7 +95,8 @@ EndpointPtr Session::choose_endpoint(const Cluster& cluster, CloseReason& why_no
   const Balancing& balancing = exchange.route->balancing;
   exchange.affinity_cookie.clear();
   if (balancing.affinity) {
-    AffinityClaim claim = find_claim(exchange.request, *balancing.affinity, cluster, worker_.now());
+    AffinityClaim claim = find_claim(exchange.request, exchange.target->affinity_cookie,
+                                     *balancing.affinity, cluster, worker_.now());
     const bool must_be_it = balancing.affinity->fail_when_gone();
     if (claim.gone && must_be_it) why_none = CloseReason::kAffinityGone;
     const bool tried =
@@ -113,8 +114,9 @@ EndpointPtr Session::choose_endpoint(const Cluster& cluster, CloseReason& why_no
   EndpointPtr endpoint = pick_endpoint(cluster, choice);
   if (balancing.affinity && endpoint != nullptr) {
     if (const auto key = key_of(cluster, *endpoint)) {
-      exchange.affinity_cookie = set_cookie(*balancing.affinity, cluster.affinity_tag, *key,
-                                            exchange.route->forwarding.matched, exchange.https);
+      exchange.affinity_cookie =
+          set_cookie(exchange.target->affinity_cookie, *balancing.affinity, cluster.affinity_tag,
+                     *key, exchange.route->forwarding.matched, exchange.https);
     }
   }
   return endpoint;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proxy/affinity.h"
+
 namespace holdfast::proxy {
 
 namespace v1 = discovery::v1;
@@ -98,6 +100,11 @@ std::shared_ptr<Route> SnapshotCompiler::compile_route(const v1::Route& route) {
   made->plain = {intern_policy(route, route.cluster()), route.cluster()};
   const std::string& websocket = websocket_cluster_of(route);
   made->websocket = {intern_policy(route, websocket), websocket};
+  if (policy.has_affinity()) {
+    made->plain.affinity_cookie = made->websocket.affinity_cookie = policy.affinity().cookie_name();
+    // One cookie cannot name the pods of two Services: each would overwrite the other's.
+    if (websocket != route.cluster()) made->websocket.affinity_cookie += kWebSocketCookieSuffix;
+  }
   made->balancing = balancing_of(policy);
   made->admission = admission_of(policy);
   made->forwarding = forwarding_of(route);

@@ -53,7 +53,7 @@ class Replica {
   /// The Cookie field that brings back to the `index`-th ready endpoint.
   [[nodiscard]] std::string cookie(std::size_t index) const {
     const auto key = key_of(*cluster_, *cluster_->ready[index]);
-    const std::string set = set_cookie(affinity(), cluster_->affinity_tag, *key, "", false);
+    const std::string set = set_cookie("pod", affinity(), cluster_->affinity_tag, *key, "", false);
     return set.substr(0, set.find(';'));
   }
   [[nodiscard]] AffinityClaim claim(const std::string& cookies,
@@ -62,7 +62,7 @@ class Replica {
     http::RequestHead head;
     std::size_t scanned = 0;
     EXPECT_EQ(http::parse_request_head(bytes, scanned, head).state, http::ParseState::kDone);
-    return find_claim(head, by, *cluster_, clock_.now());
+    return find_claim(head, by.cookie_name(), by, *cluster_, clock_.now());
   }
   [[nodiscard]] std::string claimed(const std::string& cookies) const {
     const AffinityClaim found = claim(cookies);
@@ -150,7 +150,7 @@ TEST(Affinity, ACookieHasItsAttributesAndShowsNoAddress) {
   Replica one;
   one.serve({"10.0.0.1"});
   const auto cookie = [&](const v1::Affinity& by, std::string_view matched, bool https) {
-    const std::string text = set_cookie(by, 0x1234abcd, {1, 0xf}, matched, https);
+    const std::string text = set_cookie("pod", by, 0x1234abcd, {1, 0xf}, matched, https);
     const std::string value =
         "pod=1234abcd" + std::string(15, '0') + "1" + std::string(15, '0') + "f";
     EXPECT_EQ(text.substr(0, value.size()), value);

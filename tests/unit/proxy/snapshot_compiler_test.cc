@@ -404,6 +404,24 @@ TEST_F(SnapshotCompilerTest, TheZonesOwnAreSetApartWhereTheyAreEnough) {
   EXPECT_EQ(cluster()->local.size(), 0U);
 }
 
+TEST_F(SnapshotCompilerTest, TwoServicesHaveTwoAffinityCookies) {
+  const auto names = [&](const std::string& websocket_cluster) {
+    v1::Resource resource = *host("chat.test", {{}});
+    v1::Route& route = *resource.mutable_virtual_host()->mutable_routes(0);
+    route.set_websocket_cluster(websocket_cluster);
+    v1::Affinity& affinity = *route.mutable_policy()->mutable_affinity();
+    affinity.set_cookie_name("pod");
+    affinity.set_cookie_same_site(v1::SAME_SITE_LAX);
+    affinity.set_cookie_secure(v1::SECURE_AUTO);
+    apply({model::seal(resource)});
+    const RoutePtr made = snapshot_.find_route("chat.test", "/");
+    return made->plain.affinity_cookie + " " + made->websocket.affinity_cookie;
+  };
+  EXPECT_EQ(names(""), "pod pod");
+  EXPECT_EQ(names(kRooms), "pod pod");
+  EXPECT_EQ(names("default/live/80"), "pod pod-websocket");
+}
+
 TEST_F(SnapshotCompilerTest, ChecksAndEndpointsComeInAnyOrder) {
   const auto path = [&] {
     return cluster()->health_check ? cluster()->health_check->path() : "none";
