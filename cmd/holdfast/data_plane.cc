@@ -23,6 +23,7 @@ DataPlane::DataPlane(const Options& options, std::shared_ptr<grpc::Channel> chan
               .http_proxy_listen = options.http_proxy_listen,
               .trusted_proxies = options.trusted_proxies,
               .upstream_sources = options.upstream_sources,
+              .zone = options.zone,
               .workers = options.workers},
              clock, log, access_log),
       client_(std::move(channel), {.node = host_name(), .version = HOLDFAST_VERSION}, proxy_, clock,

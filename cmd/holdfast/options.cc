@@ -84,6 +84,9 @@ void add_data_plane_flags(CLI::App& app, Options& options) {
       ->type_name("ADDR")
       ->delimiter(',')
       ->allow_extra_args(false);
+  add(app, "--zone", options.zone,
+      "The topology zone of this node: pods that are meant for it are chosen where they are enough")
+      ->type_name("NAME");
   add(app, "--workers", options.workers, "Worker threads; by default what the CPU quota allows")
       ->type_name("N")
       ->check(CLI::Range(1U, kWorkersMost));

@@ -20,6 +20,8 @@ struct Options {
   std::vector<std::string> http_proxy_listen;
   std::vector<std::string> trusted_proxies;
   std::vector<std::string> upstream_sources;
+  /// Empty: not known.
+  std::string zone;
   std::string admin_listen = "127.0.0.1:10254";
   /// 0 until parsed: then what the cgroup's CPU quota allows.
   unsigned workers = 0;
@@ -38,7 +40,7 @@ struct Options {
 
 /// --admin-listen and --log-level.
 void add_common_flags(CLI::App& app, Options& options);
-/// --http-listen, --http-proxy-listen, --trusted-proxies, --upstream-source, --workers and
+/// --http-listen, --http-proxy-listen, --trusted-proxies, --upstream-source, --zone, --workers and
 /// --access-log.
 void add_data_plane_flags(CLI::App& app, Options& options);
 /// --ingress-class.

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "proxy/dialer.h"
+#include "proxy/health_checker.h"
 #include "proxy/limits.h"
 #include "proxy/listener.h"
 #include "proxy/metrics.h"
@@ -43,7 +44,7 @@ class Proxy::State {
                 .log = log,
                 .access_log = access_log,
                 .descriptors_most = descriptors_most(options_)},
-        compiler_(options_.workers) {
+        compiler_(options_.workers, clock, options_.zone) {
     assert(options_.workers >= 1);
   }
 
@@ -61,6 +62,7 @@ class Proxy::State {
     if (!proxy_ports.ok()) return proxy_ports.status();
     workers_ = std::move(workers);
     for (auto& worker : workers_) shared_.workers.push_back(worker.get());
+    checker_ = std::make_unique<HealthChecker>(*workers_.front());
     ports_ = *ports;
     proxy_ports_ = *proxy_ports;
     for (auto& worker : workers_) {
@@ -137,6 +139,7 @@ class Proxy::State {
     for (auto& worker : workers_) {
       worker->post([&, target = worker.get()] {
         target->snapshot().apply(compiled.change);
+        if (target == workers_.front().get()) checker_->apply(compiled.change);
         if (policies_changed) target->announce_policy_change();
         done.count_down();
       });
@@ -152,6 +155,11 @@ class Proxy::State {
   [[nodiscard]] const std::vector<int>& ports() const { return ports_; }
   [[nodiscard]] const std::vector<int>& proxy_ports() const { return proxy_ports_; }
   [[nodiscard]] std::vector<model::ResourcePtr> resources() const { return compiler_.resources(); }
+
+  [[nodiscard]] std::vector<EndpointInfo> endpoints() const {
+    return list_endpoints(compiler_.clusters(), slow_starts(compiler_.resources()),
+                          shared_.clock.now());
+  }
 
   [[nodiscard]] std::optional<std::vector<ConnectionInfo>> connections(
       const ConnectionQuery& query) const {
@@ -176,9 +184,11 @@ class Proxy::State {
 
   void collect(std::vector<base::MetricFamily>& out) const {
     collect_routes(compiler_.policies(), out);
+    collect_clusters(compiler_.clusters(), shared_.clock.now(), out);
     std::vector<const WorkerCounters*> counters;
     for (const auto& worker : workers_) counters.push_back(&worker->counters());
     collect_workers(counters, out);
+    if (checker_ != nullptr) collect_checks(*checker_, out);
     const auto single = [&](const char* name, const char* help, base::MetricType type,
                             double value) {
       out.push_back(base::single_metric(name, help, type, value));
@@ -199,6 +209,8 @@ class Proxy::State {
   Shared shared_;
   SnapshotCompiler compiler_;
   Workers workers_;
+  /// Lives on the first worker.
+  std::unique_ptr<HealthChecker> checker_;
   std::vector<std::thread> threads_;
   std::vector<int> ports_;
   std::vector<int> proxy_ports_;
@@ -228,6 +240,8 @@ std::vector<model::Refusal> Proxy::apply(const model::Transaction& transaction) 
 bool Proxy::ready() const { return state_->ready(); }
 
 std::vector<model::ResourcePtr> Proxy::resources() const { return state_->resources(); }
+
+std::vector<EndpointInfo> Proxy::endpoints() const { return state_->endpoints(); }
 
 std::optional<std::vector<ConnectionInfo>> Proxy::connections(const ConnectionQuery& query) const {
   return state_->connections(query);

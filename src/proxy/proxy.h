@@ -18,6 +18,7 @@
 #include "base/status.h"
 #include "model/resource.h"
 #include "proxy/connection_info.h"
+#include "proxy/endpoint_info.h"
 
 namespace holdfast::proxy {
 
@@ -30,6 +31,8 @@ struct Options {
   std::vector<std::string> trusted_proxies = {};
   /// IP addresses of this machine from which endpoints are connected to; none: the kernel chooses.
   std::vector<std::string> upstream_sources = {};
+  /// The topology zone that this process runs in; empty: EndpointSlice hints are not followed.
+  std::string zone = {};
   /// Worker threads, at least 1.
   unsigned workers = 1;
 };
@@ -59,6 +62,8 @@ class Proxy final : public model::TransactionHandler, public base::MetricSource 
   [[nodiscard]] bool ready() const;
   /// Everything held, sorted by key, for /debug/config.
   [[nodiscard]] std::vector<model::ResourcePtr> resources() const;
+  /// Every endpoint, by cluster, in the order of the configuration.
+  [[nodiscard]] std::vector<EndpointInfo> endpoints() const;
   void collect(std::vector<base::MetricFamily>& out) const override;
   /// The newest connections that match, newest first. Every worker goes through all it has, which
   /// costs it about a microsecond each. Absent when one does not answer within kListPatience.

@@ -58,6 +58,8 @@ struct alignas(64) RouteCounters {
   /// Plain requests that did not run their course, by reason.
   std::array<Counter, kCloseReasonCount> request_failures;
   std::array<Counter, kConnectFailureCount> connect_failures;
+  /// Endpoints put out of the choice for failed connects.
+  Counter ejections;
 
   void count_close(CloseReason reason, std::uint16_t code);
   /// Null before the first close.
@@ -108,6 +110,8 @@ class RoutePolicy {
 struct Target {
   std::shared_ptr<RoutePolicy> policy;
   std::string cluster;
+  /// Empty: no affinity.
+  std::string affinity_cookie = {};
 };
 
 /// How an endpoint is chosen.

@@ -76,8 +76,10 @@ class Session final : public Connection {
     /// Of `route`, for this kind of request.
     const Target* target = nullptr;
     int tries = 0;
-    std::vector<std::shared_ptr<Endpoint>> tried;
+    std::vector<EndpointPtr> tried;
     EndpointLease lease;
+    /// What brings the client back to the endpoint that was chosen; empty: it has named it itself.
+    std::string affinity_cookie;
     SocketPtr upstream;
     CountedOne open_request;
     CountedOne open_stream;
@@ -138,8 +140,12 @@ class Session final : public Connection {
   // session_upstream.cc: reaching an endpoint and getting a response head.
   std::string upstream_head();
   Task<CloseReason> reach_upstream();
+  /// Null: none, for that reason, which is set only where it is another than before.
+  EndpointPtr choose_endpoint(const Cluster& cluster, CloseReason& why_none);
   Task<CloseReason> connect(const Endpoint& endpoint, base::Instant deadline);
   CloseReason count_connect_failure(int error);
+  /// The endpoint's doing: it may be ejected for it.
+  void note_failed_connect(RouteCounters& counters);
   void drop_upstream(bool clean);
   [[nodiscard]] bool may_try_again() const;
   Task<CloseReason> send_upstream(std::string_view bytes);
@@ -183,6 +189,8 @@ class Session final : public Connection {
   [[nodiscard]] unsigned request_interests(const BodyPump& body) const;
   /// What the route changes in an answer.
   [[nodiscard]] std::vector<http::Field> response_fields() const;
+  /// What we add to one.
+  [[nodiscard]] std::vector<http::Field> added_fields() const;
   Next become_relay();
 
   /// Who is connected, as the kernel or a trusted proxy's PROXY header says.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proxy/affinity.h"
+
 namespace holdfast::proxy {
 
 namespace v1 = discovery::v1;
@@ -69,12 +71,12 @@ void erase_expired(Map& map) {
 
 }  // namespace
 
-std::shared_ptr<Endpoint> SnapshotCompiler::intern_endpoint(const v1::Endpoint& endpoint) {
+EndpointPtr SnapshotCompiler::intern_endpoint(const v1::Endpoint& endpoint) {
   const auto address = Address::from_ip(endpoint.address(), endpoint.port());
   if (!address.ok()) return nullptr;
   auto& known = endpoints_[{address->to_string(), endpoint.uid()}];
   if (auto alive = known.lock()) return alive;
-  auto made = std::make_shared<Endpoint>(*address);
+  auto made = std::make_shared<Endpoint>(*address, endpoint.uid());
   known = made;
   return made;
 }
@@ -109,6 +111,11 @@ std::shared_ptr<Route> SnapshotCompiler::compile_route(const v1::Route& route) {
   made->plain = {intern_policy(route, route.cluster()), route.cluster()};
   const std::string& websocket = websocket_cluster_of(route);
   made->websocket = {intern_policy(route, websocket), websocket};
+  if (policy.has_affinity()) {
+    made->plain.affinity_cookie = made->websocket.affinity_cookie = policy.affinity().cookie_name();
+    // One cookie cannot name the pods of two Services: each would overwrite the other's.
+    if (websocket != route.cluster()) made->websocket.affinity_cookie += kWebSocketCookieSuffix;
+  }
   made->balancing = balancing_of(policy);
   made->admission = admission_of(policy);
   made->forwarding = forwarding_of(route);
@@ -134,25 +141,10 @@ std::shared_ptr<const VirtualHost> SnapshotCompiler::compile_host(const v1::Virt
   return compiled;
 }
 
-std::shared_ptr<const Cluster> SnapshotCompiler::compile_cluster(const std::string& name,
-                                                                 const v1::EndpointSet& set) {
-  auto cluster = std::make_shared<Cluster>();
-  auto& turn = turns_[name];
-  cluster->turn = turn.lock();
-  if (cluster->turn == nullptr) {
-    cluster->turn = std::make_shared<RoundRobinTurn>();
-    turn = cluster->turn;
-  }
-  for (const v1::Endpoint& endpoint : set.endpoints()) {
-    auto interned = intern_endpoint(endpoint);
-    if (interned == nullptr) return nullptr;
-    (endpoint.terminating() ? cluster->terminating : cluster->ready).push_back(std::move(interned));
-  }
-  return cluster;
-}
-
 SnapshotCompiler::Result SnapshotCompiler::compile(const model::Transaction& transaction) {
   Result result;
+  pending_clusters_.clear();
+  pending_checks_.clear();
   for (const model::ResourcePtr& resource : transaction.upserts) {
     const auto refuse = [&](std::string reason) {
       result.refusals.push_back({model::key_of(*resource), std::move(reason)});
@@ -165,13 +157,15 @@ SnapshotCompiler::Result SnapshotCompiler::compile(const model::Transaction& tra
     } else if (resource->has_endpoint_set()) {
       auto cluster = compile_cluster(resource->name(), resource->endpoint_set());
       if (cluster == nullptr) refuse("an endpoint's address is not an IP address");
-      result.change.clusters.emplace_back(resource->name(), std::move(cluster));
+      pending_clusters_[resource->name()] = std::move(cluster);
     }
   }
   for (const model::ResourceKey& key : transaction.removals) {
     if (key.kind == v1::KIND_VIRTUAL_HOST) result.change.hosts.emplace_back(key.name, nullptr);
-    if (key.kind == v1::KIND_ENDPOINT_SET) result.change.clusters.emplace_back(key.name, nullptr);
+    if (key.kind == v1::KIND_ENDPOINT_SET) pending_clusters_[key.name] = nullptr;
   }
+  compile_checks(transaction);
+  result.change.clusters.assign(pending_clusters_.begin(), pending_clusters_.end());
   return result;
 }
 
@@ -183,6 +177,7 @@ bool SnapshotCompiler::commit(const model::Transaction& transaction) {
     }
     for (const model::ResourceKey& key : transaction.removals) resources_.erase(key);
   }
+  commit_clusters();
   bool changed = false;
   for (const model::ResourcePtr& resource : transaction.upserts) {
     for (const v1::Route& route : resource->virtual_host().routes()) {
@@ -222,6 +217,11 @@ std::vector<std::shared_ptr<RoutePolicy>> SnapshotCompiler::policies() const {
     if (auto pointer = policy.lock()) alive.push_back(std::move(pointer));
   }
   return alive;
+}
+
+SnapshotCompiler::Clusters SnapshotCompiler::clusters() const {
+  const std::lock_guard lock(mutex_);
+  return clusters_;
 }
 
 std::vector<model::ResourcePtr> SnapshotCompiler::resources() const {

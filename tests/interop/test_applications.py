@@ -74,6 +74,33 @@ def test_socket_io(start, transports):
     assert bool(application.logged(type="request", method="POST")) == ("polling" in transports)
 
 
+def test_socket_io_over_two_pods(edge):
+    """Only a cookie lets the requests of long polling and the upgrade meet one pod: round robin
+    alone would send each to the other."""
+    command = [*NODE, PEERS / "node" / "socketio.js"]
+    servers = [edge.keep(Server(*command, "serve")) for _ in range(2)]
+    pods = [server.endpoint for server in servers]
+    route = edge.route(*pods, host="", load_balance="round-robin", affinity="cookie")
+
+    def connect():
+        """What the client has told; nothing when it could not connect."""
+        try:
+            url = f"http://127.0.0.1:{edge.http}/"
+            return run(*command, "connect", url, "polling", "websocket")
+        except AssertionError:
+            return []
+
+    try:
+        for _ in range(4):
+            seen = connect()
+            assert [line.split()[0] for line in seen[-2:]] == ["websocket", "websocket"], seen
+        assert all("polling connection" in server.told() for server in servers)
+        route.change(annotations={"load-balance": "round-robin"})
+        assert connect() == []
+    finally:
+        route.delete()
+
+
 def test_graphql_subscriptions(start):
     application = start("graphql.js")
     assert application.connect("ws", "/graphql") == [

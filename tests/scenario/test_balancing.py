@@ -3,7 +3,9 @@
 Method: backends count their connections; sequences are exact, whatever worker accepts.
 """
 
-from holdfast_test.peers import answering, echo_websocket, handshake, response
+from holdfast_test.metrics import wait_for_value
+from holdfast_test.peers import answering, echo_websocket, handshake, response, take_request
+from holdfast_test.process import wait_until
 
 
 def open_websocket(edge, route):
@@ -27,7 +29,7 @@ def test_least_connections_is_exact(edge):
 def test_counts_survive_a_new_endpoint(edge):
     """Four on the old pod: the next four go to the new one."""
     old, new = edge.backend(echo_websocket), edge.backend(echo_websocket)
-    route = edge.route(old)
+    route = edge.route(old, slow_start="0s")
     clients = [open_websocket(edge, route) for _ in range(4)]
     route.change(endpoints=[old.endpoint, new.endpoint])
     clients += [open_websocket(edge, route) for _ in range(4)]
@@ -38,7 +40,7 @@ def test_counts_survive_a_new_endpoint(edge):
 def test_counts_survive_an_absence(edge):
     """A pod that leaves the slice and returns, as when its readiness flaps, keeps its count."""
     flapping, steady = edge.backend(echo_websocket), edge.backend(echo_websocket)
-    route = edge.route(flapping)
+    route = edge.route(flapping, slow_start="0s")
     clients = [open_websocket(edge, route) for _ in range(3)]
     route.change(endpoints=[steady.endpoint])
     clients += [open_websocket(edge, route)]
@@ -69,3 +71,134 @@ def test_paths_of_one_ingress_share_their_services_counts(edge):
         assert client.take_head().status == 101
         clients.append(client)
     assert counts(backends) == [3, 3]
+
+
+def test_a_newcomer_starts_slowly(edge):
+    """Four on the old pod: with equal shares the next 20 would begin with four on the new one."""
+    old, new = edge.backend(echo_websocket), edge.backend(echo_websocket)
+    route = edge.route(old, slow_start="1h")
+    clients = [open_websocket(edge, route) for _ in range(4)]
+    route.change(endpoints=[old.endpoint, new.endpoint])
+    clients += [open_websocket(edge, route) for _ in range(20)]
+    # Each with a chance of 1 in 11: that 10 of 20 are the new one's does not happen.
+    assert counts([old, new])[1] < 10
+    assert clients
+
+
+def test_a_pod_that_refuses_is_left_alone(edge, dead_port):
+    """It always has the fewest connections, so each handshake would try it first."""
+    backend = edge.backend(echo_websocket)
+    route = edge.route(backend, ("127.0.0.1", dead_port), eject_after="3", eject_for="1h")
+    clients = [open_websocket(edge, route) for _ in range(10)]
+    metrics = edge.metrics()
+    assert metrics.value("holdfast_connect_failures_total", service=route.name) == 3
+    assert metrics.value("holdfast_ejections_total", service=route.name) == 1
+    assert metrics.value("holdfast_endpoints_ejected", service=route.name) == 1
+    # Out of the set and back in it begins anew.
+    route.change(endpoints=[backend.endpoint])
+    route.change(endpoints=[backend.endpoint, ("127.0.0.1", dead_port)])
+    assert edge.metrics().value("holdfast_endpoints_ejected", service=route.name) == 0
+    assert clients
+
+
+def test_the_only_pod_is_not_left_alone(edge, dead_port):
+    route = edge.route(("127.0.0.1", dead_port), eject_after="1")
+    for _ in range(3):
+        assert edge.ask(handshake(route.host)).take_head().status == 502
+    assert edge.metrics().value("holdfast_ejections_total", service=route.name) == 0
+
+
+def test_a_key_has_its_pod_in_every_process(own_edge):
+    """Twenty rooms through two processes of two workers, in any order."""
+    edges = [own_edge(), own_edge()]
+    backends = [edges[0].backend(echo_websocket) for _ in range(4)]
+    route = edges[0].route(*backends, hash_by="query:room", hash_balance_factor="1000")
+    edges[1].wait_for_change()
+
+    def pods(room):
+        before = counts(backends)
+        clients = []
+        for edge in edges * 2:
+            clients.append(edge.ask(handshake(route.host, f"/?room={room}")))
+            assert clients[-1].take_head().status == 101
+        after = counts(backends)
+        for client in clients:
+            client.close()
+        return [new - old for old, new in zip(before, after)]
+
+    seen = [pods(room) for room in range(20)]
+    assert all(sorted(counted) == [0, 0, 0, 4] for counted in seen), seen
+    # Chance would have it once in 10^8 that fewer than three pods have a room.
+    assert sum(any(column) for column in zip(*seen)) >= 3
+
+
+def test_a_pod_of_our_zone_is_chosen(own_edge, dead_port):
+    edge = own_edge("--zone", "here")
+    near, far = edge.backend(echo_websocket), edge.backend(echo_websocket)
+
+    def endpoint(port, zone):
+        return ("127.0.0.1", port, {"zone": zone, "hints": {"forZones": [{"name": zone}]}})
+
+    route = edge.route(endpoint(near.port, "here"), endpoint(far.port, "there"), slow_start="0s")
+    clients = [open_websocket(edge, route) for _ in range(4)]
+    assert counts([near, far]) == [4, 0]
+    # A pod without a hint: hints are not followed. Four on the far one make it even.
+    route.change(endpoints=[endpoint(near.port, "here"), far.endpoint])
+    clients += [open_websocket(edge, route) for _ in range(4)]
+    assert counts([near, far]) == [4, 4]
+    # Where the zone's own pod cannot be reached, another one may do.
+    route.change(endpoints=[endpoint(dead_port, "here"), endpoint(far.port, "there")])
+    clients += [open_websocket(edge, route)]
+    assert counts([near, far]) == [4, 5]
+    assert clients
+
+
+def test_health_checks(edge):
+    """A pod that says that it is not well gets no new connections until it says that it is."""
+    asked = []
+    ill = {"now": True}
+
+    def pod(connection):
+        while True:
+            head, _ = take_request(connection)
+            if head.start.startswith("GET /healthz?full "):
+                asked.append(head)
+                connection.send(response("503 Ill" if ill["now"] else "204 Well"))
+            else:
+                connection.send(response("200 OK", b"ill"))
+
+    def well(connection):
+        while True:
+            take_request(connection)
+            connection.send(response("200 OK", b"well"))
+
+    pods = [edge.backend(pod), edge.backend(well)]
+    annotations = {"health_path": "/healthz?full", "health_interval": "1s"}
+    route = edge.route(*pods, load_balance="round-robin", **annotations)
+
+    def bodies():
+        seen = set()
+        for _ in range(6):
+            client = edge.ask(f"GET / HTTP/1.1\r\nHost: {route.host}\r\n\r\n".encode())
+            seen.add(client.take_response()[1])
+            client.close()
+        return seen
+
+    labels = {"service": route.name, "namespace": "default"}
+    assert bodies() == {b"ill", b"well"}
+    wait_for_value(edge.admin, 1, "holdfast_endpoints_unhealthy", **labels)
+    assert len(asked) == 3
+    assert asked[0].get("host") == f"127.0.0.1:{pods[0].port}"
+    assert asked[0].get("connection") == "close"
+    assert bodies() == {b"well"}
+    checks = edge.metrics()
+    assert checks.value("holdfast_health_checks_total", result="failure") >= 3
+    ill["now"] = False
+    wait_for_value(edge.admin, 0, "holdfast_endpoints_unhealthy", **labels)
+    assert bodies() == {b"ill", b"well"}
+    # With the annotation the checks go, and what they said.
+    ill["now"] = True
+    wait_for_value(edge.admin, 1, "holdfast_endpoints_unhealthy", **labels)
+    route.change(annotations={"load-balance": "round-robin"})
+    wait_until(lambda: bodies() == {b"ill", b"well"}, "the end of the checks")
+    assert edge.metrics().series("holdfast_endpoints_unhealthy", **labels) == []

@@ -50,7 +50,7 @@ def objects_for(name, host, endpoints, paths, annotations):
     service = {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": name},
+        "metadata": {"name": name, "uid": f"uid-of-{name}"},
         "spec": {"ports": [{"name": "http", "port": 80}]},
     }
     # A slice has one port for all its endpoints, so each endpoint has a slice of its own.
@@ -64,9 +64,9 @@ def objects_for(name, host, endpoints, paths, annotations):
             },
             "addressType": "IPv6" if ":" in address else "IPv4",
             "ports": [{"name": "http", "port": port}],
-            "endpoints": [{"addresses": [address]}],
+            "endpoints": [{"addresses": [address], **dict(*more)}],
         }
-        for address, port in endpoints
+        for address, port, *more in endpoints
     ]
     backend = {"service": {"name": name, "port": {"number": 80}}}
     ingress = {
@@ -168,7 +168,8 @@ class Edge:
         return thing
 
     def route(self, *endpoints, paths=("/",), host=None, **annotations):
-        """Endpoints are Backends or (address, port); annotations have no prefix and '_' for '-'.
+        """Endpoints are Backends, or (address, port), or (address, port, {more of the slice's
+        endpoint}); annotations have no prefix and '_' for '-'.
         Without a host it has one of its own; "" is every host."""
         pairs = [item.endpoint if hasattr(item, "endpoint") else item for item in endpoints]
         named = {key.replace("_", "-"): value for key, value in annotations.items()}

@@ -7,7 +7,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "proxy/endpoint_info.h"
 #include "proxy/limits.h"
+#include "tests/support/fake_clock.h"
 
 namespace holdfast::proxy {
 namespace {
@@ -51,6 +53,7 @@ struct EndpointText {
   std::uint32_t port = 8080;
   std::string uid = "";
   bool terminating = false;
+  std::vector<std::string> hints = {};
 };
 
 model::ResourcePtr endpoints(const std::string& cluster, const std::vector<EndpointText>& texts) {
@@ -63,6 +66,22 @@ model::ResourcePtr endpoints(const std::string& cluster, const std::vector<Endpo
     endpoint.set_port(text.port);
     endpoint.set_uid(text.uid);
     endpoint.set_terminating(text.terminating);
+    for (const std::string& zone : text.hints) endpoint.add_hint_zones(zone);
+  }
+  return model::seal(resource);
+}
+
+model::ResourcePtr checks(const std::string& cluster, const std::string& path) {
+  v1::Resource resource;
+  resource.set_name(cluster);
+  resource.mutable_cluster()->set_port("80");
+  resource.mutable_cluster()->mutable_origin()->set_kind("Service");
+  resource.mutable_cluster()->mutable_origin()->set_name("rooms");
+  if (!path.empty()) {
+    v1::HealthCheck& check = *resource.mutable_cluster()->mutable_health_check();
+    check.set_path(path);
+    check.mutable_interval()->set_seconds(10);
+    check.mutable_timeout()->set_seconds(1);
   }
   return model::seal(resource);
 }
@@ -94,7 +113,8 @@ class SnapshotCompilerTest : public testing::Test {
     return names;
   }
 
-  SnapshotCompiler compiler_{2};
+  base::FakeClock clock_;
+  SnapshotCompiler compiler_{2, clock_};
   Snapshot snapshot_;
 };
 
@@ -236,7 +256,8 @@ TEST_F(SnapshotCompilerTest, APolicyThatNobodyUsesIsGone) {
 }
 
 TEST(RouteSeriesTest, OnlySoManyRoutesHaveSeriesOfTheirOwn) {
-  SnapshotCompiler compiler(1, 2);
+  const base::FakeClock clock;
+  SnapshotCompiler compiler(1, clock, "", 2);
   const auto policy_of = [&](const std::string& ingress) {
     const auto host_of = host(ingress + ".test", {{.ingress = ingress}});
     const auto compiled = compiler.compile({.upserts = {host_of}, .removals = {}});
@@ -334,6 +355,146 @@ TEST_F(SnapshotCompilerTest, ACommonClusterIsHeldAndCompiledToNothing) {
   apply({}, {{v1::KIND_CLUSTER, kRooms}});
   EXPECT_THAT(held(), SizeIs(1));
   EXPECT_NE(cluster(), nullptr);
+}
+
+TEST_F(SnapshotCompilerTest, AnEndpointThatJoinsOthersIsANewcomer) {
+  apply({endpoints(kRooms, {{"10.0.0.1"}})});
+  EXPECT_FALSE(cluster()->ready_members[0].newcomer) << "it may have been there for days";
+  EXPECT_EQ(cluster()->last_joined, base::Instant::min());
+  clock_.advance(10s);
+  const base::Instant joined = clock_.now();
+  apply({endpoints(kRooms, {{"10.0.0.2"}, {"10.0.0.1"}})});
+  EXPECT_TRUE(cluster()->ready_members[0].newcomer);
+  EXPECT_EQ(cluster()->ready_members[0].since, joined);
+  EXPECT_FALSE(cluster()->ready_members[1].newcomer);
+  EXPECT_EQ(cluster()->last_joined, joined);
+  // As long as it stays.
+  clock_.advance(10s);
+  apply({endpoints(kRooms, {{"10.0.0.1"}, {"10.0.0.2"}})});
+  EXPECT_EQ(cluster()->ready_members[1].since, joined);
+  apply({endpoints(kRooms, {{"10.0.0.1"}})});
+  apply({endpoints(kRooms, {{"10.0.0.1"}, {"10.0.0.2"}})});
+  EXPECT_EQ(cluster()->ready_members[1].since, clock_.now());
+  // Where none was ready, nobody is spared.
+  apply({endpoints(kRooms, {{.address = "10.0.0.1", .terminating = true}})});
+  apply({endpoints(kRooms, {{"10.0.0.3"}, {"10.0.0.4"}})});
+  EXPECT_FALSE(cluster()->ready_members[0].newcomer);
+  EXPECT_EQ(cluster()->last_joined, base::Instant::min());
+}
+
+TEST_F(SnapshotCompilerTest, AnEndpointThatComesBackStartsWithoutFailures) {
+  apply({endpoints(kRooms, {{"10.0.0.1"}, {"10.0.0.2"}})});
+  const EndpointPtr endpoint = cluster()->ready[0];
+  endpoint->connect_failures = 2;
+  endpoint->ejected_until = (clock_.now() + 10s).time_since_epoch().count();
+  apply({endpoints(kRooms, {{"10.0.0.1"}})});
+  EXPECT_TRUE(endpoint->is_out(clock_.now()));
+  apply({endpoints(kRooms, {{"10.0.0.2"}})});
+  const model::Transaction back{{endpoints(kRooms, {{"10.0.0.1"}, {"10.0.0.2"}})}, {}};
+  const auto result = compiler_.compile(back);
+  EXPECT_EQ(endpoint->connect_failures, 2U) << "nothing is in force yet";
+  compiler_.commit(back);
+  EXPECT_EQ(endpoint->connect_failures, 0U);
+  EXPECT_FALSE(endpoint->is_out(clock_.now()));
+}
+
+TEST_F(SnapshotCompilerTest, TheZonesOwnAreSetApartWhereTheyAreEnough) {
+  SnapshotCompiler here(1, clock_, "here");
+  const auto local = [&](const std::vector<EndpointText>& texts) {
+    const auto result = here.compile({{endpoints(kRooms, texts)}, {}});
+    return result.change.clusters.at(0).second->local.size();
+  };
+  const EndpointText near{.address = "10.0.0.1", .hints = {"here"}};
+  const EndpointText far{.address = "10.0.1.1", .hints = {"there"}};
+  const auto more = [](EndpointText text, std::uint32_t port) {
+    text.port = port;
+    return text;
+  };
+  EXPECT_EQ(local({near, far}), 1U);
+  // One of four in one of two zones is half of its even share; one of five is less.
+  EXPECT_EQ(local({near, far, more(far, 1), more(far, 2)}), 1U);
+  EXPECT_EQ(local({near, far, more(far, 1), more(far, 2), more(far, 3)}), 0U);
+  EXPECT_EQ(local({near, far, {.address = "10.0.2.1"}}), 0U) << "not all have hints";
+  EXPECT_EQ(local({far}), 0U);
+  EXPECT_EQ(local({{.address = "10.0.0.1", .hints = {"there", "here"}}, far}), 1U);
+  EXPECT_EQ(local({near, far, {.address = "10.0.2.1", .terminating = true}}), 1U);
+  // Who does not know where it is follows none.
+  apply({endpoints(kRooms, {near, far})});
+  EXPECT_EQ(cluster()->local.size(), 0U);
+}
+
+TEST_F(SnapshotCompilerTest, TwoServicesHaveTwoAffinityCookies) {
+  const auto names = [&](const std::string& websocket_cluster) {
+    v1::Resource resource = *host("chat.test", {{}});
+    v1::Route& route = *resource.mutable_virtual_host()->mutable_routes(0);
+    route.set_websocket_cluster(websocket_cluster);
+    v1::Affinity& affinity = *route.mutable_policy()->mutable_affinity();
+    affinity.set_cookie_name("pod");
+    affinity.set_cookie_same_site(v1::SAME_SITE_LAX);
+    affinity.set_cookie_secure(v1::SECURE_AUTO);
+    apply({model::seal(resource)});
+    const RoutePtr made = snapshot_.find_route("chat.test", "/");
+    return made->plain.affinity_cookie + " " + made->websocket.affinity_cookie;
+  };
+  EXPECT_EQ(names(""), "pod pod");
+  EXPECT_EQ(names(kRooms), "pod pod");
+  EXPECT_EQ(names("default/live/80"), "pod pod-websocket");
+}
+
+TEST_F(SnapshotCompilerTest, ChecksAndEndpointsComeInAnyOrder) {
+  const auto path = [&] {
+    return cluster()->health_check ? cluster()->health_check->path() : "none";
+  };
+  apply({checks(kRooms, "/a")});
+  EXPECT_EQ(cluster(), nullptr);
+  apply({endpoints(kRooms, {{"10.0.0.1"}})});
+  EXPECT_EQ(path(), "/a");
+  const EndpointPtr endpoint = cluster()->ready[0];
+  apply({checks(kRooms, "/b")});
+  EXPECT_EQ(path(), "/b");
+  EXPECT_EQ(cluster()->ready[0], endpoint);
+  apply({endpoints(kRooms, {{"10.0.0.1"}, {"10.0.0.2"}})});
+  EXPECT_EQ(path(), "/b");
+  apply({checks(kRooms, "")});
+  EXPECT_EQ(path(), "none");
+  apply({endpoints(kRooms, {{"10.0.0.1"}}), checks(kRooms, "/c")});
+  EXPECT_EQ(path(), "/c");
+  // What was not accepted says nothing.
+  compiler_.compile({{checks(kRooms, "/d")}, {}});
+  apply({endpoints(kRooms, {{"10.0.0.2"}})});
+  EXPECT_EQ(path(), "/c");
+  apply({}, {{v1::KIND_CLUSTER, kRooms}});
+  EXPECT_EQ(path(), "none");
+}
+
+TEST_F(SnapshotCompilerTest, EndpointsAreListedWithTheirState) {
+  v1::Resource resource = *host("chat.test", {{}});
+  resource.mutable_virtual_host()
+      ->mutable_routes(0)
+      ->mutable_policy()
+      ->mutable_slow_start()
+      ->set_seconds(30);
+  apply({model::seal(resource), endpoints(kRooms, {{"10.0.0.1"}, {"10.0.0.2"}, {"10.0.0.3"}})});
+  clock_.advance(60s);
+  apply({endpoints(kRooms, {{"10.0.0.1"},
+                            {"10.0.0.2"},
+                            {"10.0.0.3"},
+                            {"10.0.0.4"},
+                            {.address = "10.0.0.5", .terminating = true}})});
+  clock_.advance(5s);
+  const EndpointLease lease(cluster()->ready[0]);
+  cluster()->ready[1]->ejected_until = (clock_.now() + 10s).time_since_epoch().count();
+  cluster()->ready[2]->failing_checks = 1;
+  std::vector<std::string> lines;
+  for (const EndpointInfo& info :
+       list_endpoints(compiler_.clusters(), slow_starts(compiler_.resources()), clock_.now())) {
+    EXPECT_EQ(info.cluster, kRooms);
+    lines.push_back(info.address + " " + info.state + " " + std::to_string(info.open) + " " +
+                    std::to_string(info.since / 1s));
+  }
+  EXPECT_THAT(lines, ElementsAre("10.0.0.1:8080 ready 1 65", "10.0.0.2:8080 ejected 0 65",
+                                 "10.0.0.3:8080 unhealthy 0 65", "10.0.0.4:8080 slow_start 0 5",
+                                 "10.0.0.5:8080 terminating 0 5"));
 }
 
 TEST_F(SnapshotCompilerTest, ForgettingTheUnusedForgetsNothingThatIsUsed) {

@@ -39,7 +39,8 @@ function serve() {
 
 async function connect(url, ...transports) {
   const { io } = require('socket.io-client');
-  const socket = io(url, { transports, reconnection: false });
+  // With credentials it keeps cookies, as a browser does.
+  const socket = io(url, { transports, reconnection: false, withCredentials: true });
   const once = (emitter, event) => new Promise((resolve) => emitter.once(event, resolve));
   const tell = (what) => console.log(`${socket.io.engine.transport.name} ${what}`);
   socket.on('connect_error', (error) => {

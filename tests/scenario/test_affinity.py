@@ -1,0 +1,137 @@
+"""Goal: a client with an affinity cookie meets its pod again, on every worker and in every process,
+and what happens when that pod is gone is what was asked for.
+
+Method: pods that answer with their name, over connections of their own.
+"""
+
+import pytest
+from holdfast_test.peers import handshake, response, switching, take_request
+from holdfast_test.process import wait_until
+
+COOKIE = "holdfast_pod"
+
+
+def pod(name):
+    """Answers plain requests with its name, and handshakes with it in a field."""
+
+    def script(connection):
+        while True:
+            head, _ = take_request(connection)
+            if head.get("upgrade"):
+                connection.send(switching(f"X-Pod: {name}", key=head.get("sec-websocket-key")))
+                connection.take_rest()
+                return
+            connection.send(response("200 OK", b"", f"X-Pod: {name}", "Set-Cookie: mine=1"))
+
+    return script
+
+
+class Visit:
+    """One request on a connection of its own, and its answer."""
+
+    def __init__(self, edge, route, cookie=None, upgrade=False, path="/"):
+        fields = [] if cookie is None else [f"Cookie: a=b; {cookie}"]
+        if upgrade:
+            self.client = edge.ask(handshake(route.host, path, *fields))
+            self.head = self.client.take_head()
+        else:
+            lines = [f"GET {path} HTTP/1.1", f"Host: {route.host}", *fields]
+            self.client = edge.ask(("\r\n".join(lines) + "\r\n\r\n").encode())
+            self.head, _ = self.client.take_response()
+        self.status = self.head.status
+        self.pod = self.head.get("x-pod")
+        ours = [value for value in self.head.all("set-cookie") if value.startswith(COOKIE)]
+        assert len(ours) <= 1
+        self.set_cookie = ours[0] if ours else None
+        self.cookie = ours[0].split(";")[0] if ours else None
+
+
+def start(edge, count=2, **annotations):
+    """(route, backends) of pods "0", "1", ..."""
+    backends = [edge.backend(pod(str(i))) for i in range(count)]
+    annotations = {"affinity": "cookie", "affinity_cookie_name": COOKIE, **annotations}
+    return edge.route(*backends, **annotations), backends
+
+
+def test_a_client_comes_back_in_every_process(own_edge):
+    edges = [own_edge(), own_edge()]
+    route, _ = start(edges[0], 3)
+    edges[1].wait_for_change()
+    first = Visit(edges[0], route)
+    assert first.status == 200 and first.cookie is not None
+    # The pods' own cookies stay.
+    assert "mine=1" in first.head.all("set-cookie")
+    for edge in edges * 4:
+        for upgrade in (False, True):
+            visit = Visit(edge, route, first.cookie, upgrade)
+            assert (visit.pod, visit.set_cookie) == (first.pod, None)
+    # Without the cookie the others are there as well.
+    pods = {Visit(edges[1], route, upgrade=True).pod for _ in range(30)}
+    assert pods >= {"0", "1", "2"} - {first.pod}
+
+
+def test_the_cookie_has_its_attributes(edge):
+    route, backends = start(edge)
+    plain = Visit(edge, route)
+    assert plain.set_cookie == f"{plain.cookie}; Path=/; SameSite=Lax; HttpOnly"
+    assert len(plain.cookie) == len(COOKIE) + 1 + 40
+    for backend in backends:
+        assert str(backend.port) not in plain.cookie
+    route = edge.route(
+        *backends, paths=["/chat"], affinity="cookie", affinity_cookie_name=COOKIE,
+        affinity_cookie_max_age="1h", affinity_cookie_same_site="none",
+        affinity_cookie_http_only="false",
+    )  # fmt: skip
+    for upgrade in (False, True):
+        visit = Visit(edge, route, path="/chat", upgrade=upgrade)
+        assert visit.status == (101 if upgrade else 200)
+        assert visit.set_cookie == (
+            f"{visit.cookie}; Path=/chat; Max-Age=3600; SameSite=None; Secure"
+        )
+
+
+@pytest.mark.parametrize("when_gone", ["rebalance", "fail"])
+def test_a_pod_that_is_gone(edge, when_gone):
+    route, backends = start(edge, affinity_when_gone=when_gone, slow_start="0s")
+    first = Visit(edge, route)
+    other = backends[1 - int(first.pod)]
+    route.change(endpoints=[other.endpoint])
+    visit = Visit(edge, route, first.cookie)
+    if when_gone == "fail":
+        assert (visit.status, visit.set_cookie) == (503, None)
+        told = {"service": route.name, "status": 503, "reason": "affinity_gone"}
+        wait_until(lambda: edge.holdfast.access_log(**told), "a line in the log")
+        assert Visit(edge, route, first.cookie, upgrade=True).status == 503
+        # Who has no cookie, or one that is none of ours, is welcome.
+        assert Visit(edge, route, f"{COOKIE}=x").status == 200
+    else:
+        assert (visit.status, visit.pod != first.pod) == (200, True)
+        assert visit.cookie not in (None, first.cookie)
+        # With both cookies, the one that names a pod counts.
+        both = Visit(edge, route, f"{first.cookie}; {visit.cookie}")
+        assert (both.pod, both.set_cookie) == (visit.pod, None)
+
+
+def test_a_pod_on_its_way_out_keeps_its_clients(edge):
+    route, backends = start(edge, slow_start="0s")
+    first = Visit(edge, route)
+    leaving = {"conditions": {"ready": False, "serving": True, "terminating": True}}
+    pods = [backend.endpoint for backend in backends]
+    pods[int(first.pod)] += (leaving,)
+    route.change(endpoints=pods)
+    visit = Visit(edge, route, first.cookie)
+    assert (visit.pod, visit.set_cookie) == (first.pod, None)
+    assert Visit(edge, route).pod != first.pod
+
+
+@pytest.mark.parametrize("when_gone", ["rebalance", "fail"])
+def test_a_pod_that_refuses(edge, when_gone):
+    route, backends = start(edge, affinity_when_gone=when_gone)
+    first = Visit(edge, route, upgrade=True)
+    backends[int(first.pod)].stop()
+    visit = Visit(edge, route, first.cookie, upgrade=True)
+    if when_gone == "fail":
+        assert (visit.status, visit.set_cookie) == (502, None)
+    else:
+        assert visit.status == 101
+        assert (visit.pod != first.pod, visit.cookie not in (None, first.cookie)) == (True, True)

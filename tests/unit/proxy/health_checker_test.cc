@@ -1,0 +1,258 @@
+// Goal: health checks put an endpoint out after three failures and bring it back after two
+// successes, at most so many at a time, spread over the interval, and leave nothing behind.
+// Method: a worker turned by hand on a fake clock, and listening sockets that the test answers on.
+
+#include "proxy/health_checker.h"
+
+#include <netinet/in.h>
+
+#include <set>
+
+#include "proxy/limits.h"
+#include "tests/unit/proxy/worker_fixture.h"
+
+namespace holdfast::proxy {
+namespace {
+
+/// A pod: a listening socket whose connections are answered one by one.
+class Pod {
+ public:
+  Pod() : descriptor_(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::bind(descriptor_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(::listen(descriptor_, 2000), 0);
+    sockaddr_storage bound{};
+    socklen_t size = sizeof bound;
+    EXPECT_EQ(::getsockname(descriptor_, reinterpret_cast<sockaddr*>(&bound), &size), 0);
+    endpoint = std::make_shared<Endpoint>(Address(bound));
+  }
+  ~Pod() {
+    close();
+    for (const int connection : open_) ::close(connection);
+  }
+  void close() {
+    if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+  }
+
+  /// Takes what has connected.
+  std::size_t accept() {
+    for (int taken = 0; (taken = ::accept4(descriptor_, nullptr, nullptr, SOCK_NONBLOCK)) >= 0;) {
+      open_.push_back(taken);
+    }
+    return open_.size();
+  }
+  /// Answers every connection and closes it. The requests.
+  std::vector<std::string> answer(std::string_view bytes) {
+    accept();
+    std::vector<std::string> requests;
+    for (const int connection : std::exchange(open_, {})) {
+      std::array<char, 1000> buffer{};
+      const ssize_t n = ::recv(connection, buffer.data(), buffer.size(), 0);
+      requests.emplace_back(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+      ::send(connection, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      ::close(connection);
+    }
+    return requests;
+  }
+
+  EndpointPtr endpoint;
+
+ private:
+  int descriptor_;
+  std::vector<int> open_;
+};
+
+class HealthCheckerTest : public WorkerTest {
+ protected:
+  HealthCheckerTest() {
+    check_.set_path("/healthz?full");
+    check_.mutable_interval()->set_seconds(10);
+    check_.mutable_timeout()->set_seconds(1);
+  }
+
+  void apply(const std::vector<EndpointPtr>& endpoints, bool checked = true,
+             const std::string& name = "default/rooms/80") {
+    auto cluster = std::make_shared<Cluster>();
+    cluster->ready = endpoints;
+    if (checked) cluster->health_check = check_;
+    Change change;
+    change.clusters.emplace_back(name, cluster);
+    checker_.apply(change);
+    worker_.sockets().delete_retired();
+  }
+  /// Until every check has come once.
+  void pass_interval() {
+    for (int i = 0; i < 11; ++i) pass_time(1s);
+  }
+  /// Passes time until the pod has been asked, and answers. What it was asked.
+  std::string round(Pod& pod, std::string_view answer) {
+    for (int i = 0; i < 120; ++i) {
+      pass_time(100ms);
+      poll();
+      const auto requests = pod.answer(answer);
+      poll();
+      if (!requests.empty()) return requests[0];
+    }
+    return {};
+  }
+  [[nodiscard]] std::uint64_t results() const {
+    return checker_.succeeded().value() + checker_.failed().value();
+  }
+
+  discovery::v1::HealthCheck check_;
+  HealthChecker checker_{worker_};
+};
+
+constexpr std::string_view kIll = "HTTP/1.1 503 Ill\r\nContent-Length: 0\r\n\r\n";
+constexpr std::string_view kWell = "HTTP/1.1 204 Well\r\n\r\n";
+
+TEST_F(HealthCheckerTest, ThreeFailuresPutOutAndTwoSuccessesBringBack) {
+  Pod pod;
+  apply({pod.endpoint});
+  const auto out = [&] { return pod.endpoint->failing_checks.load(); };
+  EXPECT_EQ(round(pod, kWell), "GET /healthz?full HTTP/1.1\r\nHost: " + pod.endpoint->text +
+                                   "\r\nUser-Agent: holdfast-health-check\r\n"
+                                   "Connection: close\r\n\r\n");
+  round(pod, kIll);
+  round(pod, kIll);
+  round(pod, kWell);
+  round(pod, kIll);
+  round(pod, kIll);
+  EXPECT_EQ(out(), 0U);
+  round(pod, kIll);
+  EXPECT_EQ(out(), 1U);
+  round(pod, kWell);
+  round(pod, kIll);
+  round(pod, kWell);
+  EXPECT_EQ(out(), 1U);
+  round(pod, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 302 Found\r\n\r\n");
+  EXPECT_EQ(out(), 0U);
+  EXPECT_EQ(checker_.failed().value(), 6U);
+  EXPECT_EQ(checker_.succeeded().value(), 5U);
+  EXPECT_EQ(pod.endpoint->open, 0U);
+}
+
+TEST_F(HealthCheckerTest, WhatIsNoGoodAnswerInTimeIsAFailure) {
+  Pod pod;
+  apply({pod.endpoint});
+  for (const std::string_view bad :
+       {"", "HTTP/1.1 2", "nonsense\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        "HTTP/1.1 404 Not Found\r\n\r\n"}) {
+    const auto before = checker_.failed().value();
+    round(pod, bad);
+    EXPECT_EQ(checker_.failed().value(), before + 1) << bad;
+  }
+  // No answer at all.
+  const auto before = checker_.failed().value();
+  while (pod.accept() == 0) {
+    pass_time(100ms);
+    poll();
+  }
+  pass_time(1100ms);
+  EXPECT_EQ(checker_.failed().value(), before + 1);
+  // Nobody there.
+  pod.close();
+  pass_interval();
+  poll();
+  EXPECT_GE(checker_.failed().value(), before + 2);
+  EXPECT_EQ(checker_.succeeded().value(), 0U);
+}
+
+TEST_F(HealthCheckerTest, ChecksEndWithWhatTheyAreOfAndTakeBackWhatTheySaid) {
+  Pod pod;
+  Pod other;
+  const auto make_ill = [&] {
+    for (int i = 0; i < 3; ++i) round(pod, kIll);
+    EXPECT_EQ(pod.endpoint->failing_checks, 1U);
+  };
+  apply({pod.endpoint});
+  make_ill();
+  apply({other.endpoint, pod.endpoint});
+  EXPECT_EQ(pod.endpoint->failing_checks, 1U) << "others come and go";
+  apply({other.endpoint});
+  EXPECT_EQ(pod.endpoint->failing_checks, 0U);
+  apply({pod.endpoint});
+  make_ill();
+  apply({pod.endpoint}, false);
+  EXPECT_EQ(pod.endpoint->failing_checks, 0U);
+  apply({pod.endpoint});
+  make_ill();
+  check_.set_path("/other");
+  apply({pod.endpoint});
+  EXPECT_EQ(pod.endpoint->failing_checks, 0U) << "another question";
+  make_ill();
+  // One that is under way.
+  while (pod.accept() == 0) {
+    pass_time(100ms);
+    poll();
+  }
+  Change change;
+  change.clusters.emplace_back("default/rooms/80", nullptr);
+  checker_.apply(change);
+  worker_.sockets().delete_retired();
+  EXPECT_EQ(pod.endpoint->failing_checks, 0U);
+  const std::uint64_t before = results();
+  pod.answer(kWell);
+  poll();
+  pass_interval();
+  EXPECT_EQ(pod.accept(), 0U);
+  EXPECT_EQ(results(), before);
+}
+
+TEST_F(HealthCheckerTest, TwoClustersThatShareAPodBothCount) {
+  Pod pod;
+  apply({pod.endpoint}, true, "default/a/80");
+  apply({pod.endpoint}, true, "default/b/80");
+  while (pod.endpoint->failing_checks < 2) round(pod, kIll);
+  apply({pod.endpoint}, false, "default/a/80");
+  EXPECT_EQ(pod.endpoint->failing_checks, 1U);
+}
+
+TEST_F(HealthCheckerTest, ChecksAreSpreadAndOnlySoManyAreUnderWay) {
+  Pod pod;
+  std::vector<EndpointPtr> endpoints;
+  // One address is one endpoint to the compiler, not to the checker.
+  for (int i = 0; i < 1000; ++i) {
+    endpoints.push_back(std::make_shared<Endpoint>(pod.endpoint->address, std::to_string(i)));
+  }
+  apply(endpoints);
+  // Nobody answers: after a second each is given up.
+  std::size_t asked = 0;
+  for (int second = 0; second < 5; ++second) {
+    pass_time(1s);
+    poll();
+    const std::size_t now = pod.accept() - asked;
+    EXPECT_LE(now, kHealthChecksUnderWayMost);
+    asked += now;
+  }
+  EXPECT_GE(asked, 4 * kHealthChecksUnderWayMost);
+  // A tenth of them each second, when they are answered at once.
+  pass_interval();
+  poll();
+  std::vector<std::size_t> each;
+  for (int i = 0; i < 5 * 10; ++i) {
+    pass_time(100ms);
+    poll();
+    each.push_back(pod.answer(kWell).size());
+    poll();
+  }
+  EXPECT_LE(*std::ranges::max_element(each), kHealthChecksUnderWayMost);
+  EXPECT_EQ(std::ranges::count(each, 0U), 0);
+}
+
+TEST_F(HealthCheckerTest, AWorkerThatStopsLeavesNoneBehind) {
+  Pod pod;
+  apply({pod.endpoint});
+  while (pod.accept() == 0) {
+    pass_time(100ms);
+    poll();
+  }
+  worker_.stop();
+  worker_.run();
+  EXPECT_EQ(results(), 0U);
+}
+
+}  // namespace
+}  // namespace holdfast::proxy
