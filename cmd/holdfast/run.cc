@@ -35,6 +35,12 @@ class Running {
     return status;
   }
 
+  base::Status bind(model::Transaction configuration) {
+    base::Status status = bind_data_plane(std::move(configuration));
+    if (status.ok()) status = bind_admin();
+    return status;
+  }
+
   void say_where() const {
     if (data_) {
       const std::vector<int> ports = data_->proxy().ports();
@@ -76,7 +82,11 @@ class Running {
       if (!made.ok()) return made.status();
       channel = *std::move(made);
     }
-    data_ = std::make_unique<DataPlane>(options_, std::move(channel), program_.clock(),
+    return bind_data_plane(std::move(channel));
+  }
+
+  base::Status bind_data_plane(ConfigurationSource source) {
+    data_ = std::make_unique<DataPlane>(options_, std::move(source), program_.clock(),
                                         program_.log(), program_.access_log());
     return data_->bind();
   }
@@ -98,12 +108,11 @@ class Running {
   admin::Server admin_;
 };
 
-}  // namespace
-
-int run(const Options& options, std::optional<ControlPlaneOptions> control, bool with_data_plane) {
+template <class... What>
+int bind_and_run(const Options& options, What... what) {
   const Program program(options);
   Running running(options, program);
-  const base::Status bound = running.bind(std::move(control), with_data_plane);
+  const base::Status bound = running.bind(std::move(what)...);
   if (!bound.ok()) {
     running.stop();
     return program.failed(bound);
@@ -113,6 +122,16 @@ int run(const Options& options, std::optional<ControlPlaneOptions> control, bool
   program.wait_for_stop();
   running.stop();
   return 0;
+}
+
+}  // namespace
+
+int run(const Options& options, std::optional<ControlPlaneOptions> control, bool with_data_plane) {
+  return bind_and_run(options, std::move(control), with_data_plane);
+}
+
+int run_with(const Options& options, model::Transaction configuration) {
+  return bind_and_run(options, std::move(configuration));
 }
 
 }  // namespace holdfast

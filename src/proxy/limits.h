@@ -31,6 +31,9 @@ inline constexpr std::chrono::seconds kHalfCloseTimeout = 30s;
 inline constexpr std::chrono::seconds kLingerTimeout = 2s;
 /// How long an upstream connection is kept for the next request. Below the 60 s of common servers.
 inline constexpr std::chrono::seconds kUpstreamIdleTimeout = 30s;
+/// A Unix socket at which too many connections wait is tried again this long after it said so; over
+/// TCP the kernel itself would try again.
+inline constexpr std::chrono::milliseconds kUnixQueuePause = 20ms;
 /// Accepting is tried again this long after it stopped for want of descriptors.
 inline constexpr std::chrono::milliseconds kAcceptPause = 100ms;
 /// Pauses of accepting are logged at most this often by each worker.

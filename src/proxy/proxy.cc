@@ -42,7 +42,7 @@ class Proxy::State {
                 .log = log,
                 .access_log = access_log,
                 .descriptors_most = descriptors_most(options_)},
-        compiler_(options_.workers) {
+        compiler_(options_.workers, clock) {
     assert(options_.workers >= 1);
   }
 
@@ -115,6 +115,8 @@ class Proxy::State {
     done.wait();
     const base::Duration took = shared_.clock.now() - begun;
     apply_nanoseconds_.store(took.count(), std::memory_order_relaxed);
+    applied_at_.store(shared_.clock.wall_now().time_since_epoch().count(),
+                      std::memory_order_relaxed);
     applied_.fetch_add(1, std::memory_order_release);
     return {};
   }
@@ -122,6 +124,15 @@ class Proxy::State {
   [[nodiscard]] bool ready() const { return applied_.load(std::memory_order_acquire) > 0; }
   [[nodiscard]] const std::vector<int>& ports() const { return ports_; }
   [[nodiscard]] std::vector<model::ResourcePtr> resources() const { return compiler_.resources(); }
+  [[nodiscard]] std::vector<EndpointInfo> endpoints() const { return compiler_.endpoints(); }
+  [[nodiscard]] std::vector<RouteInfo> routes() const { return compiler_.routes(); }
+  [[nodiscard]] ConfigurationInfo configuration() const {
+    ConfigurationInfo info;
+    info.version = applied_.load(std::memory_order_acquire);
+    info.since = base::WallTime(base::Duration(applied_at_.load(std::memory_order_relaxed)));
+    info.refused = refused_.load(std::memory_order_relaxed);
+    return info;
+  }
 
   [[nodiscard]] std::optional<std::vector<ConnectionInfo>> connections(
       const ConnectionQuery& query) const {
@@ -176,6 +187,8 @@ class Proxy::State {
   std::atomic<std::uint64_t> applied_{0};
   std::atomic<std::uint64_t> refused_{0};
   std::atomic<std::int64_t> apply_nanoseconds_{0};
+  /// Nanoseconds since the epoch of the wall clock.
+  std::atomic<std::int64_t> applied_at_{0};
 };
 
 Proxy::Proxy(Options options, const base::Clock& clock, const base::Log& log,
@@ -197,6 +210,12 @@ std::vector<model::Refusal> Proxy::apply(const model::Transaction& transaction) 
 bool Proxy::ready() const { return state_->ready(); }
 
 std::vector<model::ResourcePtr> Proxy::resources() const { return state_->resources(); }
+
+std::vector<EndpointInfo> Proxy::endpoints() const { return state_->endpoints(); }
+
+std::vector<RouteInfo> Proxy::routes() const { return state_->routes(); }
+
+ConfigurationInfo Proxy::configuration() const { return state_->configuration(); }
 
 std::optional<std::vector<ConnectionInfo>> Proxy::connections(const ConnectionQuery& query) const {
   return state_->connections(query);

@@ -18,6 +18,8 @@
 #include "base/status.h"
 #include "model/resource.h"
 #include "proxy/connection_info.h"
+#include "proxy/endpoint_info.h"
+#include "proxy/route_info.h"
 
 namespace holdfast::proxy {
 
@@ -53,6 +55,11 @@ class Proxy final : public model::TransactionHandler, public base::MetricSource 
   [[nodiscard]] bool ready() const;
   /// Everything held, sorted by key, for /debug/config.
   [[nodiscard]] std::vector<model::ResourcePtr> resources() const;
+  /// Every endpoint, by cluster, in the order of the configuration.
+  [[nodiscard]] std::vector<EndpointInfo> endpoints() const;
+  /// Every route in force, sorted by host.
+  [[nodiscard]] std::vector<RouteInfo> routes() const;
+  [[nodiscard]] ConfigurationInfo configuration() const;
   void collect(std::vector<base::MetricFamily>& out) const override;
   /// The newest connections that match, newest first. Every worker goes through all it has, which
   /// costs it about a microsecond each. Absent when one does not answer within kListPatience.

@@ -1,6 +1,9 @@
 #include "proxy/snapshot_compiler.h"
 
 #include <algorithm>
+#include <string_view>
+
+#include "model/limits.h"
 
 namespace holdfast::proxy {
 
@@ -62,6 +65,14 @@ Forwarding forwarding_of(const v1::Route& route) {
   return forwarding;
 }
 
+base::StatusOr<Address> address_of(const v1::Endpoint& endpoint) {
+  const std::string_view text = endpoint.address();
+  if (text.starts_with(model::kUnixPrefix)) {
+    return Address::from_unix_path(text.substr(model::kUnixPrefix.size()));
+  }
+  return Address::from_ip(endpoint.address(), endpoint.port());
+}
+
 template <class Map>
 void erase_expired(Map& map) {
   std::erase_if(map, [](const auto& entry) { return entry.second.expired(); });
@@ -70,7 +81,7 @@ void erase_expired(Map& map) {
 }  // namespace
 
 std::shared_ptr<Endpoint> SnapshotCompiler::intern_endpoint(const v1::Endpoint& endpoint) {
-  const auto address = Address::from_ip(endpoint.address(), endpoint.port());
+  const auto address = address_of(endpoint);
   if (!address.ok()) return nullptr;
   auto& known = endpoints_[{address->to_string(), endpoint.uid()}];
   if (auto alive = known.lock()) return alive;
@@ -153,7 +164,8 @@ SnapshotCompiler::Result SnapshotCompiler::compile(const model::Transaction& tra
                                        compile_host(resource->virtual_host()));
     } else if (resource->has_endpoint_set()) {
       auto cluster = compile_cluster(resource->name(), resource->endpoint_set());
-      if (cluster == nullptr) refuse("an endpoint's address is not an IP address");
+      if (cluster == nullptr)
+        refuse("an endpoint's address is neither an IP address nor unix:/PATH");
       result.change.clusters.emplace_back(resource->name(), std::move(cluster));
     }
   }
@@ -169,8 +181,16 @@ bool SnapshotCompiler::commit(const model::Transaction& transaction) {
     const std::lock_guard lock(mutex_);
     for (const model::ResourcePtr& resource : transaction.upserts) {
       resources_.insert_or_assign(model::key_of(*resource), resource);
+      if (resource->has_virtual_host()) history_.put(resource->virtual_host(), clock_.wall_now());
+      if (resource->has_endpoint_set()) {
+        remember_members(resource->name(), resource->endpoint_set());
+      }
     }
-    for (const model::ResourceKey& key : transaction.removals) resources_.erase(key);
+    for (const model::ResourceKey& key : transaction.removals) {
+      resources_.erase(key);
+      if (key.kind == v1::KIND_VIRTUAL_HOST) history_.remove(key.name);
+      if (key.kind == v1::KIND_ENDPOINT_SET) members_.erase(key.name);
+    }
   }
   bool changed = false;
   for (const model::ResourcePtr& resource : transaction.upserts) {
@@ -185,6 +205,31 @@ bool SnapshotCompiler::commit(const model::Transaction& transaction) {
   }
   forget_unused();
   return changed;
+}
+
+void SnapshotCompiler::remember_members(const std::string& cluster, const v1::EndpointSet& set) {
+  std::vector<Member>& known = members_[cluster];
+  std::vector<Member> members;
+  for (const v1::Endpoint& endpoint : set.endpoints()) {
+    Member member{intern_endpoint(endpoint), endpoint.terminating(), clock_.now()};
+    const auto before = std::ranges::find(known, member.endpoint, &Member::endpoint);
+    if (before != known.end()) member.since = before->since;
+    members.push_back(std::move(member));
+  }
+  known = std::move(members);
+}
+
+std::vector<EndpointInfo> SnapshotCompiler::endpoints() const {
+  std::vector<EndpointInfo> told;
+  const base::Instant now = clock_.now();
+  const std::lock_guard lock(mutex_);
+  for (const auto& [cluster, members] : members_) {
+    for (const Member& member : members) {
+      told.push_back({cluster, member.endpoint->text, member.terminating ? "terminating" : "ready",
+                      member.endpoint->open.load(std::memory_order_relaxed), now - member.since});
+    }
+  }
+  return told;
 }
 
 void SnapshotCompiler::forget_unused() {
@@ -211,6 +256,15 @@ std::vector<std::shared_ptr<RoutePolicy>> SnapshotCompiler::policies() const {
     if (auto pointer = policy.lock()) alive.push_back(std::move(pointer));
   }
   return alive;
+}
+
+std::vector<RouteInfo> SnapshotCompiler::routes() const {
+  std::vector<RouteInfo> told;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [key, resource] : resources_) {
+    if (resource->has_virtual_host()) history_.describe(resource->virtual_host(), told);
+  }
+  return told;
 }
 
 std::vector<model::ResourcePtr> SnapshotCompiler::resources() const {

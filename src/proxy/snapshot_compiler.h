@@ -3,8 +3,8 @@
 // Compiles transactions into Changes, and keeps what must be the same object in every snapshot:
 // endpoints with their counts, route policies with theirs.
 //
-// compile(), commit() and interned() on one thread at a time (discovery's); policies() and
-// resources() from any thread.
+// compile(), commit() and interned() on one thread at a time (discovery's); policies(),
+// endpoints(), resources() and routes() from any thread. The clock outlives it.
 
 #include <map>
 #include <memory>
@@ -13,14 +13,17 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "model/resource.h"
+#include "proxy/endpoint_info.h"
+#include "proxy/route_info.h"
 #include "proxy/snapshot.h"
 
 namespace holdfast::proxy {
 
 class SnapshotCompiler {
  public:
-  explicit SnapshotCompiler(unsigned workers) : workers_(workers) {}
+  SnapshotCompiler(unsigned workers, const base::Clock& clock) : workers_(workers), clock_(clock) {}
 
   /// Compiles without changing anything but the intern tables. Refusals: nothing of it may be used.
   struct Result {
@@ -36,6 +39,10 @@ class SnapshotCompiler {
   /// Every policy that a route or a connection still refers to.
   [[nodiscard]] std::vector<std::shared_ptr<RoutePolicy>> policies() const;
   [[nodiscard]] std::vector<model::ResourcePtr> resources() const;
+  /// Of every cluster, in the order of the configuration.
+  [[nodiscard]] std::vector<EndpointInfo> endpoints() const;
+  /// Of every host, sorted by it.
+  [[nodiscard]] std::vector<RouteInfo> routes() const;
   /// Entries of the intern tables, those that nothing refers to any more included: at most twice
   /// as many as were referred to at some time, and kInternedLeast.
   [[nodiscard]] std::size_t interned() const;
@@ -56,9 +63,12 @@ class SnapshotCompiler {
   /// Of a route's requests that go to `cluster`.
   std::shared_ptr<RoutePolicy> intern_policy(const model::v1::Route& route,
                                              const std::string& cluster);
+  /// REQUIRES: mutex_ is held.
+  void remember_members(const std::string& cluster, const model::v1::EndpointSet& set);
   void forget_unused();
 
   const unsigned workers_;
+  const base::Clock& clock_;
   std::map<EndpointKey, std::weak_ptr<Endpoint>> endpoints_;
   std::map<std::string, std::weak_ptr<RoundRobinTurn>> turns_;
   /// So many entries make the next look for unused ones worth its while.
@@ -68,6 +78,13 @@ class SnapshotCompiler {
   // Guarded by mutex_.
   std::map<RouteNames, std::weak_ptr<RoutePolicy>> policies_;
   std::map<model::ResourceKey, model::ResourcePtr> resources_;
+  RouteHistory history_;
+  struct Member {
+    std::shared_ptr<Endpoint> endpoint;
+    bool terminating = false;
+    base::Instant since;
+  };
+  std::map<std::string, std::vector<Member>> members_;
 };
 
 }  // namespace holdfast::proxy

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "proxy/limits.h"
+#include "tests/support/fake_clock.h"
 
 namespace holdfast::proxy {
 namespace {
@@ -94,7 +95,8 @@ class SnapshotCompilerTest : public testing::Test {
     return names;
   }
 
-  SnapshotCompiler compiler_{2};
+  base::FakeClock clock_;
+  SnapshotCompiler compiler_{2, clock_};
   Snapshot snapshot_;
 };
 
