@@ -22,6 +22,7 @@ DataPlane::DataPlane(const Options& options, ConfigurationSource source, const b
                      const base::Log& log, base::LogSink* access_log)
     : proxy_({.http_listen = options.http_listen,
               .upstream_sources = options.upstream_sources,
+              .zone = options.zone,
               .workers = options.workers},
              clock, log, access_log) {
   if (auto* channel = std::get_if<std::shared_ptr<grpc::Channel>>(&source)) {

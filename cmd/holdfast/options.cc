@@ -105,6 +105,9 @@ void add_data_plane_flags(CLI::App& app, Options& options) {
       ->type_name("ADDR")
       ->delimiter(',')
       ->allow_extra_args(false);
+  add(app, "--zone", options.zone,
+      "The topology zone of this node: pods that are meant for it are chosen where they are enough")
+      ->type_name("NAME");
   add_worker_flags(app, options);
 }
 

@@ -34,6 +34,8 @@ struct StatusFlags {
 struct Options {
   std::vector<std::string> http_listen = {"0.0.0.0:8080"};
   std::vector<std::string> upstream_sources;
+  /// Empty: not known.
+  std::string zone;
   std::string admin_listen = "127.0.0.1:10254";
   /// 0 until parsed: then what the cgroup's CPU quota allows.
   unsigned workers = 0;
@@ -59,7 +61,7 @@ struct Options {
 
 /// --admin-listen and --log-level.
 void add_common_flags(CLI::App& app, Options& options);
-/// --http-listen, --upstream-source, --workers and --access-log.
+/// --http-listen, --upstream-source, --zone, --workers and --access-log.
 void add_data_plane_flags(CLI::App& app, Options& options);
 /// --listen, --upstream, --workers, --access-log, and a flag for each annotation that a sidecar
 /// has.

@@ -6,6 +6,8 @@
 
 #include <string_view>
 
+#include "base/hash.h"
+
 namespace holdfast::model {
 
 namespace {
@@ -35,17 +37,6 @@ const char* kind_text(v1::Kind kind) {
     default:
       return "resource of unknown kind";
   }
-}
-
-/// FNV-1a, 64 bits: the same on every machine and in every release, unlike std::hash. A version
-/// only has to tell contents of one name apart, it guards against nobody.
-std::uint64_t fnv1a(std::string_view bytes) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const char byte : bytes) {
-    hash ^= static_cast<unsigned char>(byte);
-    hash *= 0x100000001b3;
-  }
-  return hash;
 }
 
 std::string serialize(const v1::Resource& resource) {
@@ -89,7 +80,7 @@ std::string to_string(const ResourceKey& key) {
 
 ResourcePtr seal(v1::Resource resource) {
   resource.clear_version();
-  resource.set_version(fnv1a(serialize(resource)));
+  resource.set_version(base::fnv1a(serialize(resource)));
   return std::make_shared<const v1::Resource>(std::move(resource));
 }
 

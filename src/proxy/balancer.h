@@ -1,19 +1,42 @@
 #pragma once
 
+// Which endpoint of a cluster the next connection goes to. Nothing is allocated for a choice; it
+// looks at each endpoint once or twice. Any thread.
+
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <span>
 
-#include "holdfast/discovery/v1/discovery.pb.h"
 #include "proxy/endpoint.h"
+#include "proxy/request_id.h"
+#include "proxy/route.h"
 
 namespace holdfast::proxy {
 
-/// The endpoint for the next connection, or null when every usable one is in `tried`. `random`
-/// breaks ties among equals, so that workers and replicas do not move in step. Any thread.
-std::shared_ptr<Endpoint> pick_endpoint(const Cluster& cluster,
-                                        discovery::v1::LoadBalance load_balance,
-                                        std::span<const std::shared_ptr<Endpoint>> tried,
-                                        std::uint32_t random);
+/// What a choice depends on beside the cluster.
+struct Choice {
+  const Balancing& balancing;
+  /// Of the request, where `balancing` hashes and the request has it (hash_key.h).
+  std::optional<std::uint64_t> key = {};
+  std::span<const EndpointPtr> tried = {};
+  base::Instant now;
+  /// Breaks ties among equals, so that workers and replicas do not move in step.
+  Random& random;
+};
+
+/// Null when every endpoint is in `tried`. Endpoints that are out (Endpoint::is_out) are chosen
+/// only when no other is left; those of other zones only when none of ours is, or by hash, where
+/// all replicas have to agree.
+EndpointPtr pick_endpoint(const Cluster& cluster, const Choice& choice);
+
+/// Of `total` open connections over `endpoints`: with so many an endpoint takes no more by hash.
+std::uint64_t load_bound(std::uint32_t factor_percent, std::uint64_t total, std::size_t endpoints);
+
+/// A connect to an endpoint of the cluster has failed for its own fault. True when that has put it
+/// out. Not more than kEjectedPercentMost of the cluster are put out, save that workers who do it
+/// at the same moment may not know of each other.
+bool count_failed_connect(const Cluster& cluster, Endpoint& endpoint, const Balancing& balancing,
+                          base::Instant now);
+void count_made_connect(Endpoint& endpoint);
 
 }  // namespace holdfast::proxy

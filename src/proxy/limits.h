@@ -44,6 +44,10 @@ inline constexpr std::chrono::milliseconds kListPatience = 900ms;
 /// Retry-After on 503: long enough for an endpoint change, short enough for a person.
 inline constexpr std::chrono::seconds kRetryAfter = 5s;
 
+/// The longest that an ejection is doubled to. Also: one that ended longer ago does not count any
+/// more.
+inline constexpr std::chrono::minutes kEjectionMost = 5min;
+
 // Bytes.
 
 /// A worker's shared buffer: one read of a relay or a body.
@@ -59,6 +63,28 @@ inline constexpr std::uint64_t kBodyRateLeast = 500;
 /// What of a refused request is read and dropped.
 inline constexpr std::size_t kLingerBytesMost = std::size_t{256} * 1024;
 static_assert(kHeadBufferBytesMost >= http::kHeadBytesMost);
+
+// Shares, in per cent.
+
+/// What an endpoint that has just joined gets of a full share: enough to see whether it works.
+inline constexpr unsigned kSlowStartPercentLeast = 10;
+/// Of a cluster's endpoints may be ejected: when more fail it is not their fault, or no help.
+inline constexpr std::size_t kEjectedPercentMost = 50;
+/// What the endpoints for our zone must be, of the zone's even share of all of them; with fewer all
+/// are used.
+inline constexpr std::size_t kZoneSharePercentLeast = 50;
+
+// Health checks.
+
+/// Results in a row that put an endpoint out, and that bring it back (discovery.proto,
+/// HealthCheck).
+inline constexpr int kHealthFailuresOut = 3;
+inline constexpr int kHealthSuccessesBack = 2;
+/// Checks come by up to this share of their interval earlier or later, so that they stay spread.
+inline constexpr double kHealthJitter = 0.1;
+/// Checks under way: a thousand endpoints are not a thousand connections at once. Their descriptors
+/// are of kReservedDescriptors.
+inline constexpr std::size_t kHealthChecksUnderWayMost = 64;
 
 // Counts.
 
@@ -76,8 +102,10 @@ inline constexpr std::size_t kIdleMost = 512;
 inline constexpr int kAcceptBatch = 64;
 /// Pending connections of a listening socket (the kernel's somaxconn may be lower).
 inline constexpr int kListenBacklog = 4096;
-/// Descriptors kept for everything that is not a proxied connection: logs, admin, discovery.
+/// Descriptors kept for everything that is not a proxied connection: logs, admin, discovery, health
+/// checks.
 inline constexpr std::size_t kReservedDescriptors = 200;
+static_assert(kHealthChecksUnderWayMost < kReservedDescriptors / 2);
 /// A worker's own: the event loop's three, the socket set; its listening sockets come on top.
 inline constexpr std::size_t kWorkerDescriptors = 4;
 /// Readiness events taken in one call, and rounds in a row while they keep coming in numbers.

@@ -4,6 +4,8 @@
 #include <functional>
 #include <string>
 
+#include "model/resource.h"
+
 namespace holdfast::proxy {
 
 namespace {
@@ -112,7 +114,13 @@ void collect_routes(const std::vector<std::shared_ptr<RoutePolicy>>& policies,
                         "Connections to endpoints that could not be made.",
                         MetricType::kCounter,
                         {}};
+  MetricFamily ejections{"holdfast_ejections_total",
+                         "Endpoints put out of the choice because connects to them failed.",
+                         MetricType::kCounter,
+                         {}};
   for (const auto& policy : policies) {
+    add_if_any(ejections, labels_of(*policy),
+               sum(*policy, [](const RouteCounters& c) { return c.ejections.value(); }));
     add(open, labels_of(*policy), sum(*policy, [](const RouteCounters& counters) {
           return counters.open_websockets.value();
         }));
@@ -140,10 +148,48 @@ void collect_routes(const std::vector<std::shared_ptr<RoutePolicy>>& policies,
           sum(*policy, [&](const RouteCounters& c) { return c.connect_failures[i].value(); }));
     }
   }
-  for (MetricFamily* family :
-       {&open, &under_way, &streams, &upgrades, &messages, &bytes, &closes, &requests, &failures}) {
+  for (MetricFamily* family : {&open, &under_way, &streams, &upgrades, &messages, &bytes, &closes,
+                               &requests, &failures, &ejections}) {
     out.push_back(std::move(*family));
   }
+}
+
+void collect_clusters(const std::map<std::string, std::shared_ptr<const Cluster>>& clusters,
+                      base::Instant now, std::vector<MetricFamily>& out) {
+  MetricFamily ejected{"holdfast_endpoints_ejected",
+                       "Endpoints out of the choice because connects to them failed.",
+                       MetricType::kGauge,
+                       {}};
+  MetricFamily unhealthy{"holdfast_endpoints_unhealthy",
+                         "Endpoints out of the choice because of health checks.",
+                         MetricType::kGauge,
+                         {}};
+  for (const auto& [name, cluster] : clusters) {
+    const auto parts = model::parse_cluster_name(name);
+    if (!parts) continue;
+    const Labels labels = {{"namespace", parts->service_namespace},
+                           {"service", parts->service},
+                           {"port", parts->port}};
+    const auto count = [&](auto is_so) {
+      return static_cast<std::uint64_t>(std::ranges::count_if(cluster->ready, is_so));
+    };
+    add_if_any(ejected, labels,
+               count([&](const EndpointPtr& endpoint) { return endpoint->is_ejected(now); }));
+    if (!cluster->health_check) continue;
+    add(unhealthy, labels, count([](const EndpointPtr& endpoint) {
+          return endpoint->failing_checks.load(std::memory_order_relaxed) > 0;
+        }));
+  }
+  out.push_back(std::move(ejected));
+  out.push_back(std::move(unhealthy));
+}
+
+void collect_checks(const HealthChecker& checker, std::vector<MetricFamily>& out) {
+  MetricFamily checks{
+      "holdfast_health_checks_total", "Health checks by result.", MetricType::kCounter, {}};
+  add(checks, {{"result", "success"}}, checker.succeeded().value());
+  add(checks, {{"result", "failure"}}, checker.failed().value());
+  out.push_back(std::move(checks));
 }
 
 void collect_workers(const std::vector<const WorkerCounters*>& workers,

@@ -2,10 +2,14 @@
 
 // The data plane's metrics, put together at scrape time from what the workers count.
 
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/metric.h"
+#include "proxy/endpoint.h"
+#include "proxy/health_checker.h"
 #include "proxy/route.h"
 #include "proxy/worker.h"
 
@@ -14,6 +18,13 @@ namespace holdfast::proxy {
 /// Series by route: namespace, ingress and service label each of them. Any thread.
 void collect_routes(const std::vector<std::shared_ptr<RoutePolicy>>& policies,
                     std::vector<base::MetricFamily>& out);
+
+/// Series by cluster: namespace, service and port label each of them. Any thread.
+void collect_clusters(const std::map<std::string, std::shared_ptr<const Cluster>>& clusters,
+                      base::Instant now, std::vector<base::MetricFamily>& out);
+
+/// Any thread.
+void collect_checks(const HealthChecker& checker, std::vector<base::MetricFamily>& out);
 
 /// Series of the process as a whole. Any thread.
 void collect_workers(const std::vector<const WorkerCounters*>& workers,

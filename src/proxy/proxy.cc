@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "proxy/dialer.h"
+#include "proxy/health_checker.h"
 #include "proxy/limits.h"
 #include "proxy/listener.h"
 #include "proxy/metrics.h"
@@ -42,7 +43,7 @@ class Proxy::State {
                 .log = log,
                 .access_log = access_log,
                 .descriptors_most = descriptors_most(options_)},
-        compiler_(options_.workers, clock) {
+        compiler_(options_.workers, clock, options_.zone) {
     assert(options_.workers >= 1);
   }
 
@@ -69,6 +70,7 @@ class Proxy::State {
       }
     }
     workers_ = std::move(workers);
+    checker_ = std::make_unique<HealthChecker>(*workers_.front());
     ports_ = std::move(ports);
     for (auto& worker : workers_) {
       threads_.emplace_back([&worker] { worker->run(); });
@@ -108,6 +110,7 @@ class Proxy::State {
     for (auto& worker : workers_) {
       worker->post([&, target = worker.get()] {
         target->snapshot().apply(compiled.change);
+        if (target == workers_.front().get()) checker_->apply(compiled.change);
         if (policies_changed) target->announce_policy_change();
         done.count_down();
       });
@@ -124,7 +127,6 @@ class Proxy::State {
   [[nodiscard]] bool ready() const { return applied_.load(std::memory_order_acquire) > 0; }
   [[nodiscard]] const std::vector<int>& ports() const { return ports_; }
   [[nodiscard]] std::vector<model::ResourcePtr> resources() const { return compiler_.resources(); }
-  [[nodiscard]] std::vector<EndpointInfo> endpoints() const { return compiler_.endpoints(); }
   [[nodiscard]] std::vector<RouteInfo> routes() const { return compiler_.routes(); }
   [[nodiscard]] ConfigurationInfo configuration() const {
     ConfigurationInfo info;
@@ -132,6 +134,11 @@ class Proxy::State {
     info.since = base::WallTime(base::Duration(applied_at_.load(std::memory_order_relaxed)));
     info.refused = refused_.load(std::memory_order_relaxed);
     return info;
+  }
+
+  [[nodiscard]] std::vector<EndpointInfo> endpoints() const {
+    return list_endpoints(compiler_.clusters(), slow_starts(compiler_.resources()),
+                          shared_.clock.now());
   }
 
   [[nodiscard]] std::optional<std::vector<ConnectionInfo>> connections(
@@ -157,9 +164,11 @@ class Proxy::State {
 
   void collect(std::vector<base::MetricFamily>& out) const {
     collect_routes(compiler_.policies(), out);
+    collect_clusters(compiler_.clusters(), shared_.clock.now(), out);
     std::vector<const WorkerCounters*> counters;
     for (const auto& worker : workers_) counters.push_back(&worker->counters());
     collect_workers(counters, out);
+    if (checker_ != nullptr) collect_checks(*checker_, out);
     const auto single = [&](const char* name, const char* help, base::MetricType type,
                             double value) {
       base::MetricFamily family{name, help, type, {}};
@@ -182,6 +191,8 @@ class Proxy::State {
   Shared shared_;
   SnapshotCompiler compiler_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  /// Lives on the first worker.
+  std::unique_ptr<HealthChecker> checker_;
   std::vector<std::thread> threads_;
   std::vector<int> ports_;
   std::atomic<std::uint64_t> applied_{0};

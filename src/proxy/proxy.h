@@ -28,6 +28,8 @@ struct Options {
   std::vector<std::string> http_listen = {"0.0.0.0:8080"};
   /// IP addresses of this machine from which endpoints are connected to; none: the kernel chooses.
   std::vector<std::string> upstream_sources = {};
+  /// The topology zone that this process runs in; empty: EndpointSlice hints are not followed.
+  std::string zone = {};
   /// Worker threads, at least 1.
   unsigned workers = 1;
 };

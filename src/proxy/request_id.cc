@@ -3,11 +3,17 @@
 #include <bit>
 #include <random>
 
+#include "base/hash.h"
+
 namespace holdfast::proxy {
 
 Random::Random() : state_() {
   std::random_device device;
   for (std::uint64_t& word : state_) word = (std::uint64_t{device()} << 32) | device();
+}
+
+Random::Random(std::uint64_t seed) : state_() {
+  for (std::uint64_t& word : state_) word = base::mix(++seed);
 }
 
 std::uint64_t Random::next() {

@@ -11,6 +11,8 @@ class Random {
  public:
   /// Seeds itself from the operating system.
   Random();
+  /// The same numbers each time, for tests.
+  explicit Random(std::uint64_t seed);
   std::uint64_t next();
 
  private:

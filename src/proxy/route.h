@@ -56,6 +56,8 @@ struct alignas(64) RouteCounters {
   /// Plain requests by the class of the status sent (1xx to 5xx); [0]: none was sent.
   std::array<Counter, 6> requests;
   std::array<Counter, kConnectFailureCount> connect_failures;
+  /// Endpoints put out of the choice for failed connects.
+  Counter ejections;
 
   void count_close(CloseReason reason, std::uint16_t code);
   /// Null before the first close.

@@ -67,12 +67,16 @@ class Session final : public Connection {
     /// What `request` points into.
     ReadBuffer request_bytes;
     bool upgrade = false;
+    /// The request came over TLS.
+    bool https = false;
     RoutePtr route;
     /// Of `route`, for this kind of request.
     const Target* target = nullptr;
     int tries = 0;
-    std::vector<std::shared_ptr<Endpoint>> tried;
+    std::vector<EndpointPtr> tried;
     EndpointLease lease;
+    /// What brings the client back to the endpoint that was chosen; empty: it has named it itself.
+    std::string affinity_cookie;
     SocketPtr upstream;
     CountedOne open_request;
     CountedOne open_stream;
@@ -121,6 +125,8 @@ class Session final : public Connection {
   // session_upstream.cc: reaching an endpoint and getting a response head.
   std::string upstream_head();
   Task<CloseReason> reach_upstream();
+  /// Null: none, for that reason, which is set only where it is another than before.
+  EndpointPtr choose_endpoint(const Cluster& cluster, CloseReason& why_none);
   Task<CloseReason> connect(const Endpoint& endpoint, base::Instant deadline);
   CloseReason count_connect_failure(int error);
   void drop_upstream(bool clean);
@@ -166,6 +172,8 @@ class Session final : public Connection {
   [[nodiscard]] unsigned request_interests(const BodyPump& body) const;
   /// What the route changes in an answer.
   [[nodiscard]] std::vector<http::Field> response_fields() const;
+  /// What we add to one.
+  [[nodiscard]] std::vector<http::Field> added_fields() const;
   Next become_relay();
 
   const Address client_;

@@ -221,6 +221,8 @@ Task<Session::Next> Session::forward_response(std::optional<BodyPump>& request_b
       !exchange.request.keep_alive || until_close || !request_body->done() || stray_frames;
   const std::vector<http::Field> set = response_fields();
   forwarding.set = set;
+  const std::vector<http::Field> added = added_fields();
+  forwarding.add = added;
   std::string head;
   http::append_response_head(head, exchange.response, forwarding);
   exchange.response_progress = worker_.now();
@@ -291,6 +293,11 @@ std::vector<http::Field> Session::response_fields() const {
   return set;
 }
 
+std::vector<http::Field> Session::added_fields() const {
+  if (exchange_->affinity_cookie.empty()) return {};
+  return {{"Set-Cookie", exchange_->affinity_cookie}};
+}
+
 Session::Next Session::become_relay() {
   Exchange& exchange = *exchange_;
   http::ResponseForwarding forwarding;
@@ -299,6 +306,8 @@ Session::Next Session::become_relay() {
   forwarding.date = worker_.date();
   const std::vector<http::Field> set = response_fields();
   forwarding.set = set;
+  const std::vector<http::Field> added = added_fields();
+  forwarding.add = added;
   std::string head;
   http::append_response_head(head, exchange.response, forwarding);
   exchange.status = 101;

@@ -10,7 +10,9 @@
 
 #include "http/serialize.h"
 #include "http/traceparent.h"
+#include "proxy/affinity.h"
 #include "proxy/balancer.h"
+#include "proxy/hash_key.h"
 #include "proxy/rewrite.h"
 #include "proxy/session.h"
 #include "proxy/session_wait.h"
@@ -88,6 +90,36 @@ std::string Session::upstream_head() {
   return head;
 }
 
+EndpointPtr Session::choose_endpoint(const Cluster& cluster, CloseReason& why_none) {
+  Exchange& exchange = *exchange_;
+  const Balancing& balancing = exchange.route->balancing;
+  exchange.affinity_cookie.clear();
+  if (balancing.affinity) {
+    AffinityClaim claim = find_claim(exchange.request, *balancing.affinity, cluster, worker_.now());
+    const bool must_be_it = balancing.affinity->fail_when_gone();
+    if (claim.gone && must_be_it) why_none = CloseReason::kAffinityGone;
+    const bool tried =
+        claim.endpoint != nullptr && std::ranges::count(exchange.tried, claim.endpoint) > 0;
+    if (claim.endpoint != nullptr && !tried) return claim.endpoint;
+    if ((claim.gone || tried) && must_be_it) return nullptr;
+  }
+  Choice choice{.balancing = balancing,
+                .tried = exchange.tried,
+                .now = worker_.now(),
+                .random = worker_.random()};
+  if (balancing.hash_by) {
+    choice.key = hash_key(*balancing.hash_by, exchange.request, client_.ip_address());
+  }
+  EndpointPtr endpoint = pick_endpoint(cluster, choice);
+  if (balancing.affinity && endpoint != nullptr) {
+    if (const auto key = key_of(cluster, *endpoint)) {
+      exchange.affinity_cookie = set_cookie(*balancing.affinity, cluster.affinity_tag, *key,
+                                            exchange.route->forwarding.matched, exchange.https);
+    }
+  }
+  return endpoint;
+}
+
 Task<CloseReason> Session::reach_upstream() {
   Exchange& exchange = *exchange_;
   const Route& route = *exchange.route;
@@ -96,9 +128,7 @@ Task<CloseReason> Session::reach_upstream() {
     // Asked anew each time: what is tried next may have come with a change a moment ago.
     const auto cluster = worker_.snapshot().find_cluster(exchange.target->cluster);
     if (cluster == nullptr) co_return last;
-    std::shared_ptr<Endpoint> endpoint =
-        pick_endpoint(*cluster, route.balancing.load_balance, exchange.tried,
-                      static_cast<std::uint32_t>(worker_.random().next()));
+    const EndpointPtr endpoint = choose_endpoint(*cluster, last);
     if (endpoint == nullptr) co_return last;
     exchange.lease = EndpointLease(endpoint);
     ++exchange.tries;
@@ -144,6 +174,7 @@ Task<CloseReason> Session::connect(const Endpoint& endpoint, base::Instant deadl
   if (exchange_->upstream->broken())
     co_return count_connect_failure(pending_error(dialled.descriptor));
   if (!exchange_->upstream->writable()) co_return CloseReason::kDownstreamEnded;
+  count_made_connect(*exchange_->lease.endpoint());
   co_return CloseReason::kNone;
 }
 
@@ -154,9 +185,18 @@ CloseReason Session::count_connect_failure(int error) {
   const ConnectFailure failure = error == ECONNREFUSED ? ConnectFailure::kRefused
                                  : error == ETIMEDOUT  ? ConnectFailure::kTimeout
                                                        : ConnectFailure::kOther;
-  exchange_->target->policy->counters(worker_.index())
-      .connect_failures[static_cast<std::size_t>(failure)]
-      .add();
+  RouteCounters& counters = exchange_->target->policy->counters(worker_.index());
+  counters.connect_failures[static_cast<std::size_t>(failure)].add();
+  Endpoint& endpoint = *exchange_->lease.endpoint();
+  const auto cluster = worker_.snapshot().find_cluster(exchange_->target->cluster);
+  if (cluster != nullptr &&
+      count_failed_connect(*cluster, endpoint, exchange_->route->balancing, worker_.now())) {
+    counters.ejections.add();
+    worker_.shared().log.warn("an endpoint is ejected for failed connects",
+                              {{"endpoint", endpoint.text},
+                               {"cluster", exchange_->target->cluster},
+                               {"times", static_cast<std::int64_t>(endpoint.ejections.load())}});
+  }
   return failure == ConnectFailure::kTimeout ? CloseReason::kConnectTimedOut
                                              : CloseReason::kConnectFailed;
 }

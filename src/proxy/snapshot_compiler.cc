@@ -80,12 +80,12 @@ void erase_expired(Map& map) {
 
 }  // namespace
 
-std::shared_ptr<Endpoint> SnapshotCompiler::intern_endpoint(const v1::Endpoint& endpoint) {
+EndpointPtr SnapshotCompiler::intern_endpoint(const v1::Endpoint& endpoint) {
   const auto address = address_of(endpoint);
   if (!address.ok()) return nullptr;
   auto& known = endpoints_[{address->to_string(), endpoint.uid()}];
   if (auto alive = known.lock()) return alive;
-  auto made = std::make_shared<Endpoint>(*address);
+  auto made = std::make_shared<Endpoint>(*address, endpoint.uid());
   known = made;
   return made;
 }
@@ -134,25 +134,10 @@ std::shared_ptr<const VirtualHost> SnapshotCompiler::compile_host(const v1::Virt
   return compiled;
 }
 
-std::shared_ptr<const Cluster> SnapshotCompiler::compile_cluster(const std::string& name,
-                                                                 const v1::EndpointSet& set) {
-  auto cluster = std::make_shared<Cluster>();
-  auto& turn = turns_[name];
-  cluster->turn = turn.lock();
-  if (cluster->turn == nullptr) {
-    cluster->turn = std::make_shared<RoundRobinTurn>();
-    turn = cluster->turn;
-  }
-  for (const v1::Endpoint& endpoint : set.endpoints()) {
-    auto interned = intern_endpoint(endpoint);
-    if (interned == nullptr) return nullptr;
-    (endpoint.terminating() ? cluster->terminating : cluster->ready).push_back(std::move(interned));
-  }
-  return cluster;
-}
-
 SnapshotCompiler::Result SnapshotCompiler::compile(const model::Transaction& transaction) {
   Result result;
+  pending_clusters_.clear();
+  pending_checks_.clear();
   for (const model::ResourcePtr& resource : transaction.upserts) {
     const auto refuse = [&](std::string reason) {
       result.refusals.push_back({model::key_of(*resource), std::move(reason)});
@@ -164,15 +149,18 @@ SnapshotCompiler::Result SnapshotCompiler::compile(const model::Transaction& tra
                                        compile_host(resource->virtual_host()));
     } else if (resource->has_endpoint_set()) {
       auto cluster = compile_cluster(resource->name(), resource->endpoint_set());
-      if (cluster == nullptr)
+      if (cluster == nullptr) {
         refuse("an endpoint's address is neither an IP address nor unix:/PATH");
-      result.change.clusters.emplace_back(resource->name(), std::move(cluster));
+      }
+      pending_clusters_[resource->name()] = std::move(cluster);
     }
   }
   for (const model::ResourceKey& key : transaction.removals) {
     if (key.kind == v1::KIND_VIRTUAL_HOST) result.change.hosts.emplace_back(key.name, nullptr);
-    if (key.kind == v1::KIND_ENDPOINT_SET) result.change.clusters.emplace_back(key.name, nullptr);
+    if (key.kind == v1::KIND_ENDPOINT_SET) pending_clusters_[key.name] = nullptr;
   }
+  compile_checks(transaction);
+  result.change.clusters.assign(pending_clusters_.begin(), pending_clusters_.end());
   return result;
 }
 
@@ -182,16 +170,13 @@ bool SnapshotCompiler::commit(const model::Transaction& transaction) {
     for (const model::ResourcePtr& resource : transaction.upserts) {
       resources_.insert_or_assign(model::key_of(*resource), resource);
       if (resource->has_virtual_host()) history_.put(resource->virtual_host(), clock_.wall_now());
-      if (resource->has_endpoint_set()) {
-        remember_members(resource->name(), resource->endpoint_set());
-      }
     }
     for (const model::ResourceKey& key : transaction.removals) {
       resources_.erase(key);
       if (key.kind == v1::KIND_VIRTUAL_HOST) history_.remove(key.name);
-      if (key.kind == v1::KIND_ENDPOINT_SET) members_.erase(key.name);
     }
   }
+  commit_clusters();
   bool changed = false;
   for (const model::ResourcePtr& resource : transaction.upserts) {
     for (const v1::Route& route : resource->virtual_host().routes()) {
@@ -205,31 +190,6 @@ bool SnapshotCompiler::commit(const model::Transaction& transaction) {
   }
   forget_unused();
   return changed;
-}
-
-void SnapshotCompiler::remember_members(const std::string& cluster, const v1::EndpointSet& set) {
-  std::vector<Member>& known = members_[cluster];
-  std::vector<Member> members;
-  for (const v1::Endpoint& endpoint : set.endpoints()) {
-    Member member{intern_endpoint(endpoint), endpoint.terminating(), clock_.now()};
-    const auto before = std::ranges::find(known, member.endpoint, &Member::endpoint);
-    if (before != known.end()) member.since = before->since;
-    members.push_back(std::move(member));
-  }
-  known = std::move(members);
-}
-
-std::vector<EndpointInfo> SnapshotCompiler::endpoints() const {
-  std::vector<EndpointInfo> told;
-  const base::Instant now = clock_.now();
-  const std::lock_guard lock(mutex_);
-  for (const auto& [cluster, members] : members_) {
-    for (const Member& member : members) {
-      told.push_back({cluster, member.endpoint->text, member.terminating ? "terminating" : "ready",
-                      member.endpoint->open.load(std::memory_order_relaxed), now - member.since});
-    }
-  }
-  return told;
 }
 
 void SnapshotCompiler::forget_unused() {
@@ -265,6 +225,11 @@ std::vector<RouteInfo> SnapshotCompiler::routes() const {
     if (resource->has_virtual_host()) history_.describe(resource->virtual_host(), told);
   }
   return told;
+}
+
+SnapshotCompiler::Clusters SnapshotCompiler::clusters() const {
+  const std::lock_guard lock(mutex_);
+  return clusters_;
 }
 
 std::vector<model::ResourcePtr> SnapshotCompiler::resources() const {

@@ -3,19 +3,20 @@
 // Compiles transactions into Changes, and keeps what must be the same object in every snapshot:
 // endpoints with their counts, route policies with theirs.
 //
-// compile(), commit() and interned() on one thread at a time (discovery's); policies(),
-// endpoints(), resources() and routes() from any thread. The clock outlives it.
+// compile(), commit() and interned() on one thread at a time (discovery's); policies(), clusters(),
+// resources() and routes() from any thread. The clock outlives it.
 
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "model/resource.h"
-#include "proxy/endpoint_info.h"
+#include "proxy/request_id.h"
 #include "proxy/route_info.h"
 #include "proxy/snapshot.h"
 
@@ -23,7 +24,9 @@ namespace holdfast::proxy {
 
 class SnapshotCompiler {
  public:
-  SnapshotCompiler(unsigned workers, const base::Clock& clock) : workers_(workers), clock_(clock) {}
+  /// `zone`: where this process runs; empty: nobody knows.
+  SnapshotCompiler(unsigned workers, const base::Clock& clock, std::string zone = {})
+      : workers_(workers), clock_(clock), zone_(std::move(zone)) {}
 
   /// Compiles without changing anything but the intern tables. Refusals: nothing of it may be used.
   struct Result {
@@ -39,10 +42,11 @@ class SnapshotCompiler {
   /// Every policy that a route or a connection still refers to.
   [[nodiscard]] std::vector<std::shared_ptr<RoutePolicy>> policies() const;
   [[nodiscard]] std::vector<model::ResourcePtr> resources() const;
-  /// Of every cluster, in the order of the configuration.
-  [[nodiscard]] std::vector<EndpointInfo> endpoints() const;
   /// Of every host, sorted by it.
   [[nodiscard]] std::vector<RouteInfo> routes() const;
+  using Clusters = std::map<std::string, std::shared_ptr<const Cluster>>;
+  /// Those in force.
+  [[nodiscard]] Clusters clusters() const;
   /// Entries of the intern tables, those that nothing refers to any more included: at most twice
   /// as many as were referred to at some time, and kInternedLeast.
   [[nodiscard]] std::size_t interned() const;
@@ -56,20 +60,34 @@ class SnapshotCompiler {
   static constexpr std::size_t kInternedLeast = 1000;
 
   std::shared_ptr<const VirtualHost> compile_host(const model::v1::VirtualHost& host);
-  std::shared_ptr<const Cluster> compile_cluster(const std::string& name,
-                                                 const model::v1::EndpointSet& set);
-  std::shared_ptr<Endpoint> intern_endpoint(const model::v1::Endpoint& endpoint);
+  // cluster_compiler.cc: endpoints and their checks.
+  /// Gives the clusters that the transaction is about the checks that their Cluster asks for.
+  void compile_checks(const model::Transaction& transaction);
+  void commit_clusters();
+  /// Null: an address is none.
+  std::shared_ptr<Cluster> compile_cluster(const std::string& name,
+                                           const model::v1::EndpointSet& set);
+  /// The cluster in force; may be null.
+  [[nodiscard]] std::shared_ptr<const Cluster> cluster_in_force(const std::string& name) const;
+  std::shared_ptr<RoundRobinTurn> intern_turn(const std::string& name);
+  [[nodiscard]] std::optional<model::v1::HealthCheck> check_of(const std::string& name) const;
+  EndpointPtr intern_endpoint(const model::v1::Endpoint& endpoint);
   std::shared_ptr<Route> compile_route(const model::v1::Route& route);
   /// Of a route's requests that go to `cluster`.
   std::shared_ptr<RoutePolicy> intern_policy(const model::v1::Route& route,
                                              const std::string& cluster);
-  /// REQUIRES: mutex_ is held.
-  void remember_members(const std::string& cluster, const model::v1::EndpointSet& set);
   void forget_unused();
 
   const unsigned workers_;
   const base::Clock& clock_;
+  const std::string zone_;
+  Random random_;
   std::map<EndpointKey, std::weak_ptr<Endpoint>> endpoints_;
+  /// Of Clusters that have one, in force.
+  std::map<std::string, model::v1::HealthCheck> checks_;
+  /// What the transaction compiled last says of clusters and checks; null and absent: removed.
+  std::map<std::string, std::shared_ptr<Cluster>> pending_clusters_;
+  std::map<std::string, std::optional<model::v1::HealthCheck>> pending_checks_;
   std::map<std::string, std::weak_ptr<RoundRobinTurn>> turns_;
   /// So many entries make the next look for unused ones worth its while.
   std::size_t look_at_ = kInternedLeast;
@@ -79,12 +97,7 @@ class SnapshotCompiler {
   std::map<RouteNames, std::weak_ptr<RoutePolicy>> policies_;
   std::map<model::ResourceKey, model::ResourcePtr> resources_;
   RouteHistory history_;
-  struct Member {
-    std::shared_ptr<Endpoint> endpoint;
-    bool terminating = false;
-    base::Instant since;
-  };
-  std::map<std::string, std::vector<Member>> members_;
+  Clusters clusters_;
 };
 
 }  // namespace holdfast::proxy

@@ -36,6 +36,7 @@ HOMES = [
     ("holdfast/discovery/v1/discovery.pb.h", MESSAGES),
     ("google/protobuf/", MESSAGES),
     ("prometheus/", ["admin"]),
+    ("openssl/sha.h", ["proxy"]),
     ("openssl/", ["kube", "websocket", "tls"]),
     ("spdlog/", ["base"]),
     ("re2/", ["model", "controller", "proxy"]),

@@ -1,10 +1,19 @@
-// Goal: least connections and round robin choose as they say, and never what was tried before.
+// Goal: an endpoint is chosen as its policy says: evenly among equals, slow starters and endpoints
+// of the zone by their share, what was tried or is out only when nothing else is left; a hash moves
+// only the keys that have to, and no endpoint above its bound.
+// Method: random numbers from fixed seeds; figures are printed as they are measured.
 
 #include "proxy/balancer.h"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <map>
+#include <set>
+
+#include "base/hash.h"
+#include "proxy/limits.h"
 
 namespace holdfast::proxy {
 namespace {
@@ -14,22 +23,62 @@ namespace v1 = discovery::v1;
 class BalancerTest : public testing::Test {
  protected:
   BalancerTest() {
+    balancing_.load_balance = v1::LOAD_BALANCE_LEAST_CONNECTIONS;
     cluster_.turn = std::make_shared<RoundRobinTurn>();
-    for (std::uint32_t port = 1; port <= 4; ++port) {
-      cluster_.ready.push_back(std::make_shared<Endpoint>(*Address::from_ip("10.0.0.1", port)));
-    }
+    add(4);
   }
 
+  void add(std::uint32_t count, bool newcomers = false) {
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const auto port = static_cast<std::uint32_t>(cluster_.ready.size() + 1);
+      cluster_.ready.push_back(std::make_shared<Endpoint>(*Address::from_ip("10.0.0.1", port)));
+      cluster_.ready_members.push_back({.since = now_, .newcomer = newcomers});
+      if (newcomers) cluster_.last_joined = now_;
+    }
+  }
+  EndpointPtr pick(std::optional<std::uint64_t> key = {}) {
+    return pick_endpoint(cluster_, {.balancing = balancing_,
+                                    .key = key,
+                                    .tried = tried_,
+                                    .now = now_,
+                                    .random = random_});
+  }
+  /// How often each is chosen, in the order of the cluster, while nothing is opened.
+  std::vector<int> shares(int picks) {
+    std::map<EndpointPtr, int> chosen;
+    for (int i = 0; i < picks; ++i) ++chosen[pick()];
+    std::vector<int> result;
+    for (const auto& endpoint : cluster_.ready) result.push_back(chosen[endpoint]);
+    return result;
+  }
+  void hash(std::uint32_t factor = 1000) {
+    balancing_.hash_by.emplace().set_path(true);
+    balancing_.hash_by->set_balance_factor(factor);
+  }
+  /// Where each key goes.
+  std::vector<EndpointPtr> places(std::uint64_t keys) {
+    std::vector<EndpointPtr> result;
+    for (std::uint64_t key = 0; key < keys; ++key) result.push_back(pick(base::mix(key + 1)));
+    return result;
+  }
+  bool fail(std::size_t index) {
+    return count_failed_connect(cluster_, *cluster_.ready[index], balancing_, now_);
+  }
+  [[nodiscard]] base::Duration out_for(std::size_t index) const {
+    return base::Duration(cluster_.ready[index]->ejected_until) - now_.time_since_epoch();
+  }
+
+  base::Instant now_ = base::Instant(std::chrono::hours(1));
+  Random random_{7};
+  Balancing balancing_;
   Cluster cluster_;
-  std::vector<std::shared_ptr<Endpoint>> tried_;
+  std::vector<EndpointPtr> tried_;
 };
 
 TEST_F(BalancerTest, LeastConnectionsEvensOutWhateverTheRandomNumbersAre) {
   cluster_.ready[2]->open = 5;
   std::vector<EndpointLease> leases;
-  for (std::uint32_t i = 0; i < 17; ++i) {
-    leases.emplace_back(pick_endpoint(cluster_, v1::LOAD_BALANCE_LEAST_CONNECTIONS, tried_, i * i));
-  }
+  for (std::uint32_t i = 0; i < 17; ++i) leases.emplace_back(pick());
   std::multiset<std::uint32_t> open;
   for (const auto& endpoint : cluster_.ready) open.insert(endpoint->open);
   EXPECT_EQ(open, (std::multiset<std::uint32_t>{5, 5, 6, 6}));
@@ -37,41 +86,284 @@ TEST_F(BalancerTest, LeastConnectionsEvensOutWhateverTheRandomNumbersAre) {
   EXPECT_EQ(cluster_.ready[0]->open, 0U);
 }
 
-TEST_F(BalancerTest, EqualsAreChosenByTheRandomNumber) {
-  std::set<std::string> chosen;
-  for (std::uint32_t i = 0; i < 4; ++i) {
-    chosen.insert(pick_endpoint(cluster_, v1::LOAD_BALANCE_LEAST_CONNECTIONS, tried_, i)->text);
-  }
-  EXPECT_EQ(chosen.size(), 4U);
+TEST_F(BalancerTest, EqualsAreChosenEvenlyWhereverTheyStand) {
+  cluster_.ready[1]->open = cluster_.ready[2]->open = 5;
+  const auto chosen = shares(10'000);
+  std::printf("[0 5 5 0] open: chosen %d %d %d %d of 10000\n", chosen[0], chosen[1], chosen[2],
+              chosen[3]);
+  EXPECT_NEAR(chosen[0], 5000, 150);
+  EXPECT_EQ(chosen[1] + chosen[2], 0);
+}
+
+TEST_F(BalancerTest, LeastConnectionsStaysEvenUnderChurn) {
+  add(16);
+  std::vector<EndpointLease> leases;
+  for (int i = 0; i < 2000; ++i) leases.emplace_back(pick());
+  // Connections that end at random, each followed by another one.
+  for (int i = 0; i < 100'000; ++i) leases[random_.next() % leases.size()] = EndpointLease(pick());
+  const auto [least, most] = std::ranges::minmax(
+      cluster_.ready, {}, [](const EndpointPtr& endpoint) { return endpoint->open.load(); });
+  std::printf("churn: 2000 connections on 20 endpoints, %u to %u each\n", least->open.load(),
+              most->open.load());
+  EXPECT_GE(least->open, 98U);
+  EXPECT_LE(most->open, 102U);
 }
 
 TEST_F(BalancerTest, RoundRobinTakesTurnsExactly) {
-  std::map<std::string, int> count;
-  for (int i = 0; i < 40; ++i) {
-    ++count[pick_endpoint(cluster_, v1::LOAD_BALANCE_ROUND_ROBIN, tried_, 0)->text];
-  }
-  for (const auto& [endpoint, times] : count) EXPECT_EQ(times, 10) << endpoint;
+  balancing_.load_balance = v1::LOAD_BALANCE_ROUND_ROBIN;
+  EXPECT_EQ(shares(40), (std::vector{10, 10, 10, 10}));
+  // Those that are left share evenly, too.
+  tried_ = {cluster_.ready[1]};
+  EXPECT_EQ(shares(30), (std::vector{10, 0, 10, 10}));
 }
 
 TEST_F(BalancerTest, WhatWasTriedIsNotChosenAgain) {
   for (const auto policy : {v1::LOAD_BALANCE_LEAST_CONNECTIONS, v1::LOAD_BALANCE_ROUND_ROBIN}) {
+    balancing_.load_balance = policy;
     tried_ = {cluster_.ready[0], cluster_.ready[1], cluster_.ready[3]};
-    EXPECT_EQ(pick_endpoint(cluster_, policy, tried_, 3), cluster_.ready[2]);
+    EXPECT_EQ(pick(), cluster_.ready[2]);
     tried_.push_back(cluster_.ready[2]);
-    EXPECT_EQ(pick_endpoint(cluster_, policy, tried_, 3), nullptr);
+    EXPECT_EQ(pick(), nullptr);
+    EXPECT_EQ(pick(1), nullptr);
   }
 }
 
 TEST_F(BalancerTest, TerminatingEndpointsServeOnlyWhileNoneIsReady) {
   cluster_.terminating = {std::make_shared<Endpoint>(*Address::from_ip("10.0.0.2", 1))};
-  const auto policy = v1::LOAD_BALANCE_LEAST_CONNECTIONS;
-  for (std::uint32_t i = 0; i < 8; ++i) {
-    EXPECT_NE(pick_endpoint(cluster_, policy, tried_, i), cluster_.terminating[0]);
-  }
+  for (std::uint32_t i = 0; i < 8; ++i) EXPECT_NE(pick(), cluster_.terminating[0]);
   cluster_.ready.clear();
-  EXPECT_EQ(pick_endpoint(cluster_, policy, tried_, 1), cluster_.terminating[0]);
+  EXPECT_EQ(pick(), cluster_.terminating[0]);
   cluster_.terminating.clear();
-  EXPECT_EQ(pick_endpoint(cluster_, policy, tried_, 1), nullptr);
+  EXPECT_EQ(pick(), nullptr);
+}
+
+TEST_F(BalancerTest, ANewcomersShareGrowsToAFullOne) {
+  balancing_.slow_start = 30s;
+  for (const auto& endpoint : cluster_.ready) endpoint->open = 100;
+  add(1, true);
+  const auto share_at = [&](base::Duration age) {
+    now_ += age;
+    const int chosen = shares(50'000).back();
+    now_ -= age;
+    std::printf("slow start: %2d s of 30: %.3f of new connections\n",
+                static_cast<int>(age / 1s), chosen / 50'000.0);
+    return chosen / 50'000.0;
+  };
+  // f / (4 + f)
+  EXPECT_NEAR(share_at(0s), 0.1 / 4.1, 0.004);
+  EXPECT_NEAR(share_at(15s), 0.5 / 4.5, 0.006);
+  EXPECT_NEAR(share_at(29s), 0.967 / 4.967, 0.008);
+  // Then it has the fewest connections.
+  EXPECT_EQ(share_at(30s), 1);
+}
+
+TEST_F(BalancerTest, SlowStartIsRoundRobinsToo) {
+  balancing_.load_balance = v1::LOAD_BALANCE_ROUND_ROBIN;
+  balancing_.slow_start = 30s;
+  add(1, true);
+  const auto chosen = shares(41'000);
+  EXPECT_NEAR(chosen[4], 1000, 120);
+  // The others go on taking turns.
+  const auto [least, most] = std::minmax_element(chosen.begin(), chosen.end() - 1);
+  EXPECT_LE(*most - *least, 1);
+}
+
+TEST_F(BalancerTest, WhereAllAreNewTheirSharesDecide) {
+  cluster_.ready.clear();
+  cluster_.ready_members.clear();
+  balancing_.slow_start = 30s;
+  add(1, true);
+  now_ += 15s;
+  add(1, true);
+  const auto chosen = shares(12'000);
+  EXPECT_NEAR(chosen[0], 10'000, 200);
+  EXPECT_NEAR(chosen[1], 2'000, 200);
+}
+
+TEST_F(BalancerTest, WithoutSlowStartANewcomerIsLikeAnyOther) {
+  add(1, true);
+  for (std::size_t i = 0; i < 4; ++i) cluster_.ready[i]->open = 1;
+  EXPECT_EQ(shares(10).back(), 10);
+}
+
+TEST_F(BalancerTest, FailuresInARowEjectAndASuccessForgetsThem) {
+  balancing_.eject_after = 3;
+  balancing_.eject_for = 10s;
+  EXPECT_FALSE(fail(0));
+  EXPECT_FALSE(fail(0));
+  count_made_connect(*cluster_.ready[0]);
+  EXPECT_FALSE(fail(0));
+  EXPECT_FALSE(fail(0));
+  EXPECT_TRUE(fail(0));
+  EXPECT_FALSE(fail(0)) << "it is out already";
+  EXPECT_EQ(shares(100)[0], 0);
+  now_ += 10s;
+  EXPECT_GT(shares(100)[0], 0);
+}
+
+TEST_F(BalancerTest, EjectionsDoubleUpToAMaximumAndAreForgotten) {
+  balancing_.eject_after = 1;
+  balancing_.eject_for = 10s;
+  std::vector<base::Duration> durations;
+  for (int i = 0; i < 7; ++i) {
+    EXPECT_TRUE(fail(0));
+    durations.push_back(out_for(0));
+    now_ += durations.back();
+  }
+  EXPECT_EQ(durations, (std::vector<base::Duration>{10s, 20s, 40s, 80s, 160s, 5min, 5min}));
+  now_ += kEjectionMost;
+  EXPECT_TRUE(fail(0));
+  EXPECT_EQ(out_for(0), 10s);
+  balancing_.eject_for = 1h;
+  now_ += 1min;
+  EXPECT_TRUE(fail(0));
+  EXPECT_EQ(out_for(0), 1h) << "what was asked for goes before the maximum";
+}
+
+TEST_F(BalancerTest, NoMoreThanHalfAreEjectedAndNeverTheOnlyOne) {
+  balancing_.eject_after = 1;
+  balancing_.eject_for = 10s;
+  EXPECT_TRUE(fail(0));
+  EXPECT_TRUE(fail(1));
+  EXPECT_FALSE(fail(2));
+  const auto chosen = shares(1000);
+  EXPECT_EQ(chosen[0] + chosen[1], 0);
+  // With nothing else left, they are better than nothing.
+  tried_ = {cluster_.ready[2], cluster_.ready[3]};
+  EXPECT_NE(pick(), nullptr);
+  cluster_.ready.resize(1);
+  cluster_.ready[0]->forget_failures();
+  EXPECT_FALSE(fail(0));
+}
+
+TEST_F(BalancerTest, APodThatRefusesCostsEachWorkerLittle) {
+  balancing_.eject_after = 3;
+  balancing_.eject_for = 10s;
+  int refused = 0;
+  std::vector<EndpointLease> leases;
+  // One second of 100 handshakes a second, five times: fewest connections of all are on the pod
+  // that refuses.
+  for (int i = 0; i < 500; ++i) {
+    now_ += 10ms;
+    EndpointPtr chosen = pick();
+    while (chosen == cluster_.ready[0]) {
+      ++refused;
+      fail(0);
+      tried_.push_back(chosen);
+      chosen = pick();
+    }
+    tried_.clear();
+    leases.emplace_back(chosen);
+  }
+  std::printf("a pod that refuses: %d of 500 handshakes tried it\n", refused);
+  EXPECT_EQ(refused, 3);
+}
+
+TEST_F(BalancerTest, UnhealthyOnesAreUsedOnlyWhenAllAre) {
+  cluster_.ready[0]->failing_checks = 1;
+  EXPECT_EQ(shares(100)[0], 0);
+  for (const auto& endpoint : cluster_.ready) endpoint->failing_checks = 1;
+  EXPECT_GT(shares(100)[0], 0);
+}
+
+TEST_F(BalancerTest, TheZonesOwnAreChosenWhileOneOfThemIsThere) {
+  cluster_.local = {cluster_.ready[0], cluster_.ready[1]};
+  cluster_.local_members = {cluster_.ready_members[0], cluster_.ready_members[1]};
+  cluster_.ready[0]->open = cluster_.ready[1]->open = 50;
+  auto chosen = shares(1000);
+  EXPECT_EQ(chosen[2] + chosen[3], 0);
+  EXPECT_NEAR(chosen[0], 500, 60);
+  cluster_.ready[0]->failing_checks = 1;
+  EXPECT_EQ(shares(1000)[1], 1000);
+  tried_ = {cluster_.ready[1]};
+  chosen = shares(1000);
+  EXPECT_EQ(chosen[2] + chosen[3], 1000);
+}
+
+TEST_F(BalancerTest, AKeyGoesToOneEndpointInEveryProcess) {
+  hash();
+  const auto here = places(1000);
+  Cluster elsewhere;
+  for (auto place = cluster_.ready.rbegin(); place != cluster_.ready.rend(); ++place) {
+    elsewhere.ready.push_back(std::make_shared<Endpoint>((*place)->address));
+  }
+  std::swap(cluster_, elsewhere);
+  const auto there = places(1000);
+  for (std::size_t i = 0; i < here.size(); ++i) ASSERT_EQ(here[i]->text, there[i]->text);
+}
+
+TEST_F(BalancerTest, AJoinAndALeaveMoveTheirShareOfKeys) {
+  constexpr std::uint64_t kKeys = 100'000;
+  hash();
+  add(6);
+  const auto before = places(kKeys);
+  std::map<EndpointPtr, int> count;
+  for (const auto& endpoint : before) ++count[endpoint];
+  for (const auto& [endpoint, keys] : count) EXPECT_NEAR(keys, 10'000, 400) << endpoint->text;
+  add(1);
+  const auto joined = places(kKeys);
+  std::uint64_t moved = 0;
+  for (std::size_t i = 0; i < kKeys; ++i) {
+    if (joined[i] == before[i]) continue;
+    ++moved;
+    ASSERT_EQ(joined[i], cluster_.ready.back()) << "only to the one that joined";
+  }
+  std::printf("a join (10 to 11): %.4f of keys moved, their share is %.4f\n",
+              static_cast<double>(moved) / kKeys, 1.0 / 11);
+  EXPECT_NEAR(static_cast<double>(moved) / kKeys, 1.0 / 11, 0.004);
+  const EndpointPtr gone = cluster_.ready[3];
+  cluster_.ready.erase(cluster_.ready.begin() + 3);
+  const auto left = places(kKeys);
+  moved = 0;
+  for (std::size_t i = 0; i < kKeys; ++i) {
+    if (left[i] == joined[i]) continue;
+    ++moved;
+    ASSERT_EQ(joined[i], gone) << "only from the one that left";
+  }
+  std::printf("a leave (11 to 10): %.4f of keys moved, their share is %.4f\n",
+              static_cast<double>(moved) / kKeys, 1.0 / 11);
+  EXPECT_NEAR(static_cast<double>(moved) / kKeys, 1.0 / 11, 0.004);
+}
+
+TEST_F(BalancerTest, ABoundIsRoundedUp) {
+  EXPECT_EQ(load_bound(125, 0, 4), 1U);
+  EXPECT_EQ(load_bound(125, 3, 4), 2U);
+  EXPECT_EQ(load_bound(125, 15, 4), 5U);
+  EXPECT_EQ(load_bound(1000, 0, 1), 10U);
+}
+
+TEST_F(BalancerTest, NoEndpointIsAboveItsBound) {
+  hash(125);
+  add(6);
+  std::vector<EndpointLease> leases;
+  std::uint32_t most = 0;
+  // Half of all connections have one key.
+  for (std::uint64_t i = 0; i < 1000; ++i) {
+    leases.emplace_back(pick(i % 2 == 0 ? 42 : base::mix(i)));
+    for (const auto& endpoint : cluster_.ready) {
+      most = std::max(most, endpoint->open.load());
+      ASSERT_LE(endpoint->open, load_bound(125, i, cluster_.ready.size()));
+    }
+  }
+  std::printf("bounded loads: at most %u of 1000 on one of 10 (125 %% of the mean: 125)\n", most);
+  EXPECT_EQ(most, 125U);
+}
+
+TEST_F(BalancerTest, AKeyWhoseEndpointIsOutGoesToOneOtherAndComesBack) {
+  hash();
+  const EndpointPtr home = pick(42);
+  home->failing_checks = 1;
+  const EndpointPtr other = pick(42);
+  EXPECT_NE(other, home);
+  EXPECT_EQ(pick(42), other);
+  home->failing_checks = 0;
+  EXPECT_EQ(pick(42), home);
+}
+
+TEST_F(BalancerTest, WithoutAKeyItIsAsIfThereWereNoHash) {
+  hash();
+  cluster_.ready[0]->open = cluster_.ready[1]->open = cluster_.ready[3]->open = 3;
+  EXPECT_EQ(pick(), cluster_.ready[2]);
 }
 
 }  // namespace

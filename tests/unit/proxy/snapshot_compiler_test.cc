@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "proxy/endpoint_info.h"
 #include "proxy/limits.h"
 #include "tests/support/fake_clock.h"
 
@@ -386,7 +387,7 @@ TEST_F(SnapshotCompilerTest, EndpointsAreTold) {
   clock_.advance(1min);
   apply({endpoints(kRooms, {{"10.0.0.1"}, {.address = "10.0.0.2", .terminating = true}})});
   const EndpointLease lease(cluster()->ready[0]);
-  const std::vector<EndpointInfo> told = compiler_.endpoints();
+  const std::vector<EndpointInfo> told = list_endpoints(compiler_.clusters(), {}, clock_.now());
   ASSERT_THAT(told, SizeIs(2));
   EXPECT_EQ(told[0].cluster + " " + told[0].address, kRooms + " 10.0.0.1:8080");
   EXPECT_EQ(told[0].state, "ready");
@@ -395,7 +396,7 @@ TEST_F(SnapshotCompilerTest, EndpointsAreTold) {
   EXPECT_EQ(told[1].state, "terminating");
   EXPECT_EQ(told[1].since, 0min);
   apply({}, {{v1::KIND_ENDPOINT_SET, kRooms}});
-  EXPECT_THAT(compiler_.endpoints(), IsEmpty());
+  EXPECT_THAT(list_endpoints(compiler_.clusters(), {}, clock_.now()), IsEmpty());
 }
 
 }  // namespace

@@ -1,0 +1,153 @@
+#include "proxy/affinity.h"
+
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "http/cookies.h"
+#include "proxy/balancer.h"
+
+namespace holdfast::proxy {
+
+namespace v1 = discovery::v1;
+
+namespace {
+
+constexpr std::size_t kTagDigits = 8;
+constexpr std::size_t kWordDigits = 16;
+
+struct Named {
+  std::uint32_t tag = 0;
+  AffinityKey key;
+};
+
+using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
+
+/// Texts have no NUL, so no two lists of them give the same bytes.
+Digest digest_of(std::initializer_list<std::string_view> texts) {
+  std::string bytes;
+  for (const std::string_view text : texts) {
+    bytes += text;
+    bytes += '\0';
+  }
+  Digest digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
+  return digest;
+}
+
+std::uint64_t word(const Digest& digest, std::size_t at) {
+  std::uint64_t result = 0;
+  for (std::size_t i = 0; i < 8; ++i) result = result << 8 | digest[at + i];
+  return result;
+}
+
+void append_hex(std::string& text, std::uint64_t number, std::size_t digits) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  for (std::size_t i = digits; i-- > 0;) text += kDigits[(number >> (4 * i)) & 15];
+}
+
+template <class Number>
+bool take_hex(std::string_view& text, std::size_t digits, Number& number) {
+  const char* end = text.data() + digits;
+  const auto read = std::from_chars(text.data(), end, number, 16);
+  text.remove_prefix(digits);
+  return read.ec == std::errc() && read.ptr == end;
+}
+
+std::optional<Named> parse(std::string_view value) {
+  Named named;
+  if (value.size() != kTagDigits + 2 * kWordDigits) return std::nullopt;
+  const bool good = take_hex(value, kTagDigits, named.tag) &&
+                    take_hex(value, kWordDigits, named.key.high) &&
+                    take_hex(value, kWordDigits, named.key.low);
+  return good ? std::optional(named) : std::nullopt;
+}
+
+EndpointPtr find(const Cluster& cluster, const AffinityKey& key) {
+  const auto look = [&](const auto& endpoints, const auto& members) -> EndpointPtr {
+    const auto found = std::ranges::find(members, key, &Membership::key);
+    return found == members.end() ? nullptr : endpoints[std::size_t(found - members.begin())];
+  };
+  if (auto ready = look(cluster.ready, cluster.ready_members)) return ready;
+  return look(cluster.terminating, cluster.terminating_members);
+}
+
+std::string_view name_of(v1::SameSite same_site) {
+  if (same_site == v1::SAME_SITE_STRICT) return "Strict";
+  return same_site == v1::SAME_SITE_NONE ? "None" : "Lax";
+}
+
+/// RFC 6265 section 4.1.1, path-value.
+bool is_path_value(std::string_view path) {
+  return !path.empty() &&
+         std::ranges::all_of(path, [](char c) { return c >= ' ' && c < 0x7f && c != ';'; });
+}
+
+}  // namespace
+
+std::uint32_t affinity_tag(const std::string& salt, const std::string& cluster) {
+  return static_cast<std::uint32_t>(word(digest_of({"cluster", salt, cluster}), 0));
+}
+
+AffinityKey affinity_key(const std::string& salt, const std::string& address,
+                         const std::string& pod_uid) {
+  const Digest digest = digest_of({"endpoint", salt, address, pod_uid});
+  return {word(digest, 0), word(digest, 8)};
+}
+
+AffinityClaim find_claim(const http::RequestHead& request, const v1::Affinity& affinity,
+                         const Cluster& cluster, base::Instant now) {
+  AffinityClaim claim;
+  http::CookieValues cookies(request, affinity.cookie_name());
+  std::string_view value;
+  while (cookies.next(value)) {
+    const auto named = parse(value);
+    if (!named || named->tag != cluster.affinity_tag) continue;
+    claim.gone = true;
+    EndpointPtr endpoint = find(cluster, named->key);
+    if (endpoint == nullptr) continue;
+    const bool avoided = !affinity.fail_when_gone() && endpoint->is_out(now) &&
+                         std::ranges::any_of(cluster.ready, [&](const EndpointPtr& other) {
+                           return !other->is_out(now);
+                         });
+    if (!avoided) return {std::move(endpoint), false};
+  }
+  return claim;
+}
+
+std::optional<AffinityKey> key_of(const Cluster& cluster, const Endpoint& endpoint) {
+  const auto look = [&](const auto& endpoints, const auto& members) -> std::optional<AffinityKey> {
+    const auto found = std::ranges::find(endpoints, &endpoint, &EndpointPtr::get);
+    if (found == endpoints.end()) return std::nullopt;
+    return members[std::size_t(found - endpoints.begin())].key;
+  };
+  if (const auto ready = look(cluster.ready, cluster.ready_members)) return ready;
+  return look(cluster.terminating, cluster.terminating_members);
+}
+
+std::string set_cookie(const v1::Affinity& affinity, std::uint32_t tag, const AffinityKey& key,
+                       std::string_view matched, bool https) {
+  std::string text = affinity.cookie_name() + '=';
+  append_hex(text, tag, kTagDigits);
+  append_hex(text, key.high, kWordDigits);
+  append_hex(text, key.low, kWordDigits);
+  const std::string_view path = affinity.cookie_path().empty() ? matched : affinity.cookie_path();
+  text += "; Path=";
+  text += is_path_value(path) ? path : "/";
+  if (affinity.has_cookie_max_age()) {
+    text += "; Max-Age=" + std::to_string(affinity.cookie_max_age().seconds());
+  }
+  text += "; SameSite=";
+  text += name_of(affinity.cookie_same_site());
+  const bool secure = affinity.cookie_secure() == v1::SECURE_ALWAYS ||
+                      (affinity.cookie_secure() == v1::SECURE_AUTO && https) ||
+                      // Browsers take no other (RFC 6265bis).
+                      affinity.cookie_same_site() == v1::SAME_SITE_NONE;
+  if (secure) text += "; Secure";
+  if (affinity.cookie_http_only()) text += "; HttpOnly";
+  return text;
+}
+
+}  // namespace holdfast::proxy

@@ -1,0 +1,47 @@
+#pragma once
+
+// The affinity cookie: what it says, and which endpoint a request's cookies name. The value is
+// made of a hash that needs the cluster's salt, so that it shows no address and is the same on
+// every worker and every replica: 8 hex digits that are those of the cluster, then 32 that are
+// those of the endpoint. Pure; any thread.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "holdfast/discovery/v1/discovery.pb.h"
+#include "http/head.h"
+#include "proxy/endpoint.h"
+#include "proxy/route.h"
+
+namespace holdfast::proxy {
+
+std::uint32_t affinity_tag(const std::string& salt, const std::string& cluster);
+/// `address` is Endpoint::text.
+AffinityKey affinity_key(const std::string& salt, const std::string& address,
+                         const std::string& pod_uid);
+
+/// What the cookies of a request say.
+struct AffinityClaim {
+  /// The endpoint to go to; null: choose one.
+  EndpointPtr endpoint;
+  /// There was a cookie of this cluster's, and no endpoint that it names.
+  bool gone = false;
+};
+
+/// All cookies of the name are looked at: another path's may come first. One that another cluster
+/// has set says nothing. Terminating endpoints count: a session goes on while its pod serves. Where
+/// a pod may be left, one that is out of the choice counts only while all are.
+AffinityClaim find_claim(const http::RequestHead& request, const discovery::v1::Affinity& affinity,
+                         const Cluster& cluster, base::Instant now);
+
+/// The key of an endpoint of the cluster; absent when it is none.
+std::optional<AffinityKey> key_of(const Cluster& cluster, const Endpoint& endpoint);
+
+/// A Set-Cookie field's value (RFC 6265 section 4.1). `matched` is the route's path match, `https`
+/// that the request came over TLS.
+std::string set_cookie(const discovery::v1::Affinity& affinity, std::uint32_t tag,
+                       const AffinityKey& key, std::string_view matched, bool https);
+
+}  // namespace holdfast::proxy

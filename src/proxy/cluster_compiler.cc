@@ -1,0 +1,159 @@
+// The clusters of a transaction: their endpoints, who of them is new, who is for our zone, and the
+// health checks that their Cluster resource asks for.
+
+#include <algorithm>
+#include <set>
+#include <unordered_map>
+#include <utility>
+
+#include "proxy/affinity.h"
+#include "proxy/limits.h"
+#include "proxy/snapshot_compiler.h"
+
+namespace holdfast::proxy {
+
+namespace v1 = discovery::v1;
+
+namespace {
+
+using Members = std::unordered_map<const Endpoint*, const Membership*>;
+
+Members members_of(const Cluster* cluster) {
+  Members members;
+  if (cluster == nullptr) return members;
+  const auto add = [&](const auto& endpoints, const auto& memberships) {
+    for (std::size_t i = 0; i < endpoints.size(); ++i) {
+      members.emplace(endpoints[i].get(), &memberships[i]);
+    }
+  };
+  add(cluster->ready, cluster->ready_members);
+  add(cluster->terminating, cluster->terminating_members);
+  return members;
+}
+
+/// Whether those hinted for `zone` can take its share: EndpointSlice hints are followed only when
+/// every endpoint has some, as kube-proxy does.
+bool is_enough(const v1::EndpointSet& set, const std::string& zone) {
+  std::size_t ready = 0;
+  std::size_t local = 0;
+  std::set<std::string_view> zones;
+  for (const v1::Endpoint& endpoint : set.endpoints()) {
+    if (endpoint.terminating()) continue;
+    if (endpoint.hint_zones().empty()) return false;
+    ++ready;
+    local += std::ranges::count(endpoint.hint_zones(), zone) > 0 ? 1 : 0;
+    zones.insert(endpoint.hint_zones().begin(), endpoint.hint_zones().end());
+  }
+  return local > 0 && local * 100 * zones.size() >= ready * kZoneSharePercentLeast;
+}
+
+}  // namespace
+
+std::shared_ptr<const Cluster> SnapshotCompiler::cluster_in_force(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = clusters_.find(name);
+  return found == clusters_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<RoundRobinTurn> SnapshotCompiler::intern_turn(const std::string& name) {
+  auto& known = turns_[name];
+  if (auto alive = known.lock()) return alive;
+  auto made = std::make_shared<RoundRobinTurn>();
+  // Replicas that start together must not move in step. Not near the end of its range, where it
+  // would miss a turn.
+  made->next = static_cast<std::uint32_t>(random_.next() >> 48);
+  known = made;
+  return made;
+}
+
+std::shared_ptr<Cluster> SnapshotCompiler::compile_cluster(const std::string& name,
+                                                           const v1::EndpointSet& set) {
+  const std::shared_ptr<const Cluster> before = cluster_in_force(name);
+  const Members known = members_of(before.get());
+  const base::Instant now = clock_.now();
+  auto cluster = std::make_shared<Cluster>();
+  cluster->turn = intern_turn(name);
+  cluster->affinity_tag = affinity_tag(set.salt(), name);
+  const bool keeps_keys = before != nullptr && before->affinity_tag == cluster->affinity_tag;
+  const bool zoned = !zone_.empty() && is_enough(set, zone_);
+  for (const v1::Endpoint& endpoint : set.endpoints()) {
+    EndpointPtr interned = intern_endpoint(endpoint);
+    if (interned == nullptr) return nullptr;
+    const auto found = known.find(interned.get());
+    Membership member{.since = now, .newcomer = before != nullptr && !before->ready.empty()};
+    if (found != known.end()) member = *found->second;
+    if (found == known.end() || !keeps_keys) {
+      member.key = affinity_key(set.salt(), interned->text, endpoint.uid());
+    }
+    if (endpoint.terminating()) {
+      cluster->terminating.push_back(std::move(interned));
+      cluster->terminating_members.push_back(member);
+      continue;
+    }
+    if (member.newcomer) cluster->last_joined = std::max(cluster->last_joined, member.since);
+    if (zoned && std::ranges::count(endpoint.hint_zones(), zone_) > 0) {
+      cluster->local.push_back(interned);
+      cluster->local_members.push_back(member);
+    }
+    cluster->ready.push_back(std::move(interned));
+    cluster->ready_members.push_back(member);
+  }
+  return cluster;
+}
+
+std::optional<v1::HealthCheck> SnapshotCompiler::check_of(const std::string& name) const {
+  if (const auto pending = pending_checks_.find(name); pending != pending_checks_.end()) {
+    return pending->second;
+  }
+  const auto found = checks_.find(name);
+  return found == checks_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void SnapshotCompiler::compile_checks(const model::Transaction& transaction) {
+  for (const model::ResourcePtr& resource : transaction.upserts) {
+    if (!resource->has_cluster()) continue;
+    auto& pending = pending_checks_[resource->name()];
+    if (resource->cluster().has_health_check()) pending = resource->cluster().health_check();
+  }
+  for (const model::ResourceKey& key : transaction.removals) {
+    if (key.kind == v1::KIND_CLUSTER) pending_checks_[key.name] = std::nullopt;
+  }
+  // A change of the check alone: the endpoints are those in force.
+  for (const auto& [name, check] : pending_checks_) {
+    if (pending_clusters_.contains(name) || (!check && !checks_.contains(name))) continue;
+    if (const auto before = cluster_in_force(name)) {
+      pending_clusters_[name] = std::make_shared<Cluster>(*before);
+    }
+  }
+  for (const auto& [name, cluster] : pending_clusters_) {
+    if (cluster != nullptr) cluster->health_check = check_of(name);
+  }
+}
+
+void SnapshotCompiler::commit_clusters() {
+  for (auto& [name, check] : pending_checks_) {
+    if (check) {
+      checks_.insert_or_assign(name, *std::move(check));
+    } else {
+      checks_.erase(name);
+    }
+  }
+  pending_checks_.clear();
+  const std::lock_guard lock(mutex_);
+  for (auto& [name, cluster] : pending_clusters_) {
+    if (cluster == nullptr) {
+      clusters_.erase(name);
+      continue;
+    }
+    auto& current = clusters_[name];
+    const Members known = members_of(current.get());
+    // What an address did before it was one of ours says nothing.
+    for (const EndpointPtr& endpoint : cluster->ready) {
+      if (!known.contains(endpoint.get())) endpoint->forget_failures();
+    }
+    current = std::move(cluster);
+  }
+  pending_clusters_.clear();
+}
+
+}  // namespace holdfast::proxy
