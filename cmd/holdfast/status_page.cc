@@ -12,7 +12,7 @@ namespace {
 
 std::string time_text(base::WallTime time) {
   std::string text;
-  base::append_timestamp(text, std::chrono::floor<std::chrono::seconds>(time));
+  base::append_timestamp(text, time);
   return text;
 }
 

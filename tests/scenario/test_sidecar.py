@@ -89,7 +89,7 @@ def test_requests_over_kept_connections(application, started):
     assert len(backend.connections) == 1
     received = backend.received
     # A Unix socket has no name to give: the Host stays the client's, as everywhere.
-    assert received.count(b"Host: app.test\r\n") == 2
+    assert received.count(b"\r\nHost: app.test\r\n") == 2
     assert b"X-Forwarded-For: 127.0.0.1\r\n" in received
     logged = wait_until(lambda: sidecar.holdfast.access_log(path="/x"), "a line")
     assert logged[0]["endpoint"] == upstream_of(backend)
@@ -109,6 +109,7 @@ def test_a_websocket_and_large_messages(application, started):
     assert entry["endpoint"] == upstream_of(backend) and entry["kind"] == "websocket"
     client.send(close_frame(1000, masked=True))
     assert take_frame(client)[0] == CLOSE
+    client.close()
     wait_for_value(
         sidecar.admin, 1, "holdfast_websocket_closes_total", namespace="sidecar",
         ingress="sidecar", service="upstream", code="1000",
