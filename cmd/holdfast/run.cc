@@ -7,6 +7,7 @@
 #include "admin/process_metrics.h"
 #include "admin/server.h"
 #include "base/host_port.h"
+#include "base/startup_pages.h"
 #include "command.h"
 #include "data_plane.h"
 #include "debug_pages.h"
@@ -109,7 +110,7 @@ class Running {
 };
 
 template <class... What>
-int bind_and_run(const Options& options, What... what) {
+int bind_and_run(const Options& options, bool lean, What... what) {
   const Program program(options);
   Running running(options, program);
   const base::Status bound = running.bind(std::move(what)...);
@@ -119,6 +120,7 @@ int bind_and_run(const Options& options, What... what) {
   }
   running.say_where();
   running.start();
+  if (lean) base::unmap_startup_pages();
   program.wait_for_stop();
   running.stop();
   return 0;
@@ -127,11 +129,11 @@ int bind_and_run(const Options& options, What... what) {
 }  // namespace
 
 int run(const Options& options, std::optional<ControlPlaneOptions> control, bool with_data_plane) {
-  return bind_and_run(options, std::move(control), with_data_plane);
+  return bind_and_run(options, false, std::move(control), with_data_plane);
 }
 
 int run_with(const Options& options, model::Transaction configuration) {
-  return bind_and_run(options, std::move(configuration));
+  return bind_and_run(options, true, std::move(configuration));
 }
 
 }  // namespace holdfast
