@@ -15,7 +15,7 @@ import pytest
 from holdfast_test.metrics import get, scrape, wait_for_value
 from holdfast_test.peers import (
     CLOSE, Backend, answering, close_frame, connect, echo_websocket, frame, handshake, response,
-    take_frame, take_request,
+    switching, take_frame, take_request,
 )  # fmt: skip
 from holdfast_test.process import BINARY, Holdfast, wait_until
 
@@ -144,12 +144,17 @@ def test_an_answer_that_ends_with_the_connection(application, started):
 
 
 def test_an_application_that_goes_away(application, started):
-    backend = application(echo_websocket)
+    def script(connection):
+        connection.send(switching(key=connection.take_head().get("sec-websocket-key")))
+        take_frame(connection)
+
+    backend = application(script)
     sidecar = started(backend)
     client = sidecar.ask(handshake("app.test"))
     assert client.take_head().status == 101
-    backend.stop()
+    client.send(frame(b"crash", masked=True))
     assert client.ends()
+    backend.stop()
     assert sidecar.get()[0].status == 502
     wait_until(
         lambda: scrape(sidecar.admin).value("holdfast_connect_failures_total") > 0, "a failure"
