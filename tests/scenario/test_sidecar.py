@@ -1,5 +1,5 @@
-"""Goal: `holdfast sidecar` is the same data plane from flags alone, in front of one application on a
-TCP port or a Unix socket, small and without anything of gRPC running.
+"""Goal: `holdfast sidecar` is the same data plane from flags alone, in front of one application on
+a TCP port or a Unix socket, small and without anything of gRPC running.
 
 Method: the real binary, scripted applications; what it holds is read from /proc.
 """
