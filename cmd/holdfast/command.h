@@ -27,9 +27,14 @@ struct Command {
 Command controller_command();
 Command ingress_command();
 Command proxy_command();
+Command sidecar_command();
 Command standalone_command();
+Command status_command();
 
-/// Prints `status` as one sentence and returns kExitUsage.
+/// Prints `status` as one sentence on standard error.
+void say(const base::Status& status);
+
+/// The same, and returns kExitUsage.
 int usage_error(const base::Status& status);
 
 }  // namespace holdfast

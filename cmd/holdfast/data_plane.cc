@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cassert>
 #include <utility>
 
 namespace holdfast {
@@ -17,17 +18,24 @@ std::string host_name() {
 
 }  // namespace
 
-DataPlane::DataPlane(const Options& options, std::shared_ptr<grpc::Channel> channel,
-                     const base::Clock& clock, const base::Log& log, base::LogSink* access_log)
+DataPlane::DataPlane(const Options& options, ConfigurationSource source, const base::Clock& clock,
+                     const base::Log& log, base::LogSink* access_log)
     : proxy_({.http_listen = options.http_listen,
               .http_proxy_listen = options.http_proxy_listen,
               .trusted_proxies = options.trusted_proxies,
               .upstream_sources = options.upstream_sources,
               .zone = options.zone,
               .workers = options.workers},
-             clock, log, access_log),
-      client_(std::move(channel), {.node = host_name(), .version = HOLDFAST_VERSION}, proxy_, clock,
-              log) {}
+             clock, log, access_log) {
+  if (auto* channel = std::get_if<std::shared_ptr<grpc::Channel>>(&source)) {
+    client_ = std::make_unique<discovery::Client>(
+        std::move(*channel),
+        discovery::ClientOptions{.node = host_name(), .version = HOLDFAST_VERSION}, proxy_, clock,
+        log);
+  } else {
+    fixed_ = std::get<model::Transaction>(std::move(source));
+  }
+}
 
 DataPlane::~DataPlane() { stop(); }
 
@@ -38,18 +46,24 @@ base::Status DataPlane::bind() {
 }
 
 void DataPlane::start() {
-  client_.start();
-  started_ = true;
+  if (client_) {
+    client_->start();
+    started_ = true;
+  } else {
+    const std::vector<model::Refusal> refusals = proxy_.apply(fixed_);
+    assert(refusals.empty());
+    static_cast<void>(refusals);
+  }
 }
 
 void DataPlane::stop() {
-  if (std::exchange(started_, false)) client_.stop();
+  if (std::exchange(started_, false)) client_->stop();
   if (std::exchange(bound_, false)) proxy_.stop();
 }
 
 void DataPlane::collect(std::vector<base::MetricFamily>& out) const {
   proxy_.collect(out);
-  client_.collect(out);
+  if (client_) client_->collect(out);
 }
 
 }  // namespace holdfast

@@ -1,6 +1,7 @@
 #pragma once
 
-// The data plane: the proxy's workers, and the discovery client that feeds them.
+// The data plane: the proxy's workers, and the discovery client that feeds them; or, in a sidecar,
+// the one configuration that they ever get.
 //
 // Owned by the subcommand, on the main thread; the clock, the logs and the channel's server outlive
 // it. ready(), the getters and collect(): any thread.
@@ -9,6 +10,7 @@
 
 #include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "base/clock.h"
@@ -16,32 +18,39 @@
 #include "base/metric.h"
 #include "base/status.h"
 #include "discovery/client.h"
+#include "model/resource.h"
 #include "options.h"
 #include "proxy/proxy.h"
 
 namespace holdfast {
 
+/// Where the configuration comes from.
+using ConfigurationSource = std::variant<std::shared_ptr<grpc::Channel>, model::Transaction>;
+
 class DataPlane final : public base::MetricSource {
  public:
   /// `access_log` may be null.
-  DataPlane(const Options& options, std::shared_ptr<grpc::Channel> channel,
-            const base::Clock& clock, const base::Log& log, base::LogSink* access_log);
+  DataPlane(const Options& options, ConfigurationSource source, const base::Clock& clock,
+            const base::Log& log, base::LogSink* access_log);
   ~DataPlane() override;
 
   /// Binds every address and starts the workers, which have no routes yet.
   base::Status bind();
-  /// Starts to receive configuration. REQUIRES: bind() succeeded.
+  /// Starts to receive configuration, or puts the one there is in force. REQUIRES: bind()
+  /// succeeded; that one is valid.
   void start();
   /// The stream first, so that nothing is applied to a proxy that is gone. May be called again.
   void stop();
 
   [[nodiscard]] const proxy::Proxy& proxy() const { return proxy_; }
-  [[nodiscard]] const discovery::Client& client() const { return client_; }
+  /// Null in a sidecar.
+  [[nodiscard]] const discovery::Client* client() const { return client_.get(); }
   void collect(std::vector<base::MetricFamily>& out) const override;
 
  private:
   proxy::Proxy proxy_;
-  discovery::Client client_;
+  model::Transaction fixed_;
+  std::unique_ptr<discovery::Client> client_;
   bool bound_ = false;
   bool started_ = false;
 };

@@ -12,18 +12,23 @@
 
 namespace holdfast {
 
-int usage_error(const base::Status& status) {
+void say(const base::Status& status) {
   std::string sentence(status.message());
   while (sentence.ends_with('.') || sentence.ends_with('\n')) sentence.pop_back();
   std::replace(sentence.begin(), sentence.end(), '\n', ' ');
   std::fprintf(stderr, "holdfast: %s.\n", sentence.c_str());
+}
+
+int usage_error(const base::Status& status) {
+  say(status);
   return kExitUsage;
 }
 
 namespace {
 
-std::array<Command, 4> commands() {
-  return {ingress_command(), controller_command(), proxy_command(), standalone_command()};
+std::array<Command, 6> commands() {
+  return {ingress_command(),    controller_command(), proxy_command(),
+          standalone_command(), sidecar_command(),    status_command()};
 }
 
 constexpr const char* kVersionText = "holdfast " HOLDFAST_VERSION;

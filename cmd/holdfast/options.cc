@@ -11,6 +11,7 @@
 #include "base/host_port.h"
 #include "base/ip_address.h"
 #include "base/machine.h"
+#include "controller/annotations.h"
 #include "discovery/address.h"
 
 namespace holdfast {
@@ -18,6 +19,8 @@ namespace {
 
 /// More threads than any machine has CPUs today; a larger number is a typing error.
 constexpr unsigned kWorkersMost = 1024;
+/// What an admin server lists at once.
+constexpr unsigned kConnectionsShownMost = 1000;
 
 /// "--admin-listen" -> "HOLDFAST_ADMIN_LISTEN"
 std::string environment_name(std::string_view flag) {
@@ -28,9 +31,11 @@ std::string environment_name(std::string_view flag) {
   return name;
 }
 
+/// `flag` may have a short form in front: "-o,--output".
 template <typename Value>
 CLI::Option* add(CLI::App& app, const std::string& flag, Value& value, const std::string& help) {
-  return app.add_option(flag, value, help)->envname(environment_name(flag))->capture_default_str();
+  const std::string name = environment_name(std::string_view(flag).substr(flag.find("--")));
+  return app.add_option(flag, value, help)->envname(name)->capture_default_str();
 }
 
 base::Status bad_flag(const std::string& flag, const std::string& reason) {
@@ -51,6 +56,33 @@ base::Status check_discovery(const std::string& flag, const std::string& text) {
   return address.ok() ? base::Status() : bad_flag(flag, std::string(address.status().message()));
 }
 
+/// --workers and --access-log.
+void add_worker_flags(CLI::App& app, Options& options) {
+  options.workers = base::usable_cpus();
+  add(app, "--workers", options.workers, "Worker threads; by default what the CPU quota allows")
+      ->type_name("N")
+      ->check(CLI::Range(1U, kWorkersMost));
+  add(app, "--access-log", options.access_log, "Requests and WebSockets on standard output")
+      ->type_name("off|json")
+      ->check(CLI::IsMember({"off", "json"}));
+}
+
+void add_setting_flag(CLI::App& app, Options& options, const controller::Annotation& annotation) {
+  const std::string name(annotation.name);
+  const std::string flag = "--" + name;
+  CLI::Option* option = app.add_option_function<std::string>(
+      flag,
+      [&options, name](const std::string& value) { options.settings.emplace_back(name, value); },
+      std::string(annotation.summary));
+  const std::string type = annotation.type();
+  option->envname(environment_name(flag))
+      ->type_name(annotation.range())
+      ->default_str(std::string(annotation.default_text))
+      ->allow_extra_args(false);
+  if (type == "list") option->join(',');
+  if (type == "lines") option->join('\n');
+}
+
 }  // namespace
 
 void add_common_flags(CLI::App& app, Options& options) {
@@ -63,7 +95,6 @@ void add_common_flags(CLI::App& app, Options& options) {
 }
 
 void add_data_plane_flags(CLI::App& app, Options& options) {
-  options.workers = base::usable_cpus();
   // One address a flag: without this the next positional would be taken for another.
   add(app, "--http-listen", options.http_listen, "Where HTTP is served; repeatable")
       ->type_name("ADDR:PORT")
@@ -87,12 +118,23 @@ void add_data_plane_flags(CLI::App& app, Options& options) {
   add(app, "--zone", options.zone,
       "The topology zone of this node: pods that are meant for it are chosen where they are enough")
       ->type_name("NAME");
-  add(app, "--workers", options.workers, "Worker threads; by default what the CPU quota allows")
-      ->type_name("N")
-      ->check(CLI::Range(1U, kWorkersMost));
-  add(app, "--access-log", options.access_log, "Requests and WebSockets on standard output")
-      ->type_name("off|json")
-      ->check(CLI::IsMember({"off", "json"}));
+  add_worker_flags(app, options);
+}
+
+void add_sidecar_flags(CLI::App& app, Options& options) {
+  add(app, "--listen", options.listen, "Where HTTP is served; repeatable")
+      ->type_name("[ADDR]:PORT")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  add(app, "--upstream", options.upstream, "Where the application listens")
+      ->type_name("ADDR:PORT|unix:/PATH")
+      ->required();
+  add_worker_flags(app, options);
+  for (const controller::Annotation& annotation : controller::annotations()) {
+    if (annotation.scope == controller::Scope::kEverywhere) {
+      add_setting_flag(app, options, annotation);
+    }
+  }
 }
 
 void add_control_plane_flags(CLI::App& app, Options& options) {
@@ -128,8 +170,29 @@ void add_discovery_flag(CLI::App& app, Options& options) {
       ->required();
 }
 
+void add_status_flags(CLI::App& app, Options& options) {
+  StatusFlags& flags = options.status;
+  add(app, "--admin", flags.admin, "Where its --admin-listen is")->type_name("ADDR:PORT");
+  add(app, "-o,--output", flags.output, "Tables, or the same as JSON")
+      ->type_name("table|json")
+      ->check(CLI::IsMember({"table", "json"}));
+  const auto filter = [&app](const char* flag, std::string& value, const char* whose) {
+    add(app, flag, value, std::string("Only connections ") + whose)->type_name("TEXT");
+  };
+  filter("--kind", flags.kind, "of a kind: websocket, request or stream");
+  filter("--namespace", flags.ingress_namespace, "of Ingresses in a namespace");
+  filter("--ingress", flags.ingress, "of an Ingress");
+  filter("--service", flags.service, "to a Service");
+  filter("--endpoint", flags.endpoint, "to an endpoint, such as 10.0.0.7:8080");
+  filter("--client", flags.client, "from an IP address");
+  add(app, "--limit", flags.limit, "So many connections, the newest")
+      ->type_name("N")
+      ->check(CLI::Range(1U, kConnectionsShownMost));
+}
+
 base::Status check_addresses(const Options& options) {
   base::Status status = check_listen("--admin-listen", options.admin_listen);
+  status.Update(check_listen("--admin", options.status.admin));
   for (const std::string& address : options.http_listen) {
     status.Update(check_listen("--http-listen", address));
   }
@@ -147,6 +210,9 @@ base::Status check_addresses(const Options& options) {
     status.Update(bad_flag("--http-proxy-listen",
                            "needs --trusted-proxies, or nobody's PROXY header would be believed"));
   }
+  for (const std::string& address : listen_addresses(options)) {
+    status.Update(check_listen("--listen", address));
+  }
   for (const std::string& address : options.upstream_sources) {
     if (!base::parse_ip(address)) {
       status.Update(bad_flag("--upstream-source", "\"" + address + "\" is not an IP address"));
@@ -159,6 +225,14 @@ base::Status check_addresses(const Options& options) {
     status.Update(check_discovery("--discovery", options.discovery));
   }
   return status;
+}
+
+std::vector<std::string> listen_addresses(const Options& options) {
+  std::vector<std::string> addresses = options.listen;
+  for (std::string& address : addresses) {
+    if (address.starts_with(':')) address.insert(0, "0.0.0.0");
+  }
+  return addresses;
 }
 
 base::LogLevel log_level_of(const Options& options) {

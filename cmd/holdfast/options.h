@@ -4,6 +4,7 @@
 // HOLDFAST_SOME_NAME; the flag wins. Nothing here binds a port or starts a thread.
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
@@ -14,6 +15,21 @@ class App;
 }
 
 namespace holdfast {
+
+/// What `holdfast status` is asked for. The filters are of connections; empty: none.
+struct StatusFlags {
+  std::string admin = "127.0.0.1:10254";
+  /// "table" or "json".
+  std::string output = "table";
+  std::string kind;
+  std::string ingress_namespace;
+  std::string ingress;
+  std::string service;
+  std::string endpoint;
+  std::string client;
+  /// Connections, the newest; 1 to 1000.
+  unsigned limit = 20;
+};
 
 struct Options {
   std::vector<std::string> http_listen = {"0.0.0.0:8080"};
@@ -27,6 +43,13 @@ struct Options {
   unsigned workers = 0;
   /// "off" or "json".
   std::string access_log = "json";
+  /// A sidecar's; an empty ADDR is every IPv4 address.
+  std::vector<std::string> listen = {":8080"};
+  /// A sidecar's: ADDR:PORT or unix:/PATH.
+  std::string upstream;
+  /// A sidecar's: names and values of annotations.
+  std::vector<std::pair<std::string, std::string>> settings;
+  StatusFlags status;
   std::string manifests;
   std::string kubeconfig;
   std::string ingress_class = "holdfast";
@@ -43,6 +66,9 @@ void add_common_flags(CLI::App& app, Options& options);
 /// --http-listen, --http-proxy-listen, --trusted-proxies, --upstream-source, --zone, --workers and
 /// --access-log.
 void add_data_plane_flags(CLI::App& app, Options& options);
+/// --listen, --upstream, --workers, --access-log, and a flag for each annotation that a sidecar
+/// has.
+void add_sidecar_flags(CLI::App& app, Options& options);
 /// --ingress-class.
 void add_control_plane_flags(CLI::App& app, Options& options);
 /// --kubeconfig and --endpoints-api.
@@ -51,9 +77,15 @@ void add_manifests_flag(CLI::App& app, Options& options, bool required);
 void add_discovery_listen_flag(CLI::App& app, Options& options);
 void add_discovery_flag(CLI::App& app, Options& options);
 
+/// --admin, --output and the filters.
+void add_status_flags(CLI::App& app, Options& options);
+
 /// What the parser could not see: addresses that are none, those that would expose the discovery
 /// stream, and PROXY headers of nobody. The error is one sentence that names the flag.
 base::Status check_addresses(const Options& options);
+
+/// options.listen with an address in each: what http_listen takes.
+std::vector<std::string> listen_addresses(const Options& options);
 
 base::LogLevel log_level_of(const Options& options);
 

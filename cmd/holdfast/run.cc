@@ -7,6 +7,7 @@
 #include "admin/process_metrics.h"
 #include "admin/server.h"
 #include "base/host_port.h"
+#include "base/startup_pages.h"
 #include "command.h"
 #include "data_plane.h"
 #include "debug_pages.h"
@@ -31,6 +32,12 @@ class Running {
     base::Status status;
     if (control) status = bind_control_plane(*std::move(control));
     if (status.ok() && with_data_plane) status = bind_data_plane();
+    if (status.ok()) status = bind_admin();
+    return status;
+  }
+
+  base::Status bind(model::Transaction configuration) {
+    base::Status status = bind_data_plane(std::move(configuration));
     if (status.ok()) status = bind_admin();
     return status;
   }
@@ -81,7 +88,11 @@ class Running {
       if (!made.ok()) return made.status();
       channel = *std::move(made);
     }
-    data_ = std::make_unique<DataPlane>(options_, std::move(channel), program_.clock(),
+    return bind_data_plane(std::move(channel));
+  }
+
+  base::Status bind_data_plane(ConfigurationSource source) {
+    data_ = std::make_unique<DataPlane>(options_, std::move(source), program_.clock(),
                                         program_.log(), program_.access_log());
     return data_->bind();
   }
@@ -103,21 +114,31 @@ class Running {
   admin::Server admin_;
 };
 
-}  // namespace
-
-int run(const Options& options, std::optional<ControlPlaneOptions> control, bool with_data_plane) {
+template <class... What>
+int bind_and_run(const Options& options, bool lean, What... what) {
   const Program program(options);
   Running running(options, program);
-  const base::Status bound = running.bind(std::move(control), with_data_plane);
+  const base::Status bound = running.bind(std::move(what)...);
   if (!bound.ok()) {
     running.stop();
     return program.failed(bound);
   }
   running.say_where();
   running.start();
+  if (lean) base::unmap_startup_pages();
   program.wait_for_stop();
   running.stop();
   return 0;
+}
+
+}  // namespace
+
+int run(const Options& options, std::optional<ControlPlaneOptions> control, bool with_data_plane) {
+  return bind_and_run(options, false, std::move(control), with_data_plane);
+}
+
+int run_with(const Options& options, model::Transaction configuration) {
+  return bind_and_run(options, true, std::move(configuration));
 }
 
 }  // namespace holdfast

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "control_plane.h"
+#include "model/resource.h"
 #include "options.h"
 
 namespace holdfast {
@@ -14,5 +15,9 @@ namespace holdfast {
 /// fed by the former, or else by options.discovery. Returns the exit code. REQUIRES: flags and
 /// configuration are checked; at least one plane.
 int run(const Options& options, std::optional<ControlPlaneOptions> control, bool with_data_plane);
+
+/// Runs a data plane alone, on a configuration that never changes. Nothing of gRPC is made. Returns
+/// the exit code. REQUIRES: as above.
+int run_with(const Options& options, model::Transaction configuration);
 
 }  // namespace holdfast

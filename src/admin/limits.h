@@ -21,5 +21,10 @@ inline constexpr std::size_t kDiscardBytesMost = std::size_t{64} << 10;
 inline constexpr std::chrono::milliseconds kAcceptPause{500};
 /// Waiting connections that the kernel keeps.
 inline constexpr int kBacklog = 64;
+/// For one page of another process, from the connect to the last byte. Longer than a debug page
+/// waits for its threads.
+inline constexpr std::chrono::milliseconds kFetchPatience{10'000};
+/// The most that such a page may have: some hundred thousand routes.
+inline constexpr std::size_t kFetchBytesMost = std::size_t{256} << 20;
 
 }  // namespace holdfast::admin

@@ -52,7 +52,8 @@ const std::array kAnnotations{
                                           static_cast<v1::LoadBalance>(value));
                                     }},
                .default_text = "least-connections",
-               .summary = "How the pod of a new connection is chosen."},
+               .summary = "How the pod of a new connection is chosen.",
+               .scope = Scope::kIngress},
     Annotation{.name = "slow-start",
                .value = DurationValue{model::kSlowStartRange,
                                       [](Draft& draft, base::Duration value) {
@@ -60,7 +61,8 @@ const std::array kAnnotations{
                                       }},
                .default_text = "30s",
                .summary = "How long a pod that joins others gets less than its share of new "
-                          "connections, beginning with a tenth."},
+                          "connections, beginning with a tenth.",
+               .scope = Scope::kIngress},
     Annotation{.name = "eject-after",
                .value = NumberValue{model::kEjectAfterRange,
                                     [](Draft& draft, std::uint32_t value) {
@@ -68,19 +70,22 @@ const std::array kAnnotations{
                                     }},
                .default_text = "3",
                .summary = "After how many failed connects in a row a pod gets no new connections "
-                          "for a while; 0: never; at most half of a Service's pods at a time."},
+                          "for a while; 0: never; at most half of a Service's pods at a time.",
+               .scope = Scope::kIngress},
     Annotation{.name = "eject-for",
                .value = DurationValue{model::kEjectForRange,
                                       [](Draft& draft, base::Duration value) {
                                         assign(*draft.policy().mutable_eject_for(), value);
                                       }},
                .default_text = "10s",
-               .summary = "For how long; doubled each time that it happens again."},
+               .summary = "For how long; doubled each time that it happens again.",
+               .scope = Scope::kIngress},
     Annotation{.name = "health-path",
                .value = TextValue{"path", "a path such as /healthz", set_health_path},
                .default_text = "no checks",
                .summary = "A path that Holdfast asks every pod for; a pod that answers other than "
-                          "200 to 399 three times in a row gets no new connections."},
+                          "200 to 399 three times in a row gets no new connections.",
+               .scope = Scope::kIngress},
     Annotation{.name = "health-interval",
                .value = DurationValue{model::kHealthIntervalRange,
                                       [](Draft& draft, base::Duration value) {
@@ -88,7 +93,8 @@ const std::array kAnnotations{
                                       }},
                .default_text = "10s",
                .summary = "From one check of a pod to the next.",
-               .only_with = "health-path"},
+               .only_with = "health-path",
+               .scope = Scope::kIngress},
     Annotation{.name = "health-timeout",
                .value = DurationValue{model::kHealthTimeoutRange,
                                       [](Draft& draft, base::Duration value) {
@@ -96,24 +102,28 @@ const std::array kAnnotations{
                                       }},
                .default_text = "1s",
                .summary = "How long a pod may take to answer a check.",
-               .only_with = "health-path"},
+               .only_with = "health-path",
+               .scope = Scope::kIngress},
     Annotation{.name = "affinity",
                .value = ChoiceValue{kAffinities,
                                     [](Draft& draft, int value) {
                                       draft.has_affinity = value != 0;
                                     }},
                .default_text = "none",
-               .summary = "Whether a cookie brings a client back to its pod, on any replica."},
+               .summary = "Whether a cookie brings a client back to its pod, on any replica.",
+               .scope = Scope::kIngress},
     Annotation{.name = "affinity-cookie-name",
                .value = TextValue{"text", "a cookie's name", set_cookie_name},
                .default_text = kCookieName,
                .summary = "What that cookie is called.",
-               .only_with = "affinity"},
+               .only_with = "affinity",
+               .scope = Scope::kIngress},
     Annotation{.name = "affinity-cookie-path",
                .value = TextValue{"path", "a path", set_cookie_path},
                .default_text = "the Ingress's path",
                .summary = "Its Path attribute.",
-               .only_with = "affinity"},
+               .only_with = "affinity",
+               .scope = Scope::kIngress},
     Annotation{.name = "affinity-cookie-max-age",
                .value = DurationValue{model::kCookieMaxAgeRange,
                                       [](Draft& draft, base::Duration value) {
@@ -121,7 +131,8 @@ const std::array kAnnotations{
                                       }},
                .default_text = "until the browser is closed",
                .summary = "How long it lives, in whole seconds.",
-               .only_with = "affinity"},
+               .only_with = "affinity",
+               .scope = Scope::kIngress},
     Annotation{.name = "affinity-cookie-same-site",
                .value = ChoiceValue{kSameSites,
                                     [](Draft& draft, int value) {
@@ -130,7 +141,8 @@ const std::array kAnnotations{
                                     }},
                .default_text = "lax",
                .summary = "Its SameSite attribute; none makes it Secure too.",
-               .only_with = "affinity"},
+               .only_with = "affinity",
+               .scope = Scope::kIngress},
     Annotation{.name = "affinity-cookie-secure",
                .value = ChoiceValue{kSecures,
                                     [](Draft& draft, int value) {
@@ -139,7 +151,8 @@ const std::array kAnnotations{
                                     }},
                .default_text = "auto",
                .summary = "Its Secure attribute; auto: when the request came over TLS.",
-               .only_with = "affinity"},
+               .only_with = "affinity",
+               .scope = Scope::kIngress},
     Annotation{.name = "affinity-cookie-http-only",
                .value = ChoiceValue{kBooleans,
                                     [](Draft& draft, int value) {
@@ -147,7 +160,8 @@ const std::array kAnnotations{
                                     }},
                .default_text = "true",
                .summary = "Its HttpOnly attribute.",
-               .only_with = "affinity"},
+               .only_with = "affinity",
+               .scope = Scope::kIngress},
     Annotation{.name = "affinity-when-gone",
                .value = ChoiceValue{kWhenGone,
                                     [](Draft& draft, int value) {
@@ -156,13 +170,15 @@ const std::array kAnnotations{
                .default_text = "rebalance",
                .summary = "What a client gets whose pod is gone: another pod and a new cookie, or "
                           "503.",
-               .only_with = "affinity"},
+               .only_with = "affinity",
+               .scope = Scope::kIngress},
     Annotation{.name = "hash-by",
                .value = TextValue{"text",
                                   "client-address, path, header:NAME, cookie:NAME, query:NAME",
                                   set_hash_by},
                .default_text = "none",
-               .summary = "What sends requests to the same pod, on any replica."},
+               .summary = "What sends requests to the same pod, on any replica.",
+               .scope = Scope::kIngress},
     Annotation{.name = "hash-balance-factor",
                .value = NumberValue{model::kBalanceFactorRange,
                                     [](Draft& draft, std::uint32_t value) {
@@ -171,12 +187,14 @@ const std::array kAnnotations{
                .default_text = "125",
                .summary = "The most connections that a pod may have for that, in per cent of the "
                           "mean; beyond it the next pod is used.",
-               .only_with = "hash-by"},
+               .only_with = "hash-by",
+               .scope = Scope::kIngress},
     Annotation{.name = "websocket-service",
                .value = TextValue{"text", "SERVICE:PORT", set_websocket_service},
                .default_text = "the path's own",
                .summary = "The Service of WebSocket handshakes, where plain requests go to "
-                          "another."},
+                          "another.",
+               .scope = Scope::kIngress},
     Annotation{.name = "proxy-protocol",
                .value = ChoiceValue{kProxyProtocols,
                                     [](Draft& draft, int value) {

@@ -86,12 +86,12 @@ std::size_t edits_between(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-std::string unknown_annotation(std::string_view name) {
-  std::string message = "there is no such annotation; it is ignored";
+std::string instead_of_unknown(std::string_view name) {
+  std::string instead = "it is ignored";
   if (const std::string_view nearest = nearest_annotation(name); !nearest.empty()) {
-    message.append(" (did you mean ").append(kAnnotationPrefix).append(nearest).append("?)");
+    instead.append(" (did you mean ").append(kAnnotationPrefix).append(nearest).append("?)");
   }
-  return message;
+  return instead;
 }
 
 using Values = std::span<const std::pair<std::string_view, std::string_view>>;
@@ -145,7 +145,7 @@ Settings settings_of(Values values, const OnWrongValue& on_wrong) {
     const auto known = std::find_if(annotations().begin(), annotations().end(),
                                     [&](const Annotation& a) { return a.name == name; });
     if (known == annotations().end()) {
-      on_wrong(Severity::kWarning, name, unknown_annotation(name));
+      on_wrong(Severity::kWarning, name, "there is no such annotation", instead_of_unknown(name));
       continue;
     }
     const base::Status status = std::visit(
@@ -159,7 +159,7 @@ Settings settings_of(Values values, const OnWrongValue& on_wrong) {
     const std::string instead =
         known->when_wrong.empty() ? "the default (" + std::string(known->default_text) + ") applies"
                                   : std::string(known->when_wrong);
-    on_wrong(Severity::kError, name, std::string(status.message()) + "; " + instead);
+    on_wrong(Severity::kError, name, std::string(status.message()), instead);
   }
   return finish(std::move(draft));
 }
@@ -171,10 +171,11 @@ Settings settings_of(const kube::Ingress& ingress, ProblemList& problems) {
       ours.emplace_back(std::string_view(key).substr(kAnnotationPrefix.size()), text);
     }
   }
-  return settings_of(ours, [&](Severity severity, std::string_view name, std::string message) {
+  return settings_of(ours, [&](Severity severity, std::string_view name, const std::string& reason,
+                               const std::string& instead) {
     const std::string key = std::string(kAnnotationPrefix) + std::string(name);
     problems.add(severity, "Ingress", ingress.metadata.name,
-                 "metadata.annotations[" + quote(key) + "]", std::move(message));
+                 "metadata.annotations[" + quote(key) + "]", reason + "; " + instead);
   });
 }
 

@@ -82,6 +82,14 @@ struct TextValue {
 /// To which connections a changed value applies.
 enum class Applies { kNewConnections, kOpenConnections };
 
+/// Which commands know it.
+enum class Scope {
+  /// An Ingress's annotation, and a sidecar's flag of the same name.
+  kEverywhere,
+  /// An Ingress's annotation alone: it chooses between pods, or between Services.
+  kIngress,
+};
+
 struct Annotation {
   /// Without the prefix.
   std::string_view name;
@@ -96,6 +104,7 @@ struct Annotation {
   std::string_view when_wrong = {};
   /// The annotation without which this one does nothing.
   std::string_view only_with = {};
+  Scope scope = Scope::kEverywhere;
 
   /// "duration", "size", "number", "word", or a TextValue's own.
   [[nodiscard]] std::string type() const;
@@ -109,8 +118,10 @@ std::span<const Annotation> annotations();
 /// What holds for a route whose Ingress has no annotation.
 model::v1::RoutePolicy default_policy();
 
-/// Told of a value that is wrong: the annotation's name and one sentence.
-using OnWrongValue = std::function<void(Severity severity, std::string_view name, std::string)>;
+/// Told of a value that is wrong: the annotation's name, what is wrong, and what holds instead;
+/// both are half a sentence.
+using OnWrongValue = std::function<void(Severity severity, std::string_view name,
+                                        const std::string& reason, const std::string& instead)>;
 
 /// The settings that `values` (names without the prefix, and texts) make. A value that does not
 /// parse or is out of range is wrong, and so is a name that does not exist.

@@ -3,9 +3,13 @@
 #include <arpa/inet.h>
 
 #include <charconv>
+#include <cstddef>
 #include <cstring>
+#include <map>
+#include <mutex>
 
 #include "base/ip_address.h"
+#include "model/limits.h"
 
 namespace holdfast::proxy {
 
@@ -13,6 +17,19 @@ namespace {
 
 base::Status bad_address(std::string_view text) {
   return absl::InvalidArgumentError("\"" + std::string(text) + "\" is not ADDR:PORT");
+}
+
+/// The one sockaddr_un of a path. Any thread; never freed.
+const sockaddr_un* interned(std::string_view path) {
+  static std::mutex mutex;
+  static auto* const known = new std::map<std::string, sockaddr_un, std::less<>>;
+  const std::lock_guard lock(mutex);
+  const auto found = known->find(path);
+  if (found != known->end()) return &found->second;
+  sockaddr_un& made = (*known)[std::string(path)];
+  made.sun_family = AF_UNIX;
+  path.copy(made.sun_path, sizeof made.sun_path - 1);
+  return &made;
 }
 
 }  // namespace
@@ -70,11 +87,33 @@ base::StatusOr<Address> Address::parse(const std::string& text) {
   return from_ip(ip.empty() ? "0.0.0.0" : ip, port);
 }
 
+base::StatusOr<Address> Address::from_unix_path(std::string_view path) {
+  if (path.empty() || path.size() > model::kUnixPathBytes) {
+    return absl::InvalidArgumentError("\"" + std::string(path) + "\" is no path of a Unix socket");
+  }
+  Address address;
+  address.address_.local.family = AF_UNIX;
+  const sockaddr_un* const where = interned(path);
+  std::memcpy(address.address_.local.where.data(), &where, sizeof where);
+  return address;
+}
+
+const sockaddr_un* Address::local() const {
+  const sockaddr_un* where = nullptr;
+  std::memcpy(&where, address_.local.where.data(), sizeof where);
+  return where;
+}
+
 socklen_t Address::size() const {
+  if (is_unix()) {
+    const std::size_t path_bytes = std::strlen(local()->sun_path) + 1;
+    return static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path_bytes);
+  }
   return family() == AF_INET ? sizeof address_.v4 : sizeof address_.v6;
 }
 
 std::uint16_t Address::port() const {
+  if (is_unix()) return 0;
   return ntohs(family() == AF_INET ? address_.v4.sin_port : address_.v6.sin6_port);
 }
 
@@ -100,6 +139,7 @@ base::IpAddress Address::ip_address() const {
 }
 
 std::string Address::to_string() const {
+  if (is_unix()) return std::string(model::kUnixPrefix) + local()->sun_path;
   const std::string port_text = ":" + std::to_string(port());
   return family() == AF_INET6 ? "[" + ip() + "]" + port_text : ip() + port_text;
 }

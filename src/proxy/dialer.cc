@@ -15,7 +15,8 @@ namespace holdfast::proxy {
 namespace {
 
 int make_socket(int family) {
-  return ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+  return ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                  family == AF_UNIX ? 0 : IPPROTO_TCP);
 }
 
 /// 0 or an errno value. The port is chosen at connect(), when the kernel knows the other end: one
@@ -31,7 +32,7 @@ int bind_source(int descriptor, const Address& source) {
 Dialer::Dialled dial_from(const Address* source, const Address& to) {
   const int descriptor = make_socket(to.family());
   if (descriptor < 0) return {-1, errno};
-  int error = set_tcp_options(descriptor);
+  int error = to.is_unix() ? 0 : set_tcp_options(descriptor);
   if (error == 0 && source != nullptr) error = bind_source(descriptor, *source);
   if (error == 0 && ::connect(descriptor, to.data(), to.size()) != 0) error = errno;
   if (error == 0 || error == EINPROGRESS) return {descriptor, error};

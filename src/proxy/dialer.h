@@ -1,7 +1,7 @@
 #pragma once
 
-// Begins TCP connections to endpoints, from the source addresses in turn, so that local ports do
-// not run out at 64 thousand connections to one endpoint. One thread.
+// Begins connections to endpoints: to Unix sockets, or over TCP from the source addresses in turn,
+// so that local ports do not run out at 64 thousand connections to one endpoint. One thread.
 
 #include <cstddef>
 #include <vector>
@@ -18,7 +18,8 @@ class Dialer {
   struct Dialled {
     /// A non-blocking socket with the options of limits.h; -1: there is none.
     int descriptor = -1;
-    /// 0: connected; EINPROGRESS: under way; else an errno value, and no descriptor.
+    /// 0: connected; EINPROGRESS: under way; else an errno value, and no descriptor. EAGAIN: so
+    /// many wait at that Unix socket that there is no room for one more (unix(7)).
     int error = 0;
   };
   /// A source without a free port is passed over; EADDRNOTAVAIL: none has one.

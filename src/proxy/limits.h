@@ -34,6 +34,9 @@ inline constexpr std::chrono::seconds kLingerMost = 30s;
 /// How long an upstream connection is kept for the next request. Below the 5 s after which Node and
 /// uvicorn close one: a request that crosses such an end is lost, and a POST is not sent twice.
 inline constexpr std::chrono::seconds kUpstreamIdleTimeout = 4s;
+/// A Unix socket at which too many connections wait is tried again this long after it said so; over
+/// TCP the kernel itself would try again.
+inline constexpr std::chrono::milliseconds kUnixQueuePause = 20ms;
 /// Accepting is tried again this long after it stopped for want of descriptors.
 inline constexpr std::chrono::milliseconds kAcceptPause = 100ms;
 /// Pauses of accepting are logged at most this often by each worker.

@@ -174,6 +174,8 @@ struct RouteFamilies {
       return {{"status", kStatusLabels[i]}};
     });
     add_array(request_failures, group, &RouteCounters::request_failures, reason_labels);
+    const std::uint64_t ejected = group.sum([](const auto& c) { return c.ejections.value(); });
+    if (ejected > 0) add(ejections, group.labels(), ejected);
     add_array(connect_failures, group, &RouteCounters::connect_failures,
               [](std::size_t i) -> Labels {
                 return {{"reason", kConnectFailureLabels[i]}};

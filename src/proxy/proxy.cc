@@ -147,6 +147,8 @@ class Proxy::State {
     done.wait();
     const base::Duration took = shared_.clock.now() - begun;
     apply_nanoseconds_.store(took.count(), std::memory_order_relaxed);
+    applied_at_.store(shared_.clock.wall_now().time_since_epoch().count(),
+                      std::memory_order_relaxed);
     applied_.fetch_add(1, std::memory_order_release);
     return {};
   }
@@ -155,6 +157,14 @@ class Proxy::State {
   [[nodiscard]] const std::vector<int>& ports() const { return ports_; }
   [[nodiscard]] const std::vector<int>& proxy_ports() const { return proxy_ports_; }
   [[nodiscard]] std::vector<model::ResourcePtr> resources() const { return compiler_.resources(); }
+  [[nodiscard]] std::vector<RouteInfo> routes() const { return compiler_.routes(); }
+  [[nodiscard]] ConfigurationInfo configuration() const {
+    ConfigurationInfo info;
+    info.version = applied_.load(std::memory_order_acquire);
+    info.since = base::WallTime(base::Duration(applied_at_.load(std::memory_order_relaxed)));
+    info.refused = refused_.load(std::memory_order_relaxed);
+    return info;
+  }
 
   [[nodiscard]] std::vector<EndpointInfo> endpoints() const {
     return list_endpoints(compiler_.clusters(), slow_starts(compiler_.resources()),
@@ -217,6 +227,8 @@ class Proxy::State {
   std::atomic<std::uint64_t> applied_{0};
   std::atomic<std::uint64_t> refused_{0};
   std::atomic<std::int64_t> apply_nanoseconds_{0};
+  /// Nanoseconds since the epoch of the wall clock.
+  std::atomic<std::int64_t> applied_at_{0};
 };
 
 Proxy::Proxy(Options options, const base::Clock& clock, const base::Log& log,
@@ -242,6 +254,10 @@ bool Proxy::ready() const { return state_->ready(); }
 std::vector<model::ResourcePtr> Proxy::resources() const { return state_->resources(); }
 
 std::vector<EndpointInfo> Proxy::endpoints() const { return state_->endpoints(); }
+
+std::vector<RouteInfo> Proxy::routes() const { return state_->routes(); }
+
+ConfigurationInfo Proxy::configuration() const { return state_->configuration(); }
 
 std::optional<std::vector<ConnectionInfo>> Proxy::connections(const ConnectionQuery& query) const {
   return state_->connections(query);

@@ -19,6 +19,7 @@
 #include "model/resource.h"
 #include "proxy/connection_info.h"
 #include "proxy/endpoint_info.h"
+#include "proxy/route_info.h"
 
 namespace holdfast::proxy {
 
@@ -64,6 +65,9 @@ class Proxy final : public model::TransactionHandler, public base::MetricSource 
   [[nodiscard]] std::vector<model::ResourcePtr> resources() const;
   /// Every endpoint, by cluster, in the order of the configuration.
   [[nodiscard]] std::vector<EndpointInfo> endpoints() const;
+  /// Every route in force, sorted by host.
+  [[nodiscard]] std::vector<RouteInfo> routes() const;
+  [[nodiscard]] ConfigurationInfo configuration() const;
   void collect(std::vector<base::MetricFamily>& out) const override;
   /// The newest connections that match, newest first. Every worker goes through all it has, which
   /// costs it about a microsecond each. Absent when one does not answer within kListPatience.

@@ -187,6 +187,13 @@ Task<CloseReason> Session::connect(const Endpoint& endpoint, base::Instant deadl
     worker_.upstreams().clear();
     dialled = worker_.dialer().dial(endpoint.address);
   }
+  while (dialled.error == EAGAIN) {
+    const base::Instant again = worker_.now() + kUnixQueuePause;
+    if (again >= deadline) co_return count_connect_failure(ETIMEDOUT);
+    static_cast<void>(co_await wait(exchange_->upgrade ? kDownstreamEnded : kNothing, again));
+    if (downstream_gone()) co_return CloseReason::kDownstreamEnded;
+    dialled = worker_.dialer().dial(endpoint.address);
+  }
   if (dialled.descriptor < 0) co_return count_connect_failure(dialled.error);
   exchange_->upstream =
       worker_.sockets().add(dialled.descriptor, this, dialled.error != EINPROGRESS);

@@ -1,6 +1,9 @@
 #include "proxy/snapshot_compiler.h"
 
 #include <algorithm>
+#include <string_view>
+
+#include "model/limits.h"
 
 #include "proxy/affinity.h"
 
@@ -64,6 +67,14 @@ Forwarding forwarding_of(const v1::Route& route) {
   return forwarding;
 }
 
+base::StatusOr<Address> address_of(const v1::Endpoint& endpoint) {
+  const std::string_view text = endpoint.address();
+  if (text.starts_with(model::kUnixPrefix)) {
+    return Address::from_unix_path(text.substr(model::kUnixPrefix.size()));
+  }
+  return Address::from_ip(endpoint.address(), endpoint.port());
+}
+
 template <class Map>
 void erase_expired(Map& map) {
   std::erase_if(map, [](const auto& entry) { return entry.second.expired(); });
@@ -72,7 +83,7 @@ void erase_expired(Map& map) {
 }  // namespace
 
 EndpointPtr SnapshotCompiler::intern_endpoint(const v1::Endpoint& endpoint) {
-  const auto address = Address::from_ip(endpoint.address(), endpoint.port());
+  const auto address = address_of(endpoint);
   if (!address.ok()) return nullptr;
   auto& known = endpoints_[{address->to_string(), endpoint.uid()}];
   if (auto alive = known.lock()) return alive;
@@ -156,7 +167,9 @@ SnapshotCompiler::Result SnapshotCompiler::compile(const model::Transaction& tra
                                        compile_host(resource->virtual_host()));
     } else if (resource->has_endpoint_set()) {
       auto cluster = compile_cluster(resource->name(), resource->endpoint_set());
-      if (cluster == nullptr) refuse("an endpoint's address is not an IP address");
+      if (cluster == nullptr) {
+        refuse("an endpoint's address is neither an IP address nor unix:/PATH");
+      }
       pending_clusters_[resource->name()] = std::move(cluster);
     }
   }
@@ -174,8 +187,12 @@ bool SnapshotCompiler::commit(const model::Transaction& transaction) {
     const std::lock_guard lock(mutex_);
     for (const model::ResourcePtr& resource : transaction.upserts) {
       resources_.insert_or_assign(model::key_of(*resource), resource);
+      if (resource->has_virtual_host()) history_.put(resource->virtual_host(), clock_.wall_now());
     }
-    for (const model::ResourceKey& key : transaction.removals) resources_.erase(key);
+    for (const model::ResourceKey& key : transaction.removals) {
+      resources_.erase(key);
+      if (key.kind == v1::KIND_VIRTUAL_HOST) history_.remove(key.name);
+    }
   }
   commit_clusters();
   bool changed = false;
@@ -217,6 +234,15 @@ std::vector<std::shared_ptr<RoutePolicy>> SnapshotCompiler::policies() const {
     if (auto pointer = policy.lock()) alive.push_back(std::move(pointer));
   }
   return alive;
+}
+
+std::vector<RouteInfo> SnapshotCompiler::routes() const {
+  std::vector<RouteInfo> told;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [key, resource] : resources_) {
+    if (resource->has_virtual_host()) history_.describe(resource->virtual_host(), told);
+  }
+  return told;
 }
 
 SnapshotCompiler::Clusters SnapshotCompiler::clusters() const {

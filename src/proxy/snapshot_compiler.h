@@ -3,8 +3,8 @@
 // Compiles transactions into Changes, and keeps what must be the same object in every snapshot:
 // endpoints with their counts, route policies with theirs.
 //
-// compile(), commit() and interned() on one thread at a time (discovery's); policies(), clusters()
-// and resources() from any thread. The clock outlives it.
+// compile(), commit() and interned() on one thread at a time (discovery's); policies(), clusters(),
+// resources() and routes() from any thread. The clock outlives it.
 
 #include <atomic>
 #include <cstddef>
@@ -20,6 +20,7 @@
 #include "model/resource.h"
 #include "proxy/limits.h"
 #include "proxy/request_id.h"
+#include "proxy/route_info.h"
 #include "proxy/snapshot.h"
 
 namespace holdfast::proxy {
@@ -48,6 +49,8 @@ class SnapshotCompiler {
   /// Every policy that a route or a connection still refers to.
   [[nodiscard]] std::vector<std::shared_ptr<RoutePolicy>> policies() const;
   [[nodiscard]] std::vector<model::ResourcePtr> resources() const;
+  /// Of every host, sorted by it.
+  [[nodiscard]] std::vector<RouteInfo> routes() const;
   using Clusters = std::map<std::string, std::shared_ptr<const Cluster>>;
   /// Those in force.
   [[nodiscard]] Clusters clusters() const;
@@ -106,6 +109,7 @@ class SnapshotCompiler {
   // Guarded by mutex_.
   std::map<RouteNames, std::weak_ptr<RoutePolicy>> policies_;
   std::map<model::ResourceKey, model::ResourcePtr> resources_;
+  RouteHistory history_;
   Clusters clusters_;
 };
 

@@ -221,15 +221,21 @@ class Backend:
 
     The connection is closed when its script returns. A script that fails makes stop() fail, unless
     the failure is only that its peer went away; so does a request that breaks the rules of
-    recorded.py.
+    recorded.py. `host` may be "unix:/PATH".
     """
 
     def __init__(self, script, host="127.0.0.1"):
         self._script = script
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.create_server((host, 0), family=family, backlog=512)
         self.host = host
-        self.port = self._socket.getsockname()[1]
+        if host.startswith("unix:"):
+            self._socket = socket.socket(socket.AF_UNIX)
+            self._socket.bind(host.removeprefix("unix:"))
+            self._socket.listen(512)
+            self.port = 0
+        else:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            self._socket = socket.create_server((host, 0), family=family, backlog=512)
+            self.port = self._socket.getsockname()[1]
         self.connections = []
         self._failures = []
         threading.Thread(target=self._accept, daemon=True).start()

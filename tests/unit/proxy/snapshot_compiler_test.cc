@@ -536,5 +536,44 @@ TEST_F(SnapshotCompilerTest, PodsThatComeAndGoLeaveNothingBehind) {
   EXPECT_LE(most, 5 * kEndpoints);
 }
 
+TEST_F(SnapshotCompilerTest, AUnixSocketIsAnEndpoint) {
+  apply({endpoints(kRooms, {{.address = "unix:/run/app.sock", .port = 0}})});
+  ASSERT_THAT(cluster()->ready, SizeIs(1));
+  EXPECT_TRUE(cluster()->ready[0]->address.is_unix());
+  EXPECT_EQ(cluster()->ready[0]->text, "unix:/run/app.sock");
+}
+
+TEST_F(SnapshotCompilerTest, RoutesAreTold) {
+  const base::WallTime start = clock_.wall_now();
+  apply({host("chat.test", {{}}), host("a.test", {{.prefix = "/a"}})});
+  clock_.advance(1min);
+  apply({host("chat.test", {{}, {.prefix = "/new"}})});
+  const std::vector<RouteInfo> told = compiler_.routes();
+  ASSERT_THAT(told, SizeIs(3));
+  EXPECT_EQ(told[0].host + told[0].path, "a.test/a");
+  EXPECT_EQ(told[1].since, start);
+  EXPECT_EQ(told[2].path, "/new");
+  EXPECT_EQ(told[2].since, start + 1min);
+  apply({}, {{v1::KIND_VIRTUAL_HOST, "chat.test"}});
+  EXPECT_THAT(compiler_.routes(), SizeIs(1));
+}
+
+TEST_F(SnapshotCompilerTest, EndpointsAreTold) {
+  apply({endpoints(kRooms, {{"10.0.0.1"}})});
+  clock_.advance(1min);
+  apply({endpoints(kRooms, {{"10.0.0.1"}, {.address = "10.0.0.2", .terminating = true}})});
+  const EndpointLease lease(cluster()->ready[0]);
+  const std::vector<EndpointInfo> told = list_endpoints(compiler_.clusters(), {}, clock_.now());
+  ASSERT_THAT(told, SizeIs(2));
+  EXPECT_EQ(told[0].cluster + " " + told[0].address, kRooms + " 10.0.0.1:8080");
+  EXPECT_EQ(told[0].state, "ready");
+  EXPECT_EQ(told[0].open, 1U);
+  EXPECT_EQ(told[0].since, 1min);
+  EXPECT_EQ(told[1].state, "terminating");
+  EXPECT_EQ(told[1].since, 0min);
+  apply({}, {{v1::KIND_ENDPOINT_SET, kRooms}});
+  EXPECT_THAT(list_endpoints(compiler_.clusters(), {}, clock_.now()), IsEmpty());
+}
+
 }  // namespace
 }  // namespace holdfast::proxy

@@ -1,0 +1,31 @@
+#include "controller/sidecar.h"
+
+#include "command.h"
+#include "run.h"
+
+namespace holdfast {
+namespace {
+
+void add_flags(CLI::App& app, Options& options) {
+  add_sidecar_flags(app, options);
+  add_common_flags(app, options);
+}
+
+int run_sidecar(const Options& options) {
+  const std::vector<std::pair<std::string_view, std::string_view>> settings(
+      options.settings.begin(), options.settings.end());
+  auto configuration = controller::sidecar_configuration(options.upstream, settings);
+  if (!configuration.ok()) return usage_error(configuration.status());
+  Options data_plane = options;
+  data_plane.http_listen = listen_addresses(options);
+  return run_with(data_plane, *std::move(configuration));
+}
+
+}  // namespace
+
+Command sidecar_command() {
+  return {"sidecar", "beside an application's container: flags instead of a controller", add_flags,
+          run_sidecar};
+}
+
+}  // namespace holdfast

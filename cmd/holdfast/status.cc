@@ -1,0 +1,47 @@
+#include <cstdio>
+#include <utility>
+
+#include "admin/client.h"
+#include "admin/status_report.h"
+#include "command.h"
+
+namespace holdfast {
+namespace {
+
+std::string target_of(const StatusFlags& flags) {
+  std::string target = "/debug/status?limit=" + std::to_string(flags.limit);
+  const auto filter = [&target](const char* name, const std::string& value) {
+    if (!value.empty()) target.append("&").append(name) += "=" + admin::percent_encoded(value);
+  };
+  filter("kind", flags.kind);
+  filter("namespace", flags.ingress_namespace);
+  filter("ingress", flags.ingress);
+  filter("service", flags.service);
+  filter("endpoint", flags.endpoint);
+  filter("client", flags.client);
+  return target;
+}
+
+base::StatusOr<std::string> status_text(const StatusFlags& flags) {
+  base::StatusOr<std::string> page = admin::fetch(flags.admin, target_of(flags));
+  return page.ok() && flags.output == "table" ? admin::status_tables(*page) : page;
+}
+
+int run_status(const Options& options) {
+  const base::StatusOr<std::string> text = status_text(options.status);
+  if (!text.ok()) {
+    say(text.status());
+    return kExitFailed;
+  }
+  std::fputs(text->c_str(), stdout);
+  return 0;
+}
+
+}  // namespace
+
+Command status_command() {
+  return {"status", "what a running Holdfast serves, and its open connections", add_status_flags,
+          run_status};
+}
+
+}  // namespace holdfast

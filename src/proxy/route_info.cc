@@ -1,0 +1,50 @@
+#include "proxy/route_info.h"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+namespace holdfast::proxy {
+
+namespace v1 = discovery::v1;
+
+namespace {
+
+std::size_t content_hash(v1::Route route) {
+  // Another path before it in the Ingress changes nothing of it.
+  route.mutable_origin()->clear_field();
+  return std::hash<std::string>()(route.SerializeAsString());
+}
+
+}  // namespace
+
+void RouteHistory::put(const v1::VirtualHost& host, base::WallTime when) {
+  std::vector<Mark>& known = marks_[host.host()];
+  std::vector<Mark> marks;
+  for (const v1::Route& route : host.routes()) {
+    const std::size_t hash = content_hash(route);
+    const auto same = std::ranges::find(known, hash, &Mark::content_hash);
+    marks.push_back({hash, same == known.end() ? when : same->since});
+  }
+  known = std::move(marks);
+}
+
+void RouteHistory::describe(const v1::VirtualHost& host, std::vector<RouteInfo>& out) const {
+  const std::vector<Mark>& marks = marks_.at(host.host());
+  for (int i = 0; i < host.routes_size(); ++i) {
+    const v1::Route& route = host.routes(i);
+    RouteInfo& info = out.emplace_back();
+    info.host = host.host();
+    info.match = route.path().has_exact()    ? "exact"
+                 : route.path().has_prefix() ? "prefix"
+                                             : "fallback";
+    info.path = route.path().has_exact() ? route.path().exact() : route.path().prefix();
+    info.ingress_namespace = route.origin().namespace_();
+    info.ingress = route.origin().name();
+    info.cluster = route.cluster();
+    info.websocket_cluster = route.websocket_cluster();
+    info.since = marks[static_cast<std::size_t>(i)].since;
+  }
+}
+
+}  // namespace holdfast::proxy

@@ -1,0 +1,78 @@
+// Goal: the README's table of annotations is what the code declares. Method: the table is made of
+// the declarations and compared with what stands between two marks of the README; GOLDEN_REWRITE=1
+// writes it anew.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "controller/annotations.h"
+
+namespace holdfast::controller {
+namespace {
+
+constexpr std::string_view kBegin = "<!-- annotations: begin -->\n";
+constexpr std::string_view kEnd = "<!-- annotations: end -->\n";
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '|' || c == '*' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+std::string row_of(const Annotation& annotation) {
+  std::string row = "| `" + std::string(annotation.name) + "` | " + annotation.type() + " | " +
+                    escaped(annotation.range()) + " | " + escaped(annotation.default_text) + " | " +
+                    (annotation.scope == Scope::kEverywhere ? "yes" : "") + " | " +
+                    escaped(annotation.summary);
+  if (annotation.applies == Applies::kOpenConnections) row += " Applies to open ones at once.";
+  if (!annotation.when_wrong.empty()) {
+    row += " When wrong: " + escaped(annotation.when_wrong) + ".";
+  }
+  return row + " |\n";
+}
+
+std::string table() {
+  std::string text = "| holdfast.dev/ | type | values | default | sidecar flag | |\n";
+  text += "| --- | --- | --- | --- | --- | --- |\n";
+  for (const Annotation& annotation : annotations()) text += row_of(annotation);
+  return text;
+}
+
+std::string contents(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+TEST(AnnotationDocuments, ReadmeListsWhatIsDeclared) {
+  const std::string readme = contents(HOLDFAST_README);
+  const std::size_t begin = readme.find(kBegin);
+  const std::size_t end = readme.find(kEnd);
+  ASSERT_NE(begin, std::string::npos) << kBegin;
+  ASSERT_NE(end, std::string::npos) << kEnd;
+  const std::size_t first = begin + kBegin.size();
+  ASSERT_LE(first, end);
+  if (std::getenv("GOLDEN_REWRITE") != nullptr) {
+    std::ofstream(HOLDFAST_README) << readme.substr(0, first) << table() << readme.substr(end);
+    return;
+  }
+  EXPECT_EQ(readme.substr(first, end - first), table()) << "GOLDEN_REWRITE=1 writes the table";
+}
+
+TEST(AnnotationDocuments, EveryAnnotationSaysWhatItIs) {
+  for (const Annotation& annotation : annotations()) {
+    EXPECT_FALSE(annotation.range().empty()) << annotation.name;
+    EXPECT_FALSE(annotation.default_text.empty()) << annotation.name;
+    EXPECT_TRUE(annotation.summary.ends_with('.')) << annotation.name;
+    EXPECT_FALSE(annotation.when_wrong.ends_with('.')) << annotation.name;
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::controller
