@@ -1,5 +1,6 @@
 #include "program.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -54,10 +55,23 @@ std::string what_of(const std::exception_ptr& error) {
 // A process that is number 1 of its container ignores signals left to their default.
 void end_at_once(int signal) { _exit(128 + signal); }
 
+/// Whoever started us may have closed them: the next descriptors opened would get the logs.
+void open_standard_descriptors() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    // The lowest free number is the one that is missing.
+    if (fcntl(descriptor, F_GETFD) < 0) static_cast<void>(open("/dev/null", O_RDWR));
+  }
+}
+
+std::unique_ptr<base::LogSink> make_log_sink() {
+  open_standard_descriptors();
+  return base::make_descriptor_sink(STDERR_FILENO);
+}
+
 }  // namespace
 
 Program::Program(const Options& options)
-    : sink_(base::make_descriptor_sink(STDERR_FILENO)),
+    : sink_(make_log_sink()),
       access_sink_(options.access_log == "json" ? base::make_descriptor_sink(STDOUT_FILENO)
                                                 : nullptr),
       log_(*sink_, clock_, log_level_of(options)) {

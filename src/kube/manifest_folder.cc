@@ -1,5 +1,6 @@
 #include "kube/manifest_folder.h"
 
+#include <algorithm>
 #include <functional>
 #include <nlohmann/json.hpp>
 
@@ -62,10 +63,20 @@ void ManifestFolder::set_file(const std::string& name, const base::StatusOr<std:
           absl::InvalidArgumentError("document " + std::to_string(i + 1) + ": expected an object");
     }
   }
-  if (documents.ok()) {
-    file = std::move(fresh);
-  } else {
+  if (!documents.ok()) {
     file.problem = std::string(documents.status().message());
+    return;
+  }
+  // A document that does not say which object it is may be any of those that are missing now.
+  if (!fresh.problem.empty()) keep_missing(file.entries, fresh.entries);
+  file = std::move(fresh);
+}
+
+void ManifestFolder::keep_missing(const std::vector<Entry>& last, std::vector<Entry>& entries) {
+  for (const Entry& old : last) {
+    const bool known = std::any_of(entries.begin(), entries.end(),
+                                   [&](const Entry& entry) { return entry.key == old.key; });
+    if (!known) entries.push_back(old);
   }
 }
 

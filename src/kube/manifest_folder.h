@@ -55,6 +55,8 @@ class ManifestFolder {
   /// By name, since the order is the precedence.
   using Objects = std::map<ObjectName, Object>;
 
+  /// Adds those of `last` that `entries` does not have.
+  static void keep_missing(const std::vector<Entry>& last, std::vector<Entry>& entries);
   void read_document(const std::string& file_name, nlohmann::json& document, const File& last,
                      File& into) const;
   void read_list(const std::string& file_name, const std::string& item_kind,

@@ -26,6 +26,9 @@ inline constexpr std::chrono::seconds kBodyIdleTimeout = 30s;
 inline constexpr std::chrono::seconds kWriteStallTimeout = 60s;
 /// After one side of a relay has ended: how long the other may be silent.
 inline constexpr std::chrono::seconds kHalfCloseTimeout = 30s;
+/// How long the answer may pause for a client that has ended its side in mid-answer: it reads the
+/// rest (`printf ... | nc`) or is gone (a closed EventSource), which only a write would tell.
+inline constexpr std::chrono::seconds kEndedPatience = 2s;
 /// How long the rest of a refused request is read and dropped, so that the answer is not lost to a
 /// reset (RFC 9112 section 9.6): many clients read only once they have written all. Longer, up to
 /// kLingerMost, while bytes come at kLingerRateLeast.
@@ -133,6 +136,8 @@ inline constexpr int kBusyBatch = 8;
 
 inline constexpr std::chrono::seconds kTcpKeepAliveIdle = 45s;
 inline constexpr std::chrono::seconds kTcpKeepAliveInterval = 15s;
-inline constexpr std::chrono::seconds kTcpUserTimeout = 60s;
+/// Longer than kWriteStallTimeout, which knows a stalled reader from a dead one.
+inline constexpr std::chrono::seconds kTcpUserTimeout = 75s;
+static_assert(kTcpUserTimeout > kWriteStallTimeout);
 
 }  // namespace holdfast::proxy

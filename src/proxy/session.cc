@@ -167,7 +167,9 @@ Task<CloseReason> Session::read_request_head() {
       first_request_ ? base::Duration(kHeadTimeout) : base::Duration(kKeepAliveTimeout);
   base::Instant deadline = worker_.now() + patience;
   for (;;) {
-    if (!in_.empty()) {
+    // The empty line that may stand before a request is none (RFC 9112 section 2.2).
+    const bool begun = !in_.empty() && in_.view() != "\r" && in_.view() != "\r\n";
+    if (begun) {
       if (exchange_ == nullptr) {
         exchange_ = std::make_unique<Exchange>();
         exchange_->id = RequestId::make(worker_.random());

@@ -158,7 +158,8 @@ Session::Patience Session::patience_for_response(unsigned interests) const {
 
 CloseReason Session::check_switch() {
   Exchange& exchange = *exchange_;
-  if (!exchange.upgrade) return CloseReason::kBadResponse;
+  // RFC 9110 section 15.2: HTTP/1.0 has no 1xx.
+  if (!exchange.upgrade || exchange.response.minor_version == 0) return CloseReason::kBadResponse;
   const websocket::SwitchCheck check = websocket::check_switch(exchange.request, exchange.response);
   if (check == websocket::SwitchCheck::kValid) return CloseReason::kNone;
   exchange.detail = websocket::to_string(check);
@@ -250,7 +251,9 @@ Task<Session::Next> Session::forward_response(std::optional<BodyPump>& request_b
 Task<CloseReason> Session::stream_response(BodyPump& body, BodyPump& request_body) {
   Exchange& exchange = *exchange_;
   const bool had_ended = downstream_->peer_ended();
+  std::optional<base::Instant> ended_at;
   for (;;) {
+    if (!ended_at && downstream_->peer_ended()) ended_at = worker_.now();
     const Pumped request = pump_request(request_body);
     const Pumped response = pump_response(body);
     if (response.reason != CloseReason::kNone) co_return response.reason;
@@ -263,23 +266,25 @@ Task<CloseReason> Session::stream_response(BodyPump& body, BodyPump& request_bod
     }
     unsigned interests = request_interests(request_body);
     interests |= body.owes() ? kDownstreamWritable : kUpstreamReadable;
-    // A client that goes away in mid-answer wants no more of it; one that had ended its side before
-    // the answer began is waiting for it.
-    const bool watches_for_end = !had_ended && !body.owes() && request_body.done();
-    if (watches_for_end) interests |= kDownstreamEnded;
-    const base::Instant until =
-        body.owes() ? exchange.response_progress + kWriteStallTimeout
-                    : std::max(exchange.request_progress, exchange.response_progress) +
-                          exchange.target->policy->idle_timeout();
+    base::Instant until = body.owes()
+                              ? exchange.response_progress + kWriteStallTimeout
+                              : std::max(exchange.request_progress, exchange.response_progress) +
+                                    exchange.target->policy->idle_timeout();
+    // One that had ended its side before the answer began is waiting for it; one that does so in
+    // mid-answer may be gone, or may be reading the rest.
+    const bool may_be_gone = !had_ended && !body.owes() && request_body.done();
+    if (may_be_gone && !ended_at) interests |= kDownstreamEnded;
+    const bool leaves = may_be_gone && ended_at;
+    if (leaves) {
+      until = std::min(until, std::max(*ended_at, exchange.response_progress) + kEndedPatience);
+    }
     if (!co_await wait(interests, until)) {
+      if (leaves) co_return CloseReason::kDownstreamEnded;
       if (!body.owes()) co_return CloseReason::kIdleTimedOut;
       if (!body.drains()) co_return CloseReason::kDownstreamStalled;
       exchange.response_progress = worker_.now();
     }
     if (downstream_->broken()) co_return CloseReason::kDownstreamReset;
-    if (watches_for_end && downstream_->peer_ended() && !exchange.upstream->readable()) {
-      co_return CloseReason::kDownstreamEnded;
-    }
   }
 }
 

@@ -107,7 +107,8 @@ std::string Session::upstream_head() {
   }
   const std::string target = rewritten_target(route, exchange.request);
   http::RequestForwarding forwarding;
-  forwarding.framing = exchange.request.framing;
+  // A handshake has no body, though it may say so.
+  forwarding.framing = exchange.upgrade ? http::Framing::kNone : exchange.request.framing;
   forwarding.websocket_upgrade = exchange.upgrade;
   forwarding.set = set;
   forwarding.host = route.upstream_host;
