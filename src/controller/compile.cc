@@ -5,6 +5,7 @@
 
 #include "controller/annotations.h"
 #include "controller/ingress_class.h"
+#include "controller/limits.h"
 #include "controller/names.h"
 #include "controller/problem_list.h"
 #include "controller/quote.h"
