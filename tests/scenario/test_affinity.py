@@ -135,3 +135,16 @@ def test_a_pod_that_refuses(edge, when_gone):
     else:
         assert visit.status == 101
         assert (visit.pod != first.pod, visit.cookie not in (None, first.cookie)) == (True, True)
+
+
+def test_two_services_have_two_cookies(edge):
+    """Handshakes that go to a Service of their own do not take the plain requests' cookie away."""
+    live, _ = start(edge)
+    route, _ = start(edge, websocket_service=f"{live.name}:80", affinity_when_gone="fail")
+    page = Visit(edge, route)
+    live_page = Visit(edge, route, page.cookie, upgrade=True)
+    assert live_page.cookie.startswith(f"{COOKIE}-websocket=")
+    for _ in range(4):
+        for first, upgrade in ((page, False), (live_page, True)):
+            again = Visit(edge, route, f"{page.cookie}; {live_page.cookie}", upgrade)
+            assert (again.pod, again.set_cookie) == (first.pod, None)
