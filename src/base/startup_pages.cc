@@ -23,8 +23,10 @@ int unmap_pages_of(dl_phdr_info* object, std::size_t, void*) {
     if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) != 0) continue;
     const std::uintptr_t first = (object->dlpi_addr + segment.p_vaddr) & ~(page - 1);
     const std::uintptr_t last = object->dlpi_addr + segment.p_vaddr + segment.p_memsz;
+    // The loader tells addresses as numbers.
+    auto* const where = reinterpret_cast<void*>(first);  // NOLINT(performance-no-int-to-ptr)
     // It is only advice: an error leaves things as they are.
-    static_cast<void>(::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED));
+    static_cast<void>(::madvise(where, last - first, MADV_DONTNEED));
   }
   return 0;
 }

@@ -93,13 +93,13 @@ base::StatusOr<Address> Address::from_unix_path(std::string_view path) {
   Address address;
   address.address_.local.family = AF_UNIX;
   const sockaddr_un* const where = interned(path);
-  std::memcpy(address.address_.local.where.data(), &where, sizeof where);
+  std::memcpy(address.address_.local.where.data(), &where, sizeof(void*));
   return address;
 }
 
 const sockaddr_un* Address::local() const {
   const sockaddr_un* where = nullptr;
-  std::memcpy(&where, address_.local.where.data(), sizeof where);
+  std::memcpy(&where, address_.local.where.data(), sizeof(void*));
   return where;
 }
 

@@ -52,7 +52,7 @@ class Address {
   /// The bytes of a pointer: as a pointer they would make every Address bigger.
   struct Local {
     sa_family_t family;
-    std::array<unsigned char, sizeof(const sockaddr_un*)> where;
+    std::array<unsigned char, sizeof(void*)> where;
   };
   [[nodiscard]] const sockaddr_un* local() const;
   union {
