@@ -9,8 +9,8 @@
 namespace holdfast::http {
 
 /// The values of the cookies of one name, in the order of the request. A cookie that is not of the
-/// form name=value, or whose value has a byte that none may have, is passed over; others are not
-/// its fault. The head outlives it.
+/// form name=value, or whose value has a byte that none may have, is passed over; others are not its
+/// fault. The head outlives it.
 class CookieValues {
  public:
   CookieValues(const Head& head, std::string_view name) : head_(head), name_(name) {}

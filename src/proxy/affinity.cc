@@ -118,7 +118,8 @@ AffinityClaim find_claim(const http::RequestHead& request, const v1::Affinity& a
 }
 
 std::optional<AffinityKey> key_of(const Cluster& cluster, const Endpoint& endpoint) {
-  const auto look = [&](const auto& endpoints, const auto& members) -> std::optional<AffinityKey> {
+  const auto look = [&](const auto& endpoints,
+                        const auto& members) -> std::optional<AffinityKey> {
     const auto found = std::ranges::find(endpoints, &endpoint, &EndpointPtr::get);
     if (found == endpoints.end()) return std::nullopt;
     return members[std::size_t(found - endpoints.begin())].key;

@@ -148,13 +148,15 @@ EndpointPtr choose(const Cluster& cluster, const Candidates& candidates, const C
   if (slow) {
     if (EndpointPtr chosen = candidates.slow_one()) return chosen;
   }
-  const bool by_turn = choice.balancing.load_balance == discovery::v1::LOAD_BALANCE_ROUND_ROBIN;
+  const bool by_turn =
+      choice.balancing.load_balance == discovery::v1::LOAD_BALANCE_ROUND_ROBIN;
   return by_turn ? candidates.by_turn(*cluster.turn, !slow) : candidates.least_open(!slow);
 }
 
 }  // namespace
 
-std::uint64_t load_bound(std::uint32_t factor_percent, std::uint64_t total, std::size_t endpoints) {
+std::uint64_t load_bound(std::uint32_t factor_percent, std::uint64_t total,
+                         std::size_t endpoints) {
   const std::uint64_t divisor = std::uint64_t{100} * endpoints;
   return (factor_percent * (total + 1) + divisor - 1) / divisor;
 }

@@ -24,9 +24,9 @@ struct Choice {
   Random& random;
 };
 
-/// Null when every endpoint is in `tried`. Endpoints that are out (Endpoint::is_out) are chosen
-/// only when no other is left; those of other zones only when none of ours is, or by hash, where
-/// all replicas have to agree.
+/// Null when every endpoint is in `tried`. Endpoints that are out (Endpoint::is_out) are chosen only
+/// when no other is left; those of other zones only when none of ours is, or by hash, where all
+/// replicas have to agree.
 EndpointPtr pick_endpoint(const Cluster& cluster, const Choice& choice);
 
 /// Of `total` open connections over `endpoints`: with so many an endpoint takes no more by hash.
@@ -36,7 +36,7 @@ std::uint64_t load_bound(std::uint32_t factor_percent, std::uint64_t total, std:
 /// out. Not more than kEjectedPercentMost of the cluster are put out, save that workers who do it
 /// at the same moment may not know of each other.
 bool count_failed_connect(const Cluster& cluster, Endpoint& endpoint, const Balancing& balancing,
-                          base::Instant now);
+                           base::Instant now);
 void count_made_connect(Endpoint& endpoint);
 
 }  // namespace holdfast::proxy

@@ -27,7 +27,7 @@ base::Duration doubled(base::Duration duration, std::uint32_t times) {
 }  // namespace
 
 bool count_failed_connect(const Cluster& cluster, Endpoint& endpoint, const Balancing& balancing,
-                          base::Instant now) {
+                           base::Instant now) {
   const std::uint32_t failures =
       endpoint.connect_failures.fetch_add(1, std::memory_order_relaxed) + 1;
   if (balancing.eject_after == 0 || failures < balancing.eject_after) return false;

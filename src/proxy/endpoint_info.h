@@ -27,8 +27,7 @@ struct EndpointInfo {
   base::Duration since{};
 };
 
-/// How long endpoints that join a cluster are slow to start, by cluster: the longest of its
-/// routes'.
+/// How long endpoints that join a cluster are slow to start, by cluster: the longest of its routes'.
 using SlowStarts = std::map<std::string, base::Duration>;
 SlowStarts slow_starts(const std::vector<model::ResourcePtr>& resources);
 

@@ -25,8 +25,8 @@ bool same(const v1::HealthCheck& a, const v1::HealthCheck& b) {
 }
 
 std::string head_of(const v1::HealthCheck& settings, const Endpoint& endpoint) {
-  return "GET " + settings.path() +
-         " HTTP/1.1\r\nHost: " + (settings.host().empty() ? endpoint.text : settings.host()) +
+  return "GET " + settings.path() + " HTTP/1.1\r\nHost: " +
+         (settings.host().empty() ? endpoint.text : settings.host()) +
          "\r\nUser-Agent: holdfast-health-check\r\nConnection: close\r\n\r\n";
 }
 
@@ -61,8 +61,8 @@ class HealthChecker::Check final : public Timer {
     const double random = static_cast<double>(checker_.worker_.random().next() >> 11) * 0x1p-53;
     const double intervals = least + random * (least > 0 ? 2 * (1 - least) : 1);
     const auto interval = static_cast<double>(duration_of(settings_.interval()).count());
-    checker_.worker_.set_timer(
-        *this, checker_.worker_.now() + base::Duration(std::int64_t(intervals * interval)));
+    checker_.worker_.set_timer(*this, checker_.worker_.now() +
+                                          base::Duration(std::int64_t(intervals * interval)));
   }
   void set_out(bool out);
 
@@ -229,7 +229,8 @@ void HealthChecker::update(const std::string& name, const Cluster& cluster) {
     if (found != checks.end() && same(found->second->settings(), *cluster.health_check)) {
       kept.insert(checks.extract(found));
     } else {
-      kept.emplace(endpoint, std::make_unique<Check>(*this, name, endpoint, *cluster.health_check));
+      kept.emplace(endpoint,
+                   std::make_unique<Check>(*this, name, endpoint, *cluster.health_check));
     }
   }
   // What is left of the old ones ends here.

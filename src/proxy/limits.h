@@ -76,8 +76,7 @@ inline constexpr std::size_t kZoneSharePercentLeast = 50;
 
 // Health checks.
 
-/// Results in a row that put an endpoint out, and that bring it back (discovery.proto,
-/// HealthCheck).
+/// Results in a row that put an endpoint out, and that bring it back (discovery.proto, HealthCheck).
 inline constexpr int kHealthFailuresOut = 3;
 inline constexpr int kHealthSuccessesBack = 2;
 /// Checks come by up to this share of their interval earlier or later, so that they stay spread.

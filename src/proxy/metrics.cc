@@ -148,8 +148,9 @@ void collect_routes(const std::vector<std::shared_ptr<RoutePolicy>>& policies,
           sum(*policy, [&](const RouteCounters& c) { return c.connect_failures[i].value(); }));
     }
   }
-  for (MetricFamily* family : {&open, &under_way, &streams, &upgrades, &messages, &bytes, &closes,
-                               &requests, &failures, &ejections}) {
+  for (MetricFamily* family :
+       {&open, &under_way, &streams, &upgrades, &messages, &bytes, &closes, &requests, &failures,
+        &ejections}) {
     out.push_back(std::move(*family));
   }
 }

@@ -95,11 +95,11 @@ EndpointPtr Session::choose_endpoint(const Cluster& cluster, CloseReason& why_no
   const Balancing& balancing = exchange.route->balancing;
   exchange.affinity_cookie.clear();
   if (balancing.affinity) {
-    AffinityClaim claim = find_claim(exchange.request, *balancing.affinity, cluster, worker_.now());
+    AffinityClaim claim =
+        find_claim(exchange.request, *balancing.affinity, cluster, worker_.now());
     const bool must_be_it = balancing.affinity->fail_when_gone();
     if (claim.gone && must_be_it) why_none = CloseReason::kAffinityGone;
-    const bool tried =
-        claim.endpoint != nullptr && std::ranges::count(exchange.tried, claim.endpoint) > 0;
+    const bool tried = claim.endpoint != nullptr && std::ranges::count(exchange.tried, claim.endpoint) > 0;
     if (claim.endpoint != nullptr && !tried) return claim.endpoint;
     if ((claim.gone || tried) && must_be_it) return nullptr;
   }
@@ -189,8 +189,8 @@ CloseReason Session::count_connect_failure(int error) {
   counters.connect_failures[static_cast<std::size_t>(failure)].add();
   Endpoint& endpoint = *exchange_->lease.endpoint();
   const auto cluster = worker_.snapshot().find_cluster(exchange_->target->cluster);
-  if (cluster != nullptr &&
-      count_failed_connect(*cluster, endpoint, exchange_->route->balancing, worker_.now())) {
+  if (cluster != nullptr && count_failed_connect(*cluster, endpoint, exchange_->route->balancing,
+                                                 worker_.now())) {
     counters.ejections.add();
     worker_.shared().log.warn("an endpoint is ejected for failed connects",
                               {{"endpoint", endpoint.text},
