@@ -151,9 +151,8 @@ Settings settings_of(Values values, const OnWrongValue& on_wrong) {
     const base::Status status = std::visit(
         [&, &value = text](const auto& kind) { return apply(kind, value, draft); }, known->value);
     if (!known->only_with.empty() && !names(values, known->only_with)) {
-      on_wrong(Severity::kWarning, name,
-               "it does nothing without " + std::string(kAnnotationPrefix) +
-                   std::string(known->only_with));
+      on_wrong(Severity::kWarning, name, "it does nothing without " + std::string(known->only_with),
+               "it is ignored");
     }
     if (status.ok()) continue;
     const std::string instead =

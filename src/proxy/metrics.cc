@@ -207,14 +207,12 @@ void collect_routes(std::vector<std::shared_ptr<RoutePolicy>> policies,
 
 void collect_clusters(const std::map<std::string, std::shared_ptr<const Cluster>>& clusters,
                       base::Instant now, std::vector<MetricFamily>& out) {
-  MetricFamily ejected{"holdfast_endpoints_ejected",
-                       "Endpoints out of the choice because connects to them failed.",
-                       MetricType::kGauge,
-                       {}};
-  MetricFamily unhealthy{"holdfast_endpoints_unhealthy",
-                         "Endpoints out of the choice because of health checks.",
-                         MetricType::kGauge,
-                         {}};
+  MetricFamily ejected =
+      family_of("holdfast_endpoints_ejected",
+                "Endpoints out of the choice because connects to them failed.", MetricType::kGauge);
+  MetricFamily unhealthy =
+      family_of("holdfast_endpoints_unhealthy",
+                "Endpoints out of the choice because of health checks.", MetricType::kGauge);
   for (const auto& [name, cluster] : clusters) {
     const auto parts = model::parse_cluster_name(name);
     if (!parts) continue;
@@ -224,8 +222,9 @@ void collect_clusters(const std::map<std::string, std::shared_ptr<const Cluster>
     const auto count = [&](auto is_so) {
       return static_cast<std::uint64_t>(std::ranges::count_if(cluster->ready, is_so));
     };
-    add_if_any(ejected, labels,
-               count([&](const EndpointPtr& endpoint) { return endpoint->is_ejected(now); }));
+    const std::uint64_t out_now =
+        count([&](const EndpointPtr& endpoint) { return endpoint->is_ejected(now); });
+    if (out_now > 0) add(ejected, labels, out_now);
     if (!cluster->health_check) continue;
     add(unhealthy, labels, count([](const EndpointPtr& endpoint) {
           return endpoint->failing_checks.load(std::memory_order_relaxed) > 0;
@@ -236,8 +235,8 @@ void collect_clusters(const std::map<std::string, std::shared_ptr<const Cluster>
 }
 
 void collect_checks(const HealthChecker& checker, std::vector<MetricFamily>& out) {
-  MetricFamily checks{
-      "holdfast_health_checks_total", "Health checks by result.", MetricType::kCounter, {}};
+  MetricFamily checks =
+      family_of("holdfast_health_checks_total", "Health checks by result.", MetricType::kCounter);
   add(checks, {{"result", "success"}}, checker.succeeded().value());
   add(checks, {{"result", "failure"}}, checker.failed().value());
   out.push_back(std::move(checks));
