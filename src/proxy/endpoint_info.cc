@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proxy/duration.h"
+
 namespace holdfast::proxy {
 
 namespace v1 = discovery::v1;
@@ -21,9 +23,7 @@ SlowStarts slow_starts(const std::vector<model::ResourcePtr>& resources) {
   SlowStarts result;
   for (const model::ResourcePtr& resource : resources) {
     for (const v1::Route& route : resource->virtual_host().routes()) {
-      const auto& text = route.policy().slow_start();
-      const base::Duration duration =
-          std::chrono::seconds(text.seconds()) + std::chrono::nanoseconds(text.nanos());
+      const base::Duration duration = duration_of(route.policy().slow_start());
       for (const std::string& cluster : {route.cluster(), route.websocket_cluster()}) {
         base::Duration& longest = result[cluster];
         longest = std::max(longest, duration);
@@ -37,19 +37,21 @@ std::vector<EndpointInfo> list_endpoints(
     const std::map<std::string, std::shared_ptr<const Cluster>>& clusters,
     const SlowStarts& slow_starts, base::Instant now) {
   std::vector<EndpointInfo> list;
-  for (const auto& [name, cluster] : clusters) {
+  for (const auto& entry : clusters) {
+    const std::string& name = entry.first;
+    const Cluster& cluster = *entry.second;
     const auto found = slow_starts.find(name);
     const base::Duration slow = found == slow_starts.end() ? base::Duration(0) : found->second;
     const auto add = [&](const Endpoint& endpoint, const Membership& member, std::string state) {
       list.push_back({name, endpoint.text, std::move(state),
                       endpoint.open.load(std::memory_order_relaxed), now - member.since});
     };
-    for (std::size_t i = 0; i < cluster->ready.size(); ++i) {
-      const Membership& member = cluster->ready_members[i];
-      add(*cluster->ready[i], member, state_of(*cluster->ready[i], member, slow, now));
+    for (std::size_t i = 0; i < cluster.ready.size(); ++i) {
+      const Membership& member = cluster.ready_members[i];
+      add(*cluster.ready[i], member, state_of(*cluster.ready[i], member, slow, now));
     }
-    for (std::size_t i = 0; i < cluster->terminating.size(); ++i) {
-      add(*cluster->terminating[i], cluster->terminating_members[i], "terminating");
+    for (std::size_t i = 0; i < cluster.terminating.size(); ++i) {
+      add(*cluster.terminating[i], cluster.terminating_members[i], "terminating");
     }
   }
   return list;

@@ -7,6 +7,7 @@
 
 #include "http/head.h"
 #include "proxy/connection.h"
+#include "proxy/duration.h"
 #include "proxy/limits.h"
 #include "proxy/read_buffer.h"
 
@@ -15,10 +16,6 @@ namespace holdfast::proxy {
 namespace v1 = discovery::v1;
 
 namespace {
-
-base::Duration duration_of(const google::protobuf::Duration& duration) {
-  return std::chrono::seconds(duration.seconds()) + std::chrono::nanoseconds(duration.nanos());
-}
 
 bool same(const v1::HealthCheck& a, const v1::HealthCheck& b) {
   return a.SerializeAsString() == b.SerializeAsString();

@@ -213,19 +213,20 @@ void collect_clusters(const std::map<std::string, std::shared_ptr<const Cluster>
   MetricFamily unhealthy =
       family_of("holdfast_endpoints_unhealthy",
                 "Endpoints out of the choice because of health checks.", MetricType::kGauge);
-  for (const auto& [name, cluster] : clusters) {
-    const auto parts = model::parse_cluster_name(name);
+  for (const auto& entry : clusters) {
+    const Cluster& cluster = *entry.second;
+    const auto parts = model::parse_cluster_name(entry.first);
     if (!parts) continue;
     const Labels labels = {{"namespace", parts->service_namespace},
                            {"service", parts->service},
                            {"port", parts->port}};
     const auto count = [&](auto is_so) {
-      return static_cast<std::uint64_t>(std::ranges::count_if(cluster->ready, is_so));
+      return static_cast<std::uint64_t>(std::ranges::count_if(cluster.ready, is_so));
     };
     const std::uint64_t out_now =
         count([&](const EndpointPtr& endpoint) { return endpoint->is_ejected(now); });
     if (out_now > 0) add(ejected, labels, out_now);
-    if (!cluster->health_check) continue;
+    if (!cluster.health_check) continue;
     add(unhealthy, labels, count([](const EndpointPtr& endpoint) {
           return endpoint->failing_checks.load(std::memory_order_relaxed) > 0;
         }));

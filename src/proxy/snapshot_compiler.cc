@@ -6,16 +6,13 @@
 #include "model/limits.h"
 
 #include "proxy/affinity.h"
+#include "proxy/duration.h"
 
 namespace holdfast::proxy {
 
 namespace v1 = discovery::v1;
 
 namespace {
-
-base::Duration duration_of(const google::protobuf::Duration& duration) {
-  return std::chrono::seconds(duration.seconds()) + std::chrono::nanoseconds(duration.nanos());
-}
 
 std::string service_of(const std::string& cluster) {
   const auto parts = model::parse_cluster_name(cluster);

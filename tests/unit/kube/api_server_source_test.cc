@@ -179,10 +179,11 @@ TEST_F(ApiServerSourceTest, AListOfTooManyObjectsIsTriedAgainFromTheStart) {
 }
 
 TEST_F(ApiServerSourceTest, PagesWithoutEndAreTooLarge) {
-  const std::string page = list_of("10", "", "c");
+  const std::string whole = list_of("20", service("a", "1"));
+  const std::string page = list_of("10", "", std::string(whole.size(), 'c'));
   options.list_bytes = 2 * page.size();
   for (int i = 0; i < 3; ++i) server.on_request(answer(200, page));
-  server.on_request(answer(200, list_of("20", service("a", "1"))));
+  server.on_request(answer(200, whole));
   start();
   run_script();
   EXPECT_THAT(recording.sink.calls, ElementsAre("replace Service: n/a@1"));
