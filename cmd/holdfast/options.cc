@@ -57,6 +57,20 @@ base::Status check_discovery(const std::string& flag, const std::string& text) {
 }
 
 /// --workers and --access-log.
+/// Who the client is.
+void add_identity_flags(CLI::App& app, Options& options) {
+  add(app, "--http-proxy-listen", options.http_proxy_listen,
+      "Where every connection begins with a PROXY header (v1 or v2); repeatable")
+      ->type_name("ADDR:PORT")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  add(app, "--trusted-proxies", options.trusted_proxies,
+      "Whose X-Forwarded-* and PROXY headers are believed; repeatable")
+      ->type_name("CIDR")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+}
+
 void add_worker_flags(CLI::App& app, Options& options) {
   options.workers = base::usable_cpus();
   add(app, "--workers", options.workers, "Worker threads; by default what the CPU quota allows")
@@ -100,16 +114,7 @@ void add_data_plane_flags(CLI::App& app, Options& options) {
       ->type_name("ADDR:PORT")
       ->delimiter(',')
       ->allow_extra_args(false);
-  add(app, "--http-proxy-listen", options.http_proxy_listen,
-      "Where every connection begins with a PROXY header (v1 or v2); repeatable")
-      ->type_name("ADDR:PORT")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  add(app, "--trusted-proxies", options.trusted_proxies,
-      "Whose X-Forwarded-* and PROXY headers are believed; repeatable")
-      ->type_name("CIDR")
-      ->delimiter(',')
-      ->allow_extra_args(false);
+  add_identity_flags(app, options);
   add(app, "--upstream-source", options.upstream_sources,
       "An address of this machine from which pods are connected to; repeatable")
       ->type_name("ADDR")
@@ -129,6 +134,7 @@ void add_sidecar_flags(CLI::App& app, Options& options) {
   add(app, "--upstream", options.upstream, "Where the application listens")
       ->type_name("ADDR:PORT|unix:/PATH")
       ->required();
+  add_identity_flags(app, options);
   add_worker_flags(app, options);
   for (const controller::Annotation& annotation : controller::annotations()) {
     if (annotation.scope == controller::Scope::kEverywhere) {

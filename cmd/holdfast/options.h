@@ -66,8 +66,8 @@ void add_common_flags(CLI::App& app, Options& options);
 /// --http-listen, --http-proxy-listen, --trusted-proxies, --upstream-source, --zone, --workers and
 /// --access-log.
 void add_data_plane_flags(CLI::App& app, Options& options);
-/// --listen, --upstream, --workers, --access-log, and a flag for each annotation that a sidecar
-/// has.
+/// --listen, --upstream, --http-proxy-listen, --trusted-proxies, --workers, --access-log, and a
+/// flag for each annotation that a sidecar has.
 void add_sidecar_flags(CLI::App& app, Options& options);
 /// --ingress-class.
 void add_control_plane_flags(CLI::App& app, Options& options);

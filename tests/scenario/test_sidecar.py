@@ -225,6 +225,14 @@ def test_address_lists(application, started):
     assert not backend.connections
 
 
+def test_the_client_that_a_trusted_proxy_names(application, started):
+    backend = application(answering(response("200 OK")))
+    sidecar = started(backend, "--trusted-proxies", "127.0.0.1", "--deny-cidrs", "192.0.2.0/24")
+    assert sidecar.get("X-Forwarded-For: 192.0.2.7")[0].status == 403
+    assert sidecar.get("X-Forwarded-For: 198.51.100.7")[0].status == 200
+    assert b"X-Real-IP: 198.51.100.7\r\n" in backend.received
+
+
 def test_headers_are_changed(application, started):
     backend = application(answering(response("200 OK", b"", "Server: app")))
     sidecar = started(
