@@ -13,14 +13,13 @@
 #include "base/machine.h"
 #include "controller/annotations.h"
 #include "discovery/address.h"
+#include "page_json.h"
 
 namespace holdfast {
 namespace {
 
 /// More threads than any machine has CPUs today; a larger number is a typing error.
 constexpr unsigned kWorkersMost = 1024;
-/// What an admin server lists at once.
-constexpr unsigned kConnectionsShownMost = 1000;
 
 /// "--admin-listen" -> "HOLDFAST_ADMIN_LISTEN"
 std::string environment_name(std::string_view flag) {
@@ -56,7 +55,6 @@ base::Status check_discovery(const std::string& flag, const std::string& text) {
   return address.ok() ? base::Status() : bad_flag(flag, std::string(address.status().message()));
 }
 
-/// --workers and --access-log.
 /// Who the client is.
 void add_identity_flags(CLI::App& app, Options& options) {
   add(app, "--http-proxy-listen", options.http_proxy_listen,
@@ -71,6 +69,7 @@ void add_identity_flags(CLI::App& app, Options& options) {
       ->allow_extra_args(false);
 }
 
+/// --workers and --access-log.
 void add_worker_flags(CLI::App& app, Options& options) {
   options.workers = base::usable_cpus();
   add(app, "--workers", options.workers, "Worker threads; by default what the CPU quota allows")
@@ -193,7 +192,7 @@ void add_status_flags(CLI::App& app, Options& options) {
   filter("--client", flags.client, "from an IP address");
   add(app, "--limit", flags.limit, "So many connections, the newest")
       ->type_name("N")
-      ->check(CLI::Range(1U, kConnectionsShownMost));
+      ->check(CLI::Range(1U, unsigned{kConnectionsMost}));
 }
 
 base::Status check_addresses(const Options& options) {

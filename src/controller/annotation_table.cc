@@ -169,7 +169,7 @@ const std::array kAnnotations{
                                     }},
                .default_text = "rebalance",
                .summary = "What a client gets whose pod is gone: another pod and a new cookie, or "
-                          "503.",
+                          "once 503, which takes the cookie away.",
                .only_with = "affinity",
                .scope = Scope::kIngress},
     Annotation{.name = "hash-by",

@@ -56,6 +56,7 @@ std::string normal_origin(std::string_view text) {
 
 template <class List>
 void deny_everybody(List& deny) {
+  deny.Clear();
   *deny.Add() = "0.0.0.0/0";
   *deny.Add() = "::/0";
 }
@@ -217,10 +218,10 @@ base::Status set_deny_cidrs(Draft& draft, std::string_view text) {
   v1::RoutePolicy read;
   const base::Status status = add_cidrs(text, *read.mutable_deny_cidrs());
   auto& deny = *draft.policy().mutable_deny_cidrs();
-  if (status.ok()) {
-    deny.MergeFrom(read.deny_cidrs());
-  } else {
+  if (!status.ok()) {
     deny_everybody(deny);
+  } else if (deny.empty()) {
+    deny.MergeFrom(read.deny_cidrs());
   }
   return status;
 }

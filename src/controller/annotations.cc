@@ -106,7 +106,11 @@ Settings finish(Draft draft) {
   if (draft.has_affinity) *policy.mutable_affinity() = std::move(draft.affinity);
   if (draft.has_hash) *policy.mutable_hash_by() = std::move(draft.hash);
   if (draft.has_origins) *policy.mutable_origin_check() = std::move(draft.origins);
-  if (!draft.health.path().empty()) draft.settings.health_check = std::move(draft.health);
+  if (!draft.health.path().empty()) {
+    draft.health.set_host(policy.upstream_host());
+    draft.health.set_proxy_protocol(policy.proxy_protocol());
+    draft.settings.health_check = std::move(draft.health);
+  }
   return std::move(draft.settings);
 }
 
@@ -141,15 +145,17 @@ Settings settings_of(Values values, const OnWrongValue& on_wrong) {
   draft.affinity = default_affinity();
   draft.hash.set_balance_factor(kBalanceFactor);
   draft.health = default_health_check();
-  for (const auto& [name, text] : values) {
-    const auto known = std::find_if(annotations().begin(), annotations().end(),
-                                    [&](const Annotation& a) { return a.name == name; });
+  for (const auto& value : values) {
+    const std::string_view name = value.first;
+    const auto known =
+        std::find_if(annotations().begin(), annotations().end(),
+                     [&](const Annotation& annotation) { return annotation.name == value.first; });
     if (known == annotations().end()) {
       on_wrong(Severity::kWarning, name, "there is no such annotation", instead_of_unknown(name));
       continue;
     }
     const base::Status status = std::visit(
-        [&, &value = text](const auto& kind) { return apply(kind, value, draft); }, known->value);
+        [&](const auto& kind) { return apply(kind, value.second, draft); }, known->value);
     if (!known->only_with.empty() && !names(values, known->only_with)) {
       on_wrong(Severity::kWarning, name, "it does nothing without " + std::string(known->only_with),
                "it is ignored");

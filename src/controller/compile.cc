@@ -87,6 +87,9 @@ class Compiler {
   void claim(const Owner& owner, const std::string& host, Match match, const std::string& cluster,
              const std::string& field);
 
+  /// Leaves out of a VirtualHost the routes that the validator refuses: a mistake of ours, which
+  /// costs those alone and not the other Ingresses of the host.
+  void keep_valid(v1::Resource& host);
   void emit_hosts();
   void emit_clusters();
   /// A resource that the validator refuses is a mistake of ours; it costs that resource and is
@@ -331,6 +334,27 @@ void Compiler::emit(model::ResourcePtr resource, const v1::Origin& origin) {
   out_.resources.emplace(std::move(key), std::move(resource));
 }
 
+void Compiler::keep_valid(v1::Resource& host) {
+  if (model::validate(host).ok()) return;
+  v1::VirtualHost all;
+  all.Swap(host.mutable_virtual_host());
+  host.mutable_virtual_host()->set_host(all.host());
+  for (v1::Route& route : *all.mutable_routes()) {
+    v1::Resource alone;
+    alone.set_name(host.name());
+    alone.mutable_virtual_host()->set_host(all.host());
+    *alone.mutable_virtual_host()->add_routes() = route;
+    const base::Status status = model::validate(alone);
+    if (status.ok()) {
+      host.mutable_virtual_host()->mutable_routes()->Add()->Swap(&route);
+      continue;
+    }
+    const v1::Origin& origin = route.origin();
+    problems_.add(Severity::kError, kIngress, {origin.namespace_(), origin.name()}, origin.field(),
+                  std::string(status.message()) + "; it is not served");
+  }
+}
+
 void Compiler::emit_hosts() {
   for (auto& [name, host] : hosts_) {
     v1::Resource resource;
@@ -338,6 +362,7 @@ void Compiler::emit_hosts() {
     v1::VirtualHost& message = *resource.mutable_virtual_host();
     message.set_host(name);
     for (auto& [match, route] : host.routes) *message.add_routes() = std::move(route);
+    keep_valid(resource);
     const v1::Origin origin = message.routes().empty() ? v1::Origin() : message.routes(0).origin();
     emit(model::seal(std::move(resource)), origin);
   }

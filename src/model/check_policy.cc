@@ -179,6 +179,9 @@ Status check_health(const v1::HealthCheck& check) {
     return wrong("path is not a path");
   }
   if (!check.host().empty() && !is_host_field(check.host())) return wrong("host is not a host");
+  if (!v1::ProxyProtocol_IsValid(check.proxy_protocol())) {
+    return wrong("proxy_protocol is not known");
+  }
   Status status = check_duration("interval", check.interval(), kHealthIntervalRange);
   status.Update(check_duration("timeout", check.timeout(), kHealthTimeoutRange));
   return status;

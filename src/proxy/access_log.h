@@ -22,7 +22,7 @@ struct RequestLine {
   std::string_view host;
   std::string_view target;
   std::string_view user_agent;
-  /// Of a traceparent that came with the request; one of ours has the request's id.
+  /// Of the traceparent for the pod; empty: there is none, or it is the request's id.
   std::string_view trace_id;
   int minor_version = 1;
   /// Null before a route was found.

@@ -85,6 +85,22 @@ bool is_path_value(std::string_view path) {
          std::ranges::all_of(path, [](char c) { return c >= ' ' && c < 0x7f && c != ';'; });
 }
 
+/// All but the value and how long it lives.
+void append_attributes(std::string& text, const v1::Affinity& affinity, std::string_view matched,
+                       bool https) {
+  const std::string_view path = affinity.cookie_path().empty() ? matched : affinity.cookie_path();
+  text += "; Path=";
+  text += is_path_value(path) ? path : "/";
+  text += "; SameSite=";
+  text += name_of(affinity.cookie_same_site());
+  const bool secure = affinity.cookie_secure() == v1::SECURE_ALWAYS ||
+                      (affinity.cookie_secure() == v1::SECURE_AUTO && https) ||
+                      // Browsers take no other (RFC 6265bis).
+                      affinity.cookie_same_site() == v1::SAME_SITE_NONE;
+  if (secure) text += "; Secure";
+  if (affinity.cookie_http_only()) text += "; HttpOnly";
+}
+
 }  // namespace
 
 std::uint32_t affinity_tag(const std::string& salt, const std::string& cluster) {
@@ -135,20 +151,18 @@ std::string set_cookie(std::string_view cookie_name, const v1::Affinity& affinit
   append_hex(text, tag, kTagDigits);
   append_hex(text, key.high, kWordDigits);
   append_hex(text, key.low, kWordDigits);
-  const std::string_view path = affinity.cookie_path().empty() ? matched : affinity.cookie_path();
-  text += "; Path=";
-  text += is_path_value(path) ? path : "/";
   if (affinity.has_cookie_max_age()) {
     text += "; Max-Age=" + std::to_string(affinity.cookie_max_age().seconds());
   }
-  text += "; SameSite=";
-  text += name_of(affinity.cookie_same_site());
-  const bool secure = affinity.cookie_secure() == v1::SECURE_ALWAYS ||
-                      (affinity.cookie_secure() == v1::SECURE_AUTO && https) ||
-                      // Browsers take no other (RFC 6265bis).
-                      affinity.cookie_same_site() == v1::SAME_SITE_NONE;
-  if (secure) text += "; Secure";
-  if (affinity.cookie_http_only()) text += "; HttpOnly";
+  append_attributes(text, affinity, matched, https);
+  return text;
+}
+
+std::string expired_cookie(std::string_view cookie_name, const v1::Affinity& affinity,
+                           std::string_view matched, bool https) {
+  std::string text(cookie_name);
+  text += "=; Max-Age=0";
+  append_attributes(text, affinity, matched, https);
   return text;
 }
 

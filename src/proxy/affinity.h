@@ -48,5 +48,8 @@ std::optional<AffinityKey> key_of(const Cluster& cluster, const Endpoint& endpoi
 std::string set_cookie(std::string_view cookie_name, const discovery::v1::Affinity& affinity,
                        std::uint32_t tag, const AffinityKey& key, std::string_view matched,
                        bool https);
+/// One that takes it away again.
+std::string expired_cookie(std::string_view cookie_name, const discovery::v1::Affinity& affinity,
+                           std::string_view matched, bool https);
 
 }  // namespace holdfast::proxy

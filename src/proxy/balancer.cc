@@ -125,14 +125,14 @@ class Candidates {
   }
 
   [[nodiscard]] EndpointPtr nth(std::size_t place, bool slow_too) const {
-    EndpointPtr last;
+    const EndpointPtr* last = nullptr;
     for (std::size_t i = 0; i < endpoints_.size(); ++i) {
       if (!has(i) || (!slow_too && slowness(i) < 1)) continue;
-      last = endpoints_[i];
+      last = &endpoints_[i];
       if (place-- == 0) break;
     }
     // Another worker may have put one out since they were counted.
-    return last;
+    return last == nullptr ? nullptr : *last;
   }
 
   const std::vector<EndpointPtr>& endpoints_;
@@ -140,6 +140,14 @@ class Candidates {
   const Choice& choice_;
   const bool strict_;
 };
+
+/// Of so many, at least `percent_least` are not out.
+bool are_usable(const std::vector<EndpointPtr>& endpoints, base::Instant now,
+                std::size_t percent_least) {
+  const auto usable = static_cast<std::size_t>(std::ranges::count_if(
+      endpoints, [&](const EndpointPtr& endpoint) { return !endpoint->is_out(now); }));
+  return usable * 100 >= endpoints.size() * percent_least;
+}
 
 EndpointPtr choose(const Cluster& cluster, const Candidates& candidates, const Choice& choice) {
   const bool slow = choice.balancing.slow_start > base::Duration(0) &&
@@ -164,11 +172,16 @@ EndpointPtr pick_endpoint(const Cluster& cluster, const Choice& choice) {
   const auto& endpoints = ready ? cluster.ready : cluster.terminating;
   const auto& members = ready ? cluster.ready_members : cluster.terminating_members;
   const bool hashed = choice.key && choice.balancing.hash_by;
-  if (!hashed && !cluster.local.empty()) {
+  if (!hashed && !cluster.local.empty() &&
+      are_usable(cluster.local, choice.now, kZoneUsablePercentLeast)) {
     const Candidates local(cluster.local, cluster.local_members, choice, true);
     if (EndpointPtr chosen = choose(cluster, local, choice)) return chosen;
   }
+  // Ejection has a floor of its own; failing checks have this one.
+  const bool checked = cluster.health_check.has_value();
+  const bool usable = !checked || are_usable(endpoints, choice.now, kUsablePercentLeast);
   for (const bool strict : {true, false}) {
+    if (strict && !usable) continue;
     const Candidates candidates(endpoints, members, choice, strict);
     EndpointPtr chosen =
         hashed ? candidates.by_hash(*choice.key, choice.balancing.hash_by->balance_factor())

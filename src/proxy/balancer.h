@@ -25,8 +25,8 @@ struct Choice {
 };
 
 /// Null when every endpoint is in `tried`. Those that are out (Endpoint::is_out) are chosen only
-/// when no other is left; those of other zones only when none of ours is, or by hash, where all
-/// replicas have to agree.
+/// when no other is left; those of other zones only when too few of ours are left, or by hash,
+/// where all replicas have to agree.
 EndpointPtr pick_endpoint(const Cluster& cluster, const Choice& choice);
 
 /// Of `total` open connections over `endpoints`: with so many an endpoint takes no more by hash.

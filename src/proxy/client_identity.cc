@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <ranges>
 
 #include "http/chars.h"
 #include "http/target.h"
@@ -69,8 +68,8 @@ bool is_forwarded_for(const http::Field& field) {
 base::IpAddress farthest_known(const http::RequestHead& request, const base::IpAddress& peer,
                                const std::vector<base::Cidr>& trusted) {
   base::IpAddress client = peer;
-  for (const http::Field& field : request.fields | std::views::reverse) {
-    if (is_forwarded_for(field) && !walk(field.value, trusted, client)) break;
+  for (auto field = request.fields.rbegin(); field != request.fields.rend(); ++field) {
+    if (is_forwarded_for(*field) && !walk(field->value, trusted, client)) break;
   }
   return client;
 }
@@ -137,7 +136,7 @@ ClientIdentity identify_client(const http::RequestHead& request, const Arrival& 
   identity.address = arrival.peer;
   identity.host = request.authority;
   identity.port = std::to_string(arrival.port);
-  identity.by_proxy = base::any_contains(trusted, arrival.peer);
+  identity.by_proxy = !arrival.client_unknown && base::any_contains(trusted, arrival.peer);
   if (!identity.by_proxy) {
     identity.forwarded_for = base::to_string(arrival.peer);
     return identity;

@@ -41,6 +41,9 @@ struct Arrival {
   base::IpAddress peer;
   /// That the peer connected to.
   std::uint16_t port = 0;
+  /// The peer is a proxy that does not say for whom it speaks: it is not believed, since what comes
+  /// may be that client's own.
+  bool client_unknown = false;
 };
 
 ClientIdentity identify_client(const http::RequestHead& request, const Arrival& arrival,

@@ -141,19 +141,35 @@ void SnapshotCompiler::commit_clusters() {
   pending_checks_.clear();
   const std::lock_guard lock(mutex_);
   for (auto& [name, cluster] : pending_clusters_) {
+    const auto before = clusters_.find(name);
+    // First what comes, so that what stays is not taken for new.
+    if (cluster != nullptr) hold(*cluster);
+    if (before != clusters_.end()) let_go(*before->second);
     if (cluster == nullptr) {
       clusters_.erase(name);
-      continue;
+    } else {
+      clusters_.insert_or_assign(name, std::move(cluster));
     }
-    auto& current = clusters_[name];
-    const Members known = members_of(current.get());
-    // What an address did before it was one of ours says nothing.
-    for (const EndpointPtr& endpoint : cluster->ready) {
-      if (!known.contains(endpoint.get())) endpoint->forget_failures();
-    }
-    current = std::move(cluster);
   }
   pending_clusters_.clear();
+}
+
+void SnapshotCompiler::hold(const Cluster& cluster) {
+  for (const auto* endpoints : {&cluster.ready, &cluster.terminating}) {
+    for (const EndpointPtr& endpoint : *endpoints) {
+      // What an address did before it was anybody's says nothing.
+      if (++holders_[endpoint.get()] == 1) endpoint->forget_failures();
+    }
+  }
+}
+
+void SnapshotCompiler::let_go(const Cluster& cluster) {
+  for (const auto* endpoints : {&cluster.ready, &cluster.terminating}) {
+    for (const EndpointPtr& endpoint : *endpoints) {
+      const auto held = holders_.find(endpoint.get());
+      if (--held->second == 0) holders_.erase(held);
+    }
+  }
 }
 
 }  // namespace holdfast::proxy

@@ -9,6 +9,7 @@
 #include "proxy/connection.h"
 #include "proxy/duration.h"
 #include "proxy/limits.h"
+#include "proxy/proxy_header.h"
 #include "proxy/read_buffer.h"
 
 namespace holdfast::proxy {
@@ -22,7 +23,12 @@ bool same(const v1::HealthCheck& a, const v1::HealthCheck& b) {
 }
 
 std::string head_of(const v1::HealthCheck& settings, const Endpoint& endpoint) {
-  return "GET " + settings.path() +
+  std::string head;
+  if (settings.proxy_protocol() != v1::PROXY_PROTOCOL_UNSPECIFIED) {
+    const bool v2 = settings.proxy_protocol() == v1::PROXY_PROTOCOL_V2;
+    append_local_proxy_header(head, v2 ? ProxyHeaderVersion::kV2 : ProxyHeaderVersion::kV1);
+  }
+  return head + "GET " + settings.path() +
          " HTTP/1.1\r\nHost: " + (settings.host().empty() ? endpoint.text : settings.host()) +
          "\r\nUser-Agent: holdfast-health-check\r\nConnection: close\r\n\r\n";
 }

@@ -90,7 +90,14 @@ inline constexpr std::size_t kEjectedPercentMost = 50;
 /// are used.
 inline constexpr std::size_t kZoneSharePercentLeast = 50;
 
+/// Of a zone's own endpoints so many must be usable, or those of other zones help.
+inline constexpr std::size_t kZoneUsablePercentLeast = 50;
+
 // Health checks.
+
+/// With fewer of a cluster's endpoints healthy than this, checks are not believed: what fails is
+/// something that all share, and the few would not bear the load of all.
+inline constexpr std::size_t kUsablePercentLeast = 25;
 
 /// Results in a row that put an endpoint out, and that bring it back (discovery.proto).
 inline constexpr int kHealthFailuresOut = 3;

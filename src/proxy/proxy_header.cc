@@ -86,6 +86,7 @@ State parse_v1(std::string_view bytes, ProxyHeader& header) {
   std::string_view line = bytes.substr(kPrefixV1.size(), end - kPrefixV1.size());
   header.bytes = end + kLineEnd.size();
   header.ends.reset();
+  header.client_unknown = line.starts_with(kUnknown);
   if (line.starts_with(kUnknown)) {
     line.remove_prefix(kUnknown.size());
     return line.empty() || (line.front() == ' ' && is_printable(line)) ? State::kDone : State::kBad;
@@ -141,7 +142,9 @@ State parse_v2(std::string_view bytes, ProxyHeader& header) {
   if (bytes.size() < kFixedBytesV2 + length) return State::kNeedMore;
   header.bytes = kFixedBytesV2 + length;
   header.ends.reset();
-  if (command == kProxied && (family == kTcp4 || family == kTcp6)) {
+  const bool named = family == kTcp4 || family == kTcp6;
+  header.client_unknown = command == kProxied && !named;
+  if (command == kProxied && named) {
     header.ends = ends_from(bytes.substr(kFixedBytesV2, length), family == kTcp6);
   }
   return State::kDone;
@@ -159,6 +162,17 @@ ProxyHeaderState parse_proxy_header(std::string_view bytes, ProxyHeader& header)
   if (bytes.starts_with(kSignatureV2)) return parse_v2(bytes, header);
   const bool may_become = kPrefixV1.starts_with(bytes) || kSignatureV2.starts_with(bytes);
   return may_become ? State::kNeedMore : State::kBad;
+}
+
+void append_local_proxy_header(std::string& out, ProxyHeaderVersion version) {
+  if (version == ProxyHeaderVersion::kV1) {
+    out.append(kPrefixV1).append(kUnknown).append(kLineEnd);
+    return;
+  }
+  out.append(kSignatureV2);
+  out += static_cast<char>(kLocal);
+  out += static_cast<char>(kUnspecified);
+  append_number(out, 0);
 }
 
 void append_proxy_header(std::string& out, ProxyHeaderVersion version, const Ends& ends) {

@@ -26,6 +26,9 @@ struct ProxyHeader {
   };
   /// Absent for LOCAL, UNKNOWN, AF_UNSPEC and AF_UNIX: the connection's own addresses count.
   std::optional<Ends> ends;
+  /// The proxy speaks for somebody whom it does not name (UNKNOWN, AF_UNSPEC, AF_UNIX), not for
+  /// itself (LOCAL): what it passes on is that client's word.
+  bool client_unknown = false;
   /// What it takes at the front of the stream; what is behind it belongs to the next protocol.
   std::size_t bytes = 0;
 };
@@ -38,6 +41,9 @@ enum class ProxyHeaderState : std::uint8_t { kNeedMore, kDone, kBad };
 ProxyHeaderState parse_proxy_header(std::string_view bytes, ProxyHeader& header);
 
 enum class ProxyHeaderVersion : std::uint8_t { kV1, kV2 };
+
+/// One that names nobody, for connections of our own: version 1's UNKNOWN, version 2's LOCAL.
+void append_local_proxy_header(std::string& out, ProxyHeaderVersion version);
 
 /// Where the two addresses are of different families, both are written as IPv6, IPv4 in its mapped
 /// form. REQUIRES: each is an IPv4 or IPv6 address.

@@ -142,7 +142,8 @@ struct Forwarding {
   std::string upstream_host;
   /// What replaces `matched` at the front of a path; empty: nothing does.
   std::string rewrite_prefix;
-  /// The route's path match, without a trailing slash; empty for "/" and a fallback.
+  /// The route's path match; a prefix without a trailing slash, and so empty for "/"; empty for a
+  /// fallback.
   std::string matched;
   bool starts_trace = false;
   discovery::v1::ProxyProtocol proxy_protocol = discovery::v1::PROXY_PROTOCOL_UNSPECIFIED;

@@ -8,6 +8,7 @@
 #include "http/serialize.h"
 #include "http/traceparent.h"
 #include "proxy/admission.h"
+#include "proxy/affinity.h"
 #include "proxy/session_wait.h"
 #include "websocket/handshake.h"
 
@@ -228,6 +229,12 @@ Task<Session::Next> Session::refuse(CloseReason reason) {
   if (status == 503) set.push_back({"Retry-After", retry_after});
   if (status == 426) set.push_back({"Sec-WebSocket-Version", "13"});
   if (reason == CloseReason::kLastHop) set.push_back({"Allow", http::kAllowedMethods});
+  std::string cookie;
+  if (reason == CloseReason::kAffinityGone) {
+    cookie = expired_cookie(exchange.target->affinity_cookie, *exchange.route->balancing.affinity,
+                            exchange.route->forwarding.matched, exchange.client.https);
+    set.push_back({"Set-Cookie", cookie});
+  }
   const std::string id = exchange.id.to_string();
   // A request with a body that nobody read, or that could not be parsed, ends the connection.
   const bool close = !exchange.request.keep_alive || exchange.body_begun ||
@@ -311,6 +318,9 @@ void Session::record() {
     line.user_agent = agent->value;
   }
   line.trace_id = http::trace_id(exchange.request);
+  const std::string own_trace = exchange.id.hex();
+  const bool started = exchange.route != nullptr && exchange.route->forwarding.starts_trace;
+  if (line.trace_id.empty() && started && line.id != own_trace) line.trace_id = own_trace;
   line.policy = policy;
   if (exchange.lease) {
     line.endpoint = exchange.lease.endpoint()->text;

@@ -204,6 +204,8 @@ class Session final : public Connection {
   ReadBuffer in_;
   std::unique_ptr<Exchange> exchange_;
   bool first_request_ = true;
+  /// A PROXY header has named nobody.
+  bool client_unknown_ = false;
 
   std::coroutine_handle<> waiting_;
   unsigned interests_ = 0;

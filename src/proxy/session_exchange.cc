@@ -173,6 +173,8 @@ Task<CloseReason> Session::forward_interim_response() {
   if (exchange.request.minor_version == 0) co_return CloseReason::kNone;
   http::ResponseForwarding forwarding;
   forwarding.date = worker_.date();
+  const std::vector<http::Field> set = response_fields();
+  forwarding.set = set;
   std::string head;
   http::append_response_head(head, exchange.response, forwarding);
   if (!co_await send_downstream(head)) co_return CloseReason::kDownstreamReset;

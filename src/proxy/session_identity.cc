@@ -29,6 +29,7 @@ Task<CloseReason> Session::read_proxy_header() {
     co_return in_.empty() ? CloseReason::kDownstreamEnded : CloseReason::kBadProxyHeader;
   }
   in_.consume(header.bytes);
+  client_unknown_ = header.client_unknown;
   if (header.ends) {
     peer_ = header.ends->source;
     destination_ = header.ends->destination;
@@ -39,8 +40,9 @@ Task<CloseReason> Session::read_proxy_header() {
 
 void Session::identify() {
   Exchange& exchange = *exchange_;
-  exchange.client = identify_client(exchange.request, {peer_.ip_address(), listen_port_},
-                                    worker_.shared().trusted_proxies);
+  exchange.client =
+      identify_client(exchange.request, {peer_.ip_address(), listen_port_, client_unknown_},
+                      worker_.shared().trusted_proxies);
   if (!exchange.client.request_id.empty()) exchange.id.set_given(exchange.client.request_id);
 }
 

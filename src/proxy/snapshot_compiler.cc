@@ -58,7 +58,9 @@ Forwarding forwarding_of(const v1::Route& route) {
   forwarding.upstream_host = policy.upstream_host();
   forwarding.rewrite_prefix = policy.rewrite_prefix();
   forwarding.matched = route.path().has_exact() ? route.path().exact() : route.path().prefix();
-  while (forwarding.matched.ends_with('/')) forwarding.matched.pop_back();
+  while (route.path().has_prefix() && forwarding.matched.ends_with('/')) {
+    forwarding.matched.pop_back();
+  }
   forwarding.starts_trace = !policy.traceparent_passed_only();
   forwarding.proxy_protocol = policy.proxy_protocol();
   return forwarding;

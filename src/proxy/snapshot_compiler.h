@@ -13,6 +13,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -85,6 +86,9 @@ class SnapshotCompiler {
                                              const std::string& cluster);
   /// With series of its own while kRouteSeriesMost is not reached.
   std::shared_ptr<RoutePolicy> make_policy(const RouteNames& names);
+  /// The endpoints of a cluster that comes into force; those that were nobody's begin anew.
+  void hold(const Cluster& cluster);
+  void let_go(const Cluster& cluster);
   void forget_unused();
 
   const unsigned workers_;
@@ -96,6 +100,8 @@ class SnapshotCompiler {
   const std::string zone_;
   Random random_;
   std::map<EndpointKey, std::weak_ptr<Endpoint>> endpoints_;
+  /// How many clusters in force have each endpoint.
+  std::unordered_map<const Endpoint*, std::size_t> holders_;
   /// Of Clusters that have one, in force.
   std::map<std::string, model::v1::HealthCheck> checks_;
   /// What the transaction compiled last says of clusters and checks; null and absent: removed.

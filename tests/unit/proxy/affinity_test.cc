@@ -164,7 +164,7 @@ TEST(Affinity, ACookieHasItsAttributesAndShowsNoAddress) {
   by.mutable_cookie_max_age()->set_seconds(3600);
   by.set_cookie_same_site(v1::SAME_SITE_STRICT);
   by.set_cookie_http_only(true);
-  EXPECT_EQ(cookie(by, "/chat", false), "; Path=/here; Max-Age=3600; SameSite=Strict; HttpOnly");
+  EXPECT_EQ(cookie(by, "/chat", false), "; Max-Age=3600; Path=/here; SameSite=Strict; HttpOnly");
   by.set_cookie_secure(v1::SECURE_ALWAYS);
   EXPECT_THAT(cookie(by, "", false), HasSubstr("; Secure"));
   by.set_cookie_secure(v1::SECURE_NEVER);

@@ -264,7 +264,17 @@ TEST_F(BalancerTest, UnhealthyOnesAreUsedOnlyWhenAllAre) {
   EXPECT_GT(shares(100)[0], 0);
 }
 
-TEST_F(BalancerTest, TheZonesOwnAreChosenWhileOneOfThemIsThere) {
+TEST_F(BalancerTest, ChecksThatNearlyAllFailAreNotBelieved) {
+  cluster_.health_check.emplace();
+  for (const std::size_t ill : {0, 1, 2}) cluster_.ready[ill]->failing_checks = 1;
+  EXPECT_EQ(shares(1000)[3], 1000);
+  cluster_.ready.push_back(std::make_shared<Endpoint>(*Address::from_ip("10.0.0.9", 9)));
+  cluster_.ready_members.emplace_back();
+  cluster_.ready[4]->failing_checks = 1;
+  for (const int share : shares(1000)) EXPECT_NEAR(share, 200, 60);
+}
+
+TEST_F(BalancerTest, TheZonesOwnAreChosenWhileHalfOfThemAreThere) {
   cluster_.local = {cluster_.ready[0], cluster_.ready[1]};
   cluster_.local_members = {cluster_.ready_members[0], cluster_.ready_members[1]};
   cluster_.ready[0]->open = cluster_.ready[1]->open = 50;
@@ -273,6 +283,13 @@ TEST_F(BalancerTest, TheZonesOwnAreChosenWhileOneOfThemIsThere) {
   EXPECT_NEAR(chosen[0], 500, 60);
   cluster_.ready[0]->failing_checks = 1;
   EXPECT_EQ(shares(1000)[1], 1000);
+  cluster_.local.push_back(cluster_.ready[2]);
+  cluster_.local_members.push_back(cluster_.ready_members[2]);
+  cluster_.ready[2]->failing_checks = 1;
+  EXPECT_EQ(shares(1000)[3], 1000);
+  cluster_.ready[2]->failing_checks = 0;
+  cluster_.local.pop_back();
+  cluster_.local_members.pop_back();
   tried_ = {cluster_.ready[1]};
   chosen = shares(1000);
   EXPECT_EQ(chosen[2] + chosen[3], 1000);

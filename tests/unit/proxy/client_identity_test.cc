@@ -214,5 +214,17 @@ TEST(ClientIdentity, ARequestIdIsOneToken) {
   EXPECT_EQ(Asked("10.0.0.1", "X-Request-ID: a\r\nX-Request-ID: b\r\n")->request_id, "");
 }
 
+TEST(ClientIdentity, AProxyThatDoesNotSayForWhomItSpeaksIsNotBelieved) {
+  const std::string bytes = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n";
+  http::RequestHead head;
+  std::size_t scanned = 0;
+  ASSERT_EQ(http::parse_request_head(bytes, scanned, head).state, http::ParseState::kDone);
+  const Arrival arrival{*base::parse_ip("10.0.0.1"), kPort, true};
+  const ClientIdentity identity = identify_client(head, arrival, blocks({"10.0.0.0/8"}));
+  EXPECT_FALSE(identity.by_proxy);
+  EXPECT_EQ(base::to_string(identity.address), "10.0.0.1");
+  EXPECT_EQ(identity.forwarded_for, "10.0.0.1");
+}
+
 }  // namespace
 }  // namespace holdfast::proxy

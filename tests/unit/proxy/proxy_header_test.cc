@@ -78,6 +78,27 @@ TEST(ProxyHeaderV1, MayNotKnow) {
             "none");
 }
 
+TEST(ProxyHeader, SpeaksForItselfOrForSomebodyUnknown) {
+  const auto unknown = [](const std::string& bytes) {
+    ProxyHeader header;
+    EXPECT_EQ(parse_proxy_header(bytes, header), State::kDone);
+    return header.client_unknown;
+  };
+  const std::string signature("\r\n\r\n\0\r\nQUIT\n", 12);
+  EXPECT_TRUE(unknown("PROXY UNKNOWN\r\n"));
+  EXPECT_FALSE(unknown("PROXY TCP4 192.0.2.1 10.0.0.1 5000 80\r\n"));
+  EXPECT_TRUE(unknown(signature + std::string("\x21\0\0\0", 4)));
+  EXPECT_FALSE(unknown(signature + std::string("\x20\0\0\0", 4)));
+}
+
+TEST(ProxyHeader, OfOurOwnConnectionsNamesNobody) {
+  for (const auto version : {ProxyHeaderVersion::kV1, ProxyHeaderVersion::kV2}) {
+    std::string bytes;
+    append_local_proxy_header(bytes, version);
+    EXPECT_EQ(read(bytes), "none");
+  }
+}
+
 TEST(ProxyHeaderV1, IsStrict) {
   for (const std::string text : {
            "proxy TCP4 192.0.2.1 10.0.0.1 5000 80\r\n",

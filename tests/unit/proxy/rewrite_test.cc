@@ -41,6 +41,9 @@ TEST(Rewrite, Table) {
       // "//evil.test" would name a host.
       {"/app", "/", "/app//evil.test/x", "/evil.test/x"},
       {"/app", "/v2", "/app//x", "/v2//x"},
+      // Exact matches, whole.
+      {"/", "/v2", "/?q", "/v2?q"},
+      {"/ws/", "/x", "/ws/", "/x"},
       {"", "/v2", "/x", "/v2/x"},
       {"", "/v2", "/", "/v2/"},
       {"", "/v2", "?q", "/v2/?q"},
