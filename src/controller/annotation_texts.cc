@@ -91,14 +91,14 @@ base::StatusOr<v1::FieldChange> parse_change(std::string_view line) {
   if (!model::may_be_changed(name)) {
     return wrong(quote(name) + " is not for an annotation to change");
   }
-  change.set_name(std::string(name));
-  if (removes) return change;
-  const std::string_view value = trim(line.substr(colon + 1));
-  if (value.empty()) return wrong(quote(name) + " has no value (write \"-Name\" to remove it)");
-  if (!model::is_field_value(value)) return wrong(quote(value) + " has a control byte");
+  const std::string_view value = removes ? std::string_view() : trim(line.substr(colon + 1));
   if (name.size() + value.size() > model::kFieldBytes) {
     return wrong(quote(name) + " has more than " + std::to_string(model::kFieldBytes) + " bytes");
   }
+  change.set_name(std::string(name));
+  if (removes) return change;
+  if (value.empty()) return wrong(quote(name) + " has no value (write \"-Name\" to remove it)");
+  if (!model::is_field_value(value)) return wrong(quote(value) + " has a control byte");
   change.set_value(std::string(value));
   return change;
 }

@@ -44,6 +44,8 @@ bool is_essential(std::string_view name) {
   return false;
 }
 
+}  // namespace
+
 bool equal_as_variable(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
   const auto fold = [](char c) { return c == '_' ? '-' : to_lower(c); };
@@ -52,8 +54,6 @@ bool equal_as_variable(std::string_view a, std::string_view b) {
   }
   return true;
 }
-
-}  // namespace
 
 ForwardFilter::ForwardFilter(const Head& head, std::span<const Field> replaced)
     : replaced_(replaced) {

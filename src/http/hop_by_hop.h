@@ -13,6 +13,9 @@
 
 namespace holdfast::http {
 
+/// Names that CGI and its like take for the same: case, and '-' and '_', make no difference.
+bool equal_as_variable(std::string_view a, std::string_view b);
+
 class ForwardFilter {
  public:
   /// `replaced`: fields that will be written afresh; incoming ones of these names, with '-' and '_'

@@ -172,7 +172,10 @@ std::map<std::string, std::string> Fields::text_map(const char* key) const {
   for (const auto& [name, value] : fields.value_->items()) {
     if (value.is_string()) {
       result.emplace(name, value.get_ref<const std::string&>());
-    } else if (!value.is_null()) {
+    } else if (value.is_null()) {
+      // As the API server reads it: a list that is left empty is not a list that is not there.
+      result.emplace(name, "");
+    } else {
       fields.expected("[" + name + "]", "a string", value);
     }
   }

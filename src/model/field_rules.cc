@@ -20,7 +20,9 @@ bool is_alphanumeric(char c) {
 bool is_port(std::string_view text) {
   unsigned port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  return error == std::errc() && end == text.data() + text.size() && port >= 1 && port <= 65535;
+  // With a leading zero it would be none that a browser names.
+  return error == std::errc() && end == text.data() + text.size() && text.front() != '0' &&
+         port <= 65535;
 }
 
 /// Host and port of "a:80", "[::1]:80", "a"; the port is empty where there is none.

@@ -36,8 +36,9 @@ bool contains(const List& list, std::string_view text) {
 /// "https://a.example.com" -> "https://*.example.com"
 std::string wildcard_of(std::string_view origin) {
   const std::size_t host = std::min(origin.find("://"), origin.size() - 3) + 3;
-  const std::size_t dot = origin.find('.', host);
-  if (dot == std::string_view::npos || dot == host) return {};
+  // A slash in front of the dot would end the host.
+  const std::size_t dot = origin.find_first_of("./", host);
+  if (dot == std::string_view::npos || dot == host || origin[dot] != '.') return {};
   return std::string(origin.substr(0, host)) + "*" + std::string(origin.substr(dot));
 }
 

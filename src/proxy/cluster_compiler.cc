@@ -77,7 +77,7 @@ std::shared_ptr<Cluster> SnapshotCompiler::compile_cluster(const std::string& na
   const bool keeps_keys = before != nullptr && before->affinity_tag == cluster->affinity_tag;
   const bool zoned = !zone_.empty() && is_enough(set, zone_);
   for (const v1::Endpoint& endpoint : set.endpoints()) {
-    EndpointPtr interned = intern_endpoint(endpoint);
+    EndpointPtr interned = intern_endpoint(name, endpoint);
     if (interned == nullptr) return nullptr;
     const auto found = known.find(interned.get());
     Membership member{.since = now, .newcomer = before != nullptr && !before->ready.empty()};

@@ -22,6 +22,11 @@ bool same(const v1::HealthCheck& a, const v1::HealthCheck& b) {
   return a.SerializeAsString() == b.SerializeAsString();
 }
 
+/// What is asked is the same, whenever it is asked.
+bool same_question(const v1::HealthCheck& a, const v1::HealthCheck& b) {
+  return a.path() == b.path() && a.host() == b.host() && a.proxy_protocol() == b.proxy_protocol();
+}
+
 std::string head_of(const v1::HealthCheck& settings, const Endpoint& endpoint) {
   std::string head;
   if (settings.proxy_protocol() != v1::PROXY_PROTOCOL_UNSPECIFIED) {
@@ -38,16 +43,20 @@ std::string head_of(const v1::HealthCheck& settings, const Endpoint& endpoint) {
 /// One endpoint of one cluster, from one check to the next.
 class HealthChecker::Check final : public Timer {
  public:
-  Check(HealthChecker& checker, std::string cluster, EndpointPtr endpoint, Settings settings)
+  /// `out`: what was found before, at another pace.
+  Check(HealthChecker& checker, std::string cluster, EndpointPtr endpoint, Settings settings,
+        bool out)
       : checker_(checker),
         cluster_(std::move(cluster)),
         endpoint_(std::move(endpoint)),
         settings_(std::move(settings)) {
+    set_out(out);
     wait(0);
   }
   ~Check() override;
 
   [[nodiscard]] const Endpoint& endpoint() const { return *endpoint_; }
+  [[nodiscard]] bool is_out() const { return out_; }
   [[nodiscard]] std::string head() const { return head_of(*settings_, *endpoint_); }
   [[nodiscard]] base::Duration timeout() const { return duration_of(settings_->timeout()); }
 
@@ -234,8 +243,10 @@ void HealthChecker::update(const std::string& name, const Cluster& cluster) {
     if (goes_on && found != checks.by_endpoint.end()) {
       next.by_endpoint.insert(checks.by_endpoint.extract(found));
     } else {
+      const bool out = found != checks.by_endpoint.end() && found->second->is_out() &&
+                       same_question(*checks.settings, *next.settings);
       next.by_endpoint.emplace(endpoint,
-                               std::make_unique<Check>(*this, name, endpoint, next.settings));
+                               std::make_unique<Check>(*this, name, endpoint, next.settings, out));
     }
   }
   // What is left of the old ones ends here.

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "http/hop_by_hop.h"
 #include "http/serialize.h"
 #include "http/traceparent.h"
 #include "proxy/affinity.h"
@@ -80,7 +81,7 @@ std::string Session::upstream_head() {
   // What the route says of a field goes before what we would.
   const auto ours = [&](std::string_view name, std::string_view value) {
     const bool changed = std::any_of(set.begin(), set.end(), [&](const http::Field& field) {
-      return http::equal_ignoring_case(field.name, name);
+      return http::equal_as_variable(field.name, name);
     });
     if (!changed) set.push_back({name, value});
   };

@@ -81,10 +81,13 @@ void erase_expired(Map& map) {
 
 }  // namespace
 
-EndpointPtr SnapshotCompiler::intern_endpoint(const v1::Endpoint& endpoint) {
+EndpointPtr SnapshotCompiler::intern_endpoint(const std::string& cluster,
+                                              const v1::Endpoint& endpoint) {
   const auto address = address_of(endpoint);
   if (!address.ok()) return nullptr;
-  auto& known = endpoints_[{address->to_string(), endpoint.uid()}];
+  const auto parts = model::parse_cluster_name(cluster);
+  const std::string owner = parts ? parts->service_namespace : "";
+  auto& known = endpoints_[{owner, address->to_string(), endpoint.uid()}];
   if (auto alive = known.lock()) return alive;
   auto made = std::make_shared<Endpoint>(*address, endpoint.uid());
   known = made;

@@ -60,9 +60,16 @@ class SnapshotCompiler {
   [[nodiscard]] std::size_t interned() const;
 
  private:
-  /// Address and port as Address::to_string() writes them, which is one way for each, and the UID
-  /// of the pod.
-  using EndpointKey = std::pair<std::string, std::string>;
+  /// The Service's namespace; address and port as Address::to_string() writes them, which is one
+  /// way for each; the UID of the pod. What one namespace finds of an address is not another's
+  /// affair.
+  struct EndpointKey {
+    std::string namespace_name;
+    std::string address;
+    std::string pod_uid;
+
+    auto operator<=>(const EndpointKey&) const = default;
+  };
 
   /// Below this many entries nobody looks for unused ones.
   static constexpr std::size_t kInternedLeast = 1000;
@@ -79,7 +86,7 @@ class SnapshotCompiler {
   [[nodiscard]] std::shared_ptr<const Cluster> cluster_in_force(const std::string& name) const;
   std::shared_ptr<RoundRobinTurn> intern_turn(const std::string& name);
   [[nodiscard]] std::optional<model::v1::HealthCheck> check_of(const std::string& name) const;
-  EndpointPtr intern_endpoint(const model::v1::Endpoint& endpoint);
+  EndpointPtr intern_endpoint(const std::string& cluster, const model::v1::Endpoint& endpoint);
   std::shared_ptr<Route> compile_route(const model::v1::Route& route);
   /// Of a route's requests that go to `cluster`.
   std::shared_ptr<RoutePolicy> intern_policy(const model::v1::Route& route,

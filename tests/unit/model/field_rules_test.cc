@@ -39,11 +39,26 @@ TEST(FieldRules, AnOriginIsAScheme_AHost_AndAPortThatIsNotItsOwn) {
         "https://[fd00::1]:8443", "capacitor://localhost", "http://10.0.0.1"}) {
     EXPECT_TRUE(is_origin_pattern(origin)) << origin;
   }
-  for (const char* origin :
-       {"", "a.test", "https://", "https://a.test/", "https://a.test:443", "http://a.test:80",
-        "https://A.test", "https://*", "https://a.*.test", "https://*.*.test", "https://a.test:0",
-        "https://a.test:65536", "https://a.test:", "https://u@a.test", "https://a.test?x",
-        "https://[::1", "*", "://a.test", "ht_tp://a.test"}) {
+  for (const char* origin : {"",
+                             "a.test",
+                             "https://",
+                             "https://a.test/",
+                             "https://a.test:443",
+                             "http://a.test:80",
+                             "https://A.test",
+                             "https://*",
+                             "https://a.*.test",
+                             "https://*.*.test",
+                             "https://a.test:0",
+                             "https://a.test:65536",
+                             "https://a.test:08443",
+                             "https://a.test:",
+                             "https://u@a.test",
+                             "https://a.test?x",
+                             "https://[::1",
+                             "*",
+                             "://a.test",
+                             "ht_tp://a.test"}) {
     EXPECT_FALSE(is_origin_pattern(origin)) << origin;
   }
 }

@@ -78,8 +78,9 @@ TEST_F(AdmissionTest, OnlyAllowedOriginsOpenWebSockets) {
 TEST_F(AdmissionTest, AWildcardIsOneLevel) {
   origins().add_allowed("https://*.chat.test");
   EXPECT_TRUE(passes("https://a.chat.test"));
-  for (const char* origin : {"https://chat.test", "https://a.b.chat.test", "http://a.chat.test",
-                             "https://.chat.test", "https://a.chat.test:8443", "https://*"}) {
+  for (const char* origin :
+       {"https://chat.test", "https://a.b.chat.test", "http://a.chat.test", "https://.chat.test",
+        "https://a.chat.test:8443", "https://*", "https://evil/a.chat.test"}) {
     EXPECT_FALSE(passes(origin)) << origin;
   }
 }

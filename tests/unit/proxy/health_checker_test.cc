@@ -57,6 +57,14 @@ class Pod {
     return requests;
   }
 
+  /// The first connection has ended, whatever was sent before. REQUIRES: accept() has taken one.
+  bool saw_the_end() {
+    std::array<char, 1000> buffer{};
+    ssize_t n = 1;
+    while (n > 0) n = ::recv(open_.at(0), buffer.data(), buffer.size(), 0);
+    return n == 0 || errno == ECONNRESET;
+  }
+
   EndpointPtr endpoint;
 
  private:
@@ -179,6 +187,9 @@ TEST_F(HealthCheckerTest, ChecksEndWithWhatTheyAreOfAndTakeBackWhatTheySaid) {
   EXPECT_EQ(pod.endpoint->failing_checks, 0U);
   apply({pod.endpoint});
   make_ill();
+  check_.mutable_interval()->set_seconds(5);
+  apply({pod.endpoint});
+  EXPECT_EQ(pod.endpoint->failing_checks, 1U) << "the same question, at another pace";
   check_.set_path("/other");
   apply({pod.endpoint});
   EXPECT_EQ(pod.endpoint->failing_checks, 0U) << "another question";
@@ -260,6 +271,7 @@ TEST_F(HealthCheckerTest, AWorkerThatStopsLeavesNoneBehind) {
   worker_.stop();
   worker_.run();
   EXPECT_EQ(results(), 0U);
+  EXPECT_TRUE(pod.saw_the_end());
 }
 
 }  // namespace

@@ -168,6 +168,9 @@ TEST_F(SnapshotCompilerTest, AnEndpointIsOneObjectAcrossTransactionsAndClusters)
   EXPECT_EQ(cluster()->ready[0], second);
   EXPECT_EQ(cluster()->ready[2], first);
   EXPECT_EQ(cluster("default/other/80")->ready[0], first);
+  // What another namespace says of an address is its own affair.
+  apply({endpoints("elsewhere/other/80", {{"10.0.0.1"}})});
+  EXPECT_NE(cluster("elsewhere/other/80")->ready[0], first);
   // On its way out it is the same, too.
   apply({endpoints(kRooms, {{.address = "10.0.0.1", .terminating = true}})});
   EXPECT_EQ(cluster()->terminating[0], first);
@@ -396,6 +399,10 @@ TEST_F(SnapshotCompilerTest, AnEndpointThatComesBackStartsWithoutFailures) {
   compiler_.commit(back);
   EXPECT_EQ(endpoint->connect_failures, 0U);
   EXPECT_FALSE(endpoint->is_out(clock_.now()));
+  // A second Service over the same pods says nothing of them.
+  endpoint->connect_failures = 2;
+  apply({endpoints("default/other/80", {{"10.0.0.1"}})});
+  EXPECT_EQ(endpoint->connect_failures, 2U);
 }
 
 TEST_F(SnapshotCompilerTest, TheZonesOwnAreSetApartWhereTheyAreEnough) {
