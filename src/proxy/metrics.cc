@@ -187,15 +187,14 @@ struct RouteFamilies {
 
 void collect_routes(std::vector<std::shared_ptr<RoutePolicy>> policies,
                     std::vector<MetricFamily>& out) {
-  const auto others = std::ranges::stable_partition(
-      policies, [](const auto& policy) { return policy->has_series; });
+  const auto others = std::stable_partition(policies.begin(), policies.end(),
+                                            [](const auto& policy) { return policy->has_series; });
   RouteFamilies families;
-  for (auto one = policies.begin(); one != others.begin(); ++one) {
+  for (auto one = policies.begin(); one != others; ++one) {
     families.add_group({(*one)->names, {one, 1}});
   }
-  if (!others.empty()) {
-    families.add_group(
-        {{kOtherRoutes, kOtherRoutes, kOtherRoutes}, {others.begin(), others.end()}});
+  if (others != policies.end()) {
+    families.add_group({{kOtherRoutes, kOtherRoutes, kOtherRoutes}, {others, policies.end()}});
   }
   for (MetricFamily* family :
        {&families.open, &families.under_way, &families.streams, &families.upgrades,
