@@ -187,8 +187,8 @@ struct RouteFamilies {
 
 void collect_routes(std::vector<std::shared_ptr<RoutePolicy>> policies,
                     std::vector<MetricFamily>& out) {
-  const auto others = std::stable_partition(policies.begin(), policies.end(),
-                                            [](const auto& policy) { return policy->has_series; });
+  const auto others = std::partition(policies.begin(), policies.end(),
+                                     [](const auto& policy) { return policy->has_series; });
   RouteFamilies families;
   for (auto one = policies.begin(); one != others; ++one) {
     families.add_group({(*one)->names, {one, 1}});

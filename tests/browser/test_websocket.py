@@ -137,9 +137,10 @@ LISTEN = """new Promise((resolve) => {
   const confirm = () => fetch('/confirm', {method: 'POST'});
   const source = new EventSource('/events');
   source.onmessage = async (event) => {
-    seen.push(`${event.lastEventId} ${event.data}`);
+    // The next event may come before this one's confirmation is answered.
+    const number = seen.push(`${event.lastEventId} ${event.data}`);
     await confirm();
-    if (seen.length < 3) return;
+    if (number < 3) return;
     source.close();
     const reader = (await fetch('/stream')).body.getReader();
     for (let piece; !(piece = await reader.read()).done; await confirm()) {

@@ -62,7 +62,7 @@ def test_scaling_moves_no_connection(api, holdfast, pods):
     api.apply(
         service("scale"),
         endpoint_slice("scale", pods.addresses[:1]),
-        ingress("scale", "scale.test", {"/": ("scale", 80)}),
+        ingress("scale", "scale.test", {"/": ("scale", 80)}, {"holdfast.dev/slow-start": "0s"}),
     )
     port = holdfast.port("http")
     admin = holdfast.port("admin")
