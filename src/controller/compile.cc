@@ -89,12 +89,14 @@ class Compiler {
 
   /// Leaves out of a VirtualHost the routes that the validator refuses: a mistake of ours, which
   /// costs those alone and not the other Ingresses of the host.
-  void keep_valid(v1::Resource& host);
+  void drop_invalid_routes(v1::Resource& host);
   void emit_hosts();
   void emit_clusters();
   /// A resource that the validator refuses is a mistake of ours; it costs that resource and is
   /// told, the rest is served.
   void emit(model::ResourcePtr resource, const v1::Origin& origin);
+  /// One that is valid.
+  void keep(model::ResourcePtr resource);
 
   void error(const kube::Ingress& ingress, std::string field, std::string message) {
     problems_.add(Severity::kError, kIngress, ingress.metadata.name, std::move(field),
@@ -330,12 +332,15 @@ void Compiler::emit(model::ResourcePtr resource, const v1::Origin& origin) {
                   origin.field(), std::string(status.message()) + "; it is not served");
     return;
   }
+  keep(std::move(resource));
+}
+
+void Compiler::keep(model::ResourcePtr resource) {
   model::ResourceKey key = model::key_of(*resource);
   out_.resources.emplace(std::move(key), std::move(resource));
 }
 
-void Compiler::keep_valid(v1::Resource& host) {
-  if (model::validate(host).ok()) return;
+void Compiler::drop_invalid_routes(v1::Resource& host) {
   v1::VirtualHost all;
   all.Swap(host.mutable_virtual_host());
   host.mutable_virtual_host()->set_host(all.host());
@@ -362,7 +367,11 @@ void Compiler::emit_hosts() {
     v1::VirtualHost& message = *resource.mutable_virtual_host();
     message.set_host(name);
     for (auto& [match, route] : host.routes) *message.add_routes() = std::move(route);
-    keep_valid(resource);
+    if (model::validate(resource).ok()) {
+      keep(model::seal(std::move(resource)));
+      continue;
+    }
+    drop_invalid_routes(resource);
     const v1::Origin origin = message.routes().empty() ? v1::Origin() : message.routes(0).origin();
     emit(model::seal(std::move(resource)), origin);
   }
