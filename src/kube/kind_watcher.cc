@@ -22,6 +22,9 @@ ReflectorOptions options_for(const ApiServerOptions& options, Kind kind) {
   return result;
 }
 
+/// Nobody's object, see ProbeRequest.
+constexpr char kProbeName[] = "holdfast-probe";
+
 /// A query value (RFC 3986, 2.1). Resource versions and continue tokens are opaque.
 std::string percent_encoded(const std::string& text) {
   constexpr char kHex[] = "0123456789ABCDEF";
@@ -81,6 +84,8 @@ asio::awaitable<void> KindWatcher::run() {
     }
     if (const auto* request = std::get_if<ListRequest>(&step.request)) {
       co_await list(*request);
+    } else if (const auto* question = std::get_if<ProbeRequest>(&step.request)) {
+      co_await probe(*question);
     } else {
       co_await watch(std::get<WatchRequest>(step.request));
     }
@@ -103,6 +108,11 @@ std::string KindWatcher::list_target(const ListRequest& request) const {
     add("resourceVersionMatch", "NotOlderThan");
   }
   return target;
+}
+
+std::string KindWatcher::probe_target(const ProbeRequest& request) const {
+  return object_path(kind_, {"default", kProbeName}) +
+         "?resourceVersion=" + percent_encoded(request.resource_version);
 }
 
 std::string KindWatcher::watch_target(const WatchRequest& request) const {
@@ -168,6 +178,7 @@ asio::awaitable<std::optional<Failure>> KindWatcher::fetch_page(ListRequest requ
 }
 
 void KindWatcher::list_complete() {
+  const std::size_t before = cache_.size();
   const std::size_t unreadable = cache_.replace(std::exchange(pages_, {}));
   metrics_->unreadable_objects(kind_, unreadable);
   metrics_->objects(kind_, cache_.size());
@@ -175,6 +186,25 @@ void KindWatcher::list_complete() {
                        {"objects", static_cast<std::uint64_t>(cache_.size())},
                        {"unreadable", static_cast<std::uint64_t>(unreadable)},
                        {"resource_version", std::string_view(reflector_.resource_version())}});
+  if (before > 0 && cache_.size() == 0) {
+    log_.warn("the API server says that there are none any more",
+              {{"kind", to_string(kind_)}, {"before", static_cast<std::uint64_t>(before)}});
+  }
+}
+
+asio::awaitable<void> KindWatcher::probe(ProbeRequest request) {
+  const std::optional<Failure> failure = co_await connection_->get(probe_target(request));
+  if (stopped_) co_return;
+  if (!failure) {
+    // Someone has given an object that name; its body is of no interest.
+    connection_->close();
+    reflector_.probe_passed();
+    co_return;
+  }
+  reflector_.probe_failed(*failure);
+  // Not found is the answer; who may not ask is told so by the watch, where it matters.
+  const bool expected = failure->status.code == 404 || failure->status.code == 403;
+  if (!expected) note(*failure, "probe");
 }
 
 asio::awaitable<void> KindWatcher::watch(WatchRequest request) {
@@ -182,9 +212,7 @@ asio::awaitable<void> KindWatcher::watch(WatchRequest request) {
   if (!failure && !stopped_) {
     reflector_.watch_started();
     metrics_->connected(kind_, true);
-    const base::Duration deadline = server_->options().watch_deadline;
-    connection_->limit_body(deadline > base::Duration{0} ? deadline
-                                                         : request.timeout + kWatchSlack);
+    connection_->limit_body(request.timeout + server_->options().watch_slack);
     failure = co_await read_events();
   }
   metrics_->connected(kind_, false);

@@ -37,6 +37,7 @@ class KindWatcher : public std::enable_shared_from_this<KindWatcher> {
   boost::asio::awaitable<std::optional<Failure>> fetch_page(ListRequest request, ListPage& page);
   /// Adds a page to the list under way, within its limits.
   std::optional<Failure> take_page(ListPage& page);
+  boost::asio::awaitable<void> probe(ProbeRequest request);
   boost::asio::awaitable<void> watch(WatchRequest request);
   boost::asio::awaitable<std::optional<Failure>> read_events();
   /// Everything the framer has. A failure ends the watch.
@@ -45,6 +46,7 @@ class KindWatcher : public std::enable_shared_from_this<KindWatcher> {
   void list_complete();
   void note(const Failure& failure, std::string_view doing);
   [[nodiscard]] std::string list_target(const ListRequest& request) const;
+  [[nodiscard]] std::string probe_target(const ProbeRequest& request) const;
   [[nodiscard]] std::string watch_target(const WatchRequest& request) const;
 
   // Fixed after construction.

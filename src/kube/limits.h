@@ -38,8 +38,15 @@ inline constexpr std::chrono::milliseconds kBackoffFirst{800};
 inline constexpr std::chrono::seconds kBackoffMost{30};
 /// Health of this length makes the next wait short again.
 inline constexpr std::chrono::minutes kHealthyAfter{2};
-/// A Retry-After beyond this is cut: nobody wants to be blind for an hour.
-inline constexpr std::chrono::minutes kRetryAfterMost{5};
+/// A Retry-After beyond this is cut: no wait of ours is longer, so that the view is right again
+/// soon after the last fault.
+inline constexpr std::chrono::seconds kRetryAfterMost = kBackoffMost;
+/// The first list begins within this, drawn at random: replicas that start together should not
+/// knock in lock-step.
+inline constexpr std::chrono::milliseconds kStartJitter{250};
+/// Answers in a row that say that the API server has not reached the version we saw, before the
+/// newest state is listed. One may come from a replica that lags (it waits 3 s before it says so).
+inline constexpr int kBehindAnswers = 2;
 /// A watch that ends sooner and brought nothing new is an error, or a broken middlebox would make
 /// us spin.
 inline constexpr std::chrono::seconds kShortWatch{1};
@@ -68,8 +75,9 @@ inline constexpr std::chrono::seconds kUserTimeout{60};
 
 /// A rotated token is in use this long after it was written.
 inline constexpr std::chrono::seconds kTokenRefresh{60};
-/// The same for the bundle of certificate authorities.
-inline constexpr std::chrono::minutes kCaRefresh{5};
+/// The same for the certificate authorities and the client certificate; after a failed request they
+/// are read before the next connection is made.
+inline constexpr std::chrono::minutes kCertificateRefresh{5};
 /// A token, a certificate, a key or a kubeconfig, bytes.
 inline constexpr std::size_t kCredentialFileBytes = std::size_t{4} << 20;
 

@@ -37,10 +37,13 @@ struct ClusterConfig {
   bool plain_http = false;
   /// PEM; empty: the system's roots.
   std::string ca_pem;
-  /// Where ca_pem came from, looked at again every five minutes; empty: never.
+  /// Where ca_pem came from; empty: it never changes. Looked at again every five minutes and after
+  /// a failed request, as are the two below.
   std::string ca_file;
   std::string client_certificate_pem;
+  std::string client_certificate_file;
   std::string client_key_pem;
+  std::string client_key_file;
   /// A fixed token, or the file that a rotated one is read from (again each minute, and after a
   /// 401).
   std::string token;
