@@ -50,7 +50,7 @@ const char* to_string(Severity severity) {
 
 }  // namespace
 
-Reconciler::Reconciler(Options options, std::set<kube::Kind> awaited, const base::Clock& clock,
+Reconciler::Reconciler(Options options, std::set<kube::Scope> awaited, const base::Clock& clock,
                        const base::Log& log, Publish publish)
     : options_(std::move(options)),
       clock_(clock),
@@ -58,10 +58,10 @@ Reconciler::Reconciler(Options options, std::set<kube::Kind> awaited, const base
       publish_(std::move(publish)),
       awaited_(std::move(awaited)) {}
 
-void Reconciler::replace(kube::Kind kind, std::vector<kube::Object> objects) {
-  Change change = world_.replace(kind, objects);
+void Reconciler::replace(const kube::Scope& scope, std::vector<kube::Object> objects) {
+  Change change = world_.replace(scope, objects);
   // The list that was waited for is a change even when it is empty: now there is something to say.
-  if (awaited_.erase(kind) > 0) change.everything = true;
+  if (awaited_.erase(scope) > 0) change.everything = true;
   note(change);
 }
 

@@ -55,6 +55,11 @@ inline constexpr std::chrono::seconds kShortWatch{1};
 inline constexpr std::chrono::minutes kSilentWatchAge{3};
 /// ERROR events with code 500 in a row, without anything new between, before a full list.
 inline constexpr int kErrorEventRetries = 5;
+/// Streamed lists in a row that end in an ERROR event, before plain lists are made for good: an API
+/// server on an etcd that is too old says 500 to each.
+inline constexpr int kStreamedListTries = 3;
+/// Namespaces that are followed one by one: each costs a connection a kind.
+inline constexpr std::size_t kNamespacesMost = 64;
 /// timeoutSeconds of a watch is drawn from [least, most), so that watches do not end together.
 inline constexpr std::chrono::seconds kWatchTimeoutLeast{300};
 inline constexpr std::chrono::seconds kWatchTimeoutMost{600};

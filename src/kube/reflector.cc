@@ -54,7 +54,8 @@ Reflector::Reflector(const ReflectorOptions& options, const base::Clock& clock)
     : options_(options),
       clock_(clock),
       backoff_(options.backoff_first, options.backoff_most, options.seed),
-      random_(options.seed + 1) {
+      random_(options.seed + 1),
+      streaming_(options.watch_list) {
   std::uniform_int_distribution<base::Duration::rep> jitter(0, options.start_jitter.count());
   wait_ = base::Duration(jitter(random_));
 }
@@ -62,6 +63,11 @@ Reflector::Reflector(const ReflectorOptions& options, const base::Clock& clock)
 Step Reflector::next() {
   Step step;
   step.wait = std::exchange(wait_, base::Duration{0});
+  if (listing_ && streaming_) {
+    step.request = WatchRequest{list_.resource_version, draw_timeout(), list_.reason};
+    forget_watch();
+    return step;
+  }
   if (listing_) {
     step.request = list_;
     return step;
@@ -70,13 +76,19 @@ Step Reflector::next() {
     step.request = ProbeRequest{version_};
     return step;
   }
-  std::uniform_int_distribution<std::int64_t> timeout(options_.watch_timeout_least.count(),
-                                                      options_.watch_timeout_most.count() - 1);
-  step.request = WatchRequest{version_, std::chrono::seconds(timeout(random_))};
-  watch_running_ = watch_received_ = watch_progressed_ = false;
+  step.request = WatchRequest{version_, draw_timeout()};
+  forget_watch();
   version_follows_events_ = version_ != "0";
   return step;
 }
+
+std::chrono::seconds Reflector::draw_timeout() {
+  std::uniform_int_distribution<std::int64_t> timeout(options_.watch_timeout_least.count(),
+                                                      options_.watch_timeout_most.count() - 1);
+  return std::chrono::seconds(timeout(random_));
+}
+
+void Reflector::forget_watch() { watch_running_ = watch_received_ = watch_progressed_ = false; }
 
 void Reflector::list(std::string version, ListReason reason, base::Duration wait) {
   listing_ = true;
@@ -101,7 +113,30 @@ void Reflector::page_received(const std::string& resource_version,
   watch(base::Duration{0});
 }
 
+void Reflector::streamed_list_received(const std::string& resource_version) {
+  version_ = resource_version;
+  version_follows_events_ = true;
+  watch_received_ = watch_progressed_ = true;
+  probing_ = false;
+  failed_streams_ = 0;
+  watch(base::Duration{0});
+}
+
+bool Reflector::gives_up_streaming(const Failure& failure) {
+  if (!streaming_) return false;
+  const int code = failure.status.code;
+  // Invalid: "sendInitialEvents is forbidden", or what an older API server makes of the rest.
+  if (failure.kind == FailureKind::kStatus) return code == 400 || code == 422;
+  const bool cannot = failure.kind == FailureKind::kErrorEvent && !failure.expired() &&
+                      !failure.status.version_too_large && code != 429;
+  return cannot && ++failed_streams_ >= kStreamedListTries;
+}
+
 void Reflector::list_failed(const Failure& failure) {
+  if (gives_up_streaming(failure)) {
+    streaming_ = false;
+    return list(list_.resource_version, list_.reason, base::Duration{0});
+  }
   const bool paging = !list_.continue_token.empty();
   if (failure.expired() && paging) {
     list(list_.resource_version, ListReason::kContinueExpired, base::Duration{0});

@@ -78,6 +78,9 @@ struct ListRequest {
 struct WatchRequest {
   std::string resource_version;
   std::chrono::seconds timeout{0};
+  /// A streamed list (WatchList): begin with all that exists, not older than the version, or the
+  /// newest state where that is empty; a bookmark marks its end, and the watch goes on.
+  std::optional<ListReason> streamed_list = std::nullopt;
 };
 
 /// GET one object by a name that nobody gives, not older than this version: the API server says
@@ -102,6 +105,8 @@ struct ReflectorOptions {
   /// timeoutSeconds is drawn from [least, most).
   std::chrono::seconds watch_timeout_least = kWatchTimeoutLeast;
   std::chrono::seconds watch_timeout_most = kWatchTimeoutMost;
+  /// Lists are streamed, unless the API server does not know how.
+  bool watch_list = false;
   std::uint64_t seed = 0;
 };
 
@@ -114,7 +119,11 @@ class Reflector {
 
   /// Outcomes of a list. After the last page (no continue token) the next step is a watch.
   void page_received(const std::string& resource_version, const std::string& continue_token);
+  /// Also of a streamed list that ended before it was complete.
   void list_failed(const Failure& failure);
+  /// The whole of a streamed list is in; the watch that it is goes on from this version, as one
+  /// that was started.
+  void streamed_list_received(const std::string& resource_version);
 
   /// Outcomes of a probe. A failure that says nothing about the version, such as 404, ends it too.
   void probe_passed();
@@ -132,6 +141,11 @@ class Reflector {
   [[nodiscard]] const std::string& resource_version() const { return version_; }
 
  private:
+  [[nodiscard]] std::chrono::seconds draw_timeout();
+  /// The watch that next() has given out has not begun.
+  void forget_watch();
+  /// True when the API server does not know streamed lists, or cannot make them.
+  bool gives_up_streaming(const Failure& failure);
   void list(std::string version, ListReason reason, base::Duration wait);
   void watch(base::Duration wait);
   /// Goes on after a useful watch.
@@ -158,6 +172,8 @@ class Reflector {
   /// The next watch is preceded by a probe.
   bool probing_ = false;
   int behind_answers_ = 0;
+  bool streaming_;
+  int failed_streams_ = 0;
 
   // The next step.
   bool listing_ = true;

@@ -60,9 +60,21 @@ base::StatusOr<ClusterConfig> load_kubeconfig(const std::string& path);
 base::StatusOr<ClusterConfig> load_in_cluster_config(
     const std::string& service_account_folder = "/var/run/secrets/kubernetes.io/serviceaccount");
 
-/// Lists and watches each kind at an API server.
+/// What of a cluster is followed.
+struct ClusterView {
+  /// Each is listed and watched by itself, on a connection of its own.
+  std::set<Scope> scopes;
+  /// Of the Ingresses those with these labels, in the API server's words (labelSelector); empty:
+  /// all. The other kinds are followed whole: what belongs to an Ingress need not look like it.
+  std::string ingress_selector;
+  /// The state comes as the first events of the watch (WatchList, sendInitialEvents) where the API
+  /// server knows how, instead of as a list.
+  bool watch_list = false;
+};
+
+/// Lists and watches at an API server.
 std::unique_ptr<Source> make_api_server_source(boost::asio::io_context& context,
-                                               ClusterConfig config, const std::set<Kind>& kinds,
+                                               ClusterConfig config, ClusterView view,
                                                ObjectSink& sink, const base::Clock& clock,
                                                const base::Log& log);
 

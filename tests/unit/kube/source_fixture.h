@@ -66,8 +66,8 @@ class ApiServerSourceTest : public testing::Test {
 
   void start() {
     config.port = server.port();
-    source = make_api_server_source(context, config, options, {Kind::kService}, recording.sink,
-                                    recording.clock, recording.log);
+    source = make_api_server_source(context, config, options, view, recording.sink, recording.clock,
+                                    recording.log);
     source->start();
   }
 
@@ -101,6 +101,7 @@ class ApiServerSourceTest : public testing::Test {
   Recording recording;
   ClusterConfig config;
   ApiServerOptions options;
+  ClusterView view{.scopes = {Kind::kService}, .ingress_selector = "", .watch_list = false};
   boost::asio::io_context context;
   ScriptedApiServer server{context};
   std::unique_ptr<Source> source;
