@@ -50,20 +50,19 @@ class ApiServerSource final : public Source {
 
 std::unique_ptr<Source> make_api_server_source(boost::asio::io_context& context,
                                                ClusterConfig config, ApiServerOptions options,
-                                               ClusterView view, ObjectSink& sink,
+                                               const ClusterView& view, ObjectSink& sink,
                                                const base::Clock& clock, const base::Log& log) {
   return std::make_unique<ApiServerSource>(context, std::move(config), options, view, sink, clock,
                                            log);
 }
 
 std::unique_ptr<Source> make_api_server_source(boost::asio::io_context& context,
-                                               ClusterConfig config, ClusterView view,
+                                               ClusterConfig config, const ClusterView& view,
                                                ObjectSink& sink, const base::Clock& clock,
                                                const base::Log& log) {
   ApiServerOptions options;
   options.reflector.seed = std::random_device()();
-  return make_api_server_source(context, std::move(config), options, std::move(view), sink, clock,
-                                log);
+  return make_api_server_source(context, std::move(config), options, view, sink, clock, log);
 }
 
 }  // namespace holdfast::kube

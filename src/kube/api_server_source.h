@@ -11,7 +11,7 @@ namespace holdfast::kube {
 
 std::unique_ptr<Source> make_api_server_source(boost::asio::io_context& context,
                                                ClusterConfig config, ApiServerOptions options,
-                                               ClusterView view, ObjectSink& sink,
+                                               const ClusterView& view, ObjectSink& sink,
                                                const base::Clock& clock, const base::Log& log);
 
 }  // namespace holdfast::kube

@@ -74,7 +74,7 @@ struct ClusterView {
 
 /// Lists and watches at an API server.
 std::unique_ptr<Source> make_api_server_source(boost::asio::io_context& context,
-                                               ClusterConfig config, ClusterView view,
+                                               ClusterConfig config, const ClusterView& view,
                                                ObjectSink& sink, const base::Clock& clock,
                                                const base::Log& log);
 
