@@ -1,6 +1,6 @@
 """Goal: a proxy that starts while its controller is away serves what it served last.
 
-Method: controller and proxy as two processes, both ended by SIGKILL, and the proxy alone after that.
+Method: controller and proxy as two processes, both ended by SIGKILL; then the proxy alone.
 """
 
 from holdfast_test.edge import Manifests, objects_for
