@@ -118,6 +118,9 @@ class Api:
 class ApiServer:
     """etcd and kube-apiserver; kill() and start() as often as a test likes, on the same data."""
 
+    url = f"https://{NODE}:{PORT}"
+    token = TOKEN
+
     def __init__(self, folder):
         self._folder = pathlib.Path(folder)
         built = subprocess.run(
@@ -129,9 +132,11 @@ class ApiServer:
         self._write_credentials()
         self._start_etcd()
         self.start()
-        certificate = self._folder / "certs/apiserver.crt"
-        wait_until(certificate.exists, "the API server to make its certificate", START_SECONDS)
-        self.api = Api(certificate)
+        self.certificate = self._folder / "certs/apiserver.crt"
+        wait_until(
+            self.certificate.exists, "the API server to make its certificate", START_SECONDS
+        )
+        self.api = Api(self.certificate)
         self.wait_ready()
         self._write_kubeconfig()
 
@@ -196,8 +201,8 @@ class ApiServer:
             "clusters": [{
                 "name": "test",
                 "cluster": {
-                    "server": f"https://{NODE}:{PORT}",
-                    "certificate-authority": str(self._folder / "certs/apiserver.crt"),
+                    "server": self.url,
+                    "certificate-authority": str(self.certificate),
                 },
             }],
             "users": [{"name": "admin", "user": {"token": TOKEN}}],
