@@ -1,8 +1,9 @@
 """Goal: whatever happens on the way to the API server, what is served is what the objects say.
 
-Method: for two minutes a man in the middle cuts, stalls, truncates, slices, refuses and replays, at
-200 changes a second. Then the compiled resources equal those of a Holdfast that is started then, and
-there were no more LISTs than were prescribed. A Service that nobody touches is served throughout.
+Method: for two minutes a man in the middle cuts, stalls, truncates, slices, refuses and replays,
+at 200 changes a second. Then the compiled resources equal those of a Holdfast that is started
+then, and there were no more LISTs than were prescribed. A Service that nobody touches is served
+throughout.
 """
 
 import json
