@@ -1,11 +1,11 @@
 """The promise: no change in the cluster closes a connection that could have stayed open.
 
 500 WebSockets, a fifth of them opened meanwhile, carry numbered messages, independently in both
-directions, while 500 changes go through the real API server: routes added and removed, endpoints churned (those that carry
-connections too), Ingresses deleted and created again, the watch cut, the API server and (where it
-is a process of its own) the controller killed and started again. Counted by the clients
-themselves: 0 closed; 0 lost, altered, duplicated or reordered. The data plane's resident memory
-does not grow.
+directions, while 500 changes go through the real API server: routes added and removed, endpoints
+churned (those that carry connections too), Ingresses deleted and created again, the watch cut, the
+API server and (where it is a process of its own) the controller killed and started again. Counted
+by the clients themselves: 0 closed; 0 lost, altered, duplicated or reordered. The data plane's
+resident memory does not grow.
 """
 
 import json
