@@ -198,6 +198,12 @@ void add_discovery_flag(CLI::App& app, Options& options) {
       ->required();
 }
 
+void add_state_flag(CLI::App& app, Options& options) {
+  add(app, "--state-folder", options.state_folder,
+      "Where what is served is kept, to begin with at the next start; of one process at a time")
+      ->type_name("DIR");
+}
+
 void add_status_flags(CLI::App& app, Options& options) {
   StatusFlags& flags = options.status;
   add(app, "--admin", flags.admin, "Where its --admin-listen is")->type_name("ADDR:PORT");

@@ -55,6 +55,8 @@ struct Options {
   std::string ingress_class = "holdfast";
   std::string discovery_listen;
   std::string discovery;
+  /// Empty: nothing is kept.
+  std::string state_folder;
   /// "endpointslices" or "endpoints".
   std::string endpoints_api = "endpointslices";
   /// Empty: all.
@@ -80,6 +82,8 @@ void add_cluster_flags(CLI::App& app, Options& options);
 void add_manifests_flag(CLI::App& app, Options& options, bool required);
 void add_discovery_listen_flag(CLI::App& app, Options& options);
 void add_discovery_flag(CLI::App& app, Options& options);
+/// --state-folder.
+void add_state_flag(CLI::App& app, Options& options);
 
 /// --admin, --output and the filters.
 void add_status_flags(CLI::App& app, Options& options);

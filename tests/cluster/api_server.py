@@ -133,6 +133,9 @@ class Api:
 class ApiServer:
     """etcd and kube-apiserver, which tests may end and start as they like."""
 
+    url = f"https://{NODE}:{PORT}"
+    token = TOKEN
+
     def __init__(self, folder):
         self._folder = pathlib.Path(folder)
         built = subprocess.run(
@@ -144,17 +147,15 @@ class ApiServer:
         self._write_credentials()
         self._start_etcd()
         self.start()
-        self.api = Api(self.ca_file)
+        self.api = Api(self.certificate)
         self.wait_ready()
         self.kubeconfig = self._folder / "kubeconfig"
         self.write_kubeconfig(self.kubeconfig, {"token": TOKEN})
 
     @property
-    def ca_file(self):
+    def certificate(self):
         """The API server's certificate, with the authority that signed it."""
         return self._folder / "certs/apiserver.crt"
-
-    admin_token = TOKEN
 
     @property
     def signing_key(self):
@@ -204,7 +205,7 @@ class ApiServer:
             # Row W16: without it, SIGTERM waits a minute for watches to end.
             "--shutdown-watch-termination-grace-period=1s",
         )  # fmt: skip
-        wait_until(self.ca_file.exists, "the API server to make its certificate", START_SECONDS)
+        wait_until(self.certificate.exists, "the API server to make its certificate", START_SECONDS)
 
     def wait_ready(self):
         def ready():
@@ -227,8 +228,8 @@ class ApiServer:
             "clusters": [{
                 "name": "test",
                 "cluster": {
-                    "server": f"https://{NODE}:{PORT}",
-                    "certificate-authority": str(ca_file or self.ca_file),
+                    "server": self.url,
+                    "certificate-authority": str(ca_file or self.certificate),
                 },
             }],
             "users": [{"name": "test", "user": user}],

@@ -74,9 +74,8 @@ def test_a_token_expires_and_a_new_one_is_found(server, api, pods, tmp_path, sta
 def test_another_authority(server, api, pods, tmp_path, started):
     """Row 3.4: a file without sense changes nothing, one with the new authority is taken soon."""
     ca_file = tmp_path / "ca.crt"
-    ca_file.write_bytes(server.ca_file.read_bytes())
-    admin_user = {"token": server.admin_token}
-    server.write_kubeconfig(tmp_path / "kubeconfig", admin_user, ca_file)
+    ca_file.write_bytes(server.certificate.read_bytes())
+    server.write_kubeconfig(tmp_path / "kubeconfig", {"token": server.token}, ca_file)
     holdfast = started(start(tmp_path / "kubeconfig"))
     port = holdfast.port("http")
     wait_ready(holdfast.port("admin"))
@@ -95,6 +94,6 @@ def test_another_authority(server, api, pods, tmp_path, started):
         "the new certificate to be refused",
         RECOVERY_SECONDS,
     )
-    ca_file.write_bytes(server.ca_file.read_bytes())
+    ca_file.write_bytes(server.certificate.read_bytes())
     serve(api, pods, "other-authority")
     wait_for_status(port, "other-authority.test", 200, patience=RECOVERY_SECONDS)
