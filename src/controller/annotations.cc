@@ -139,12 +139,16 @@ std::string Annotation::range() const {
   return std::visit(Range(), value);
 }
 
-Settings settings_of(Values values, const OnWrongValue& on_wrong) {
+Draft default_draft() {
   Draft draft;
   draft.settings.policy = default_policy();
   draft.affinity = default_affinity();
   draft.hash.set_balance_factor(kBalanceFactor);
   draft.health = default_health_check();
+  return draft;
+}
+
+Settings settings_of(Values values, Draft draft, const OnWrongValue& on_wrong) {
   for (const auto& value : values) {
     const std::string_view name = value.first;
     const auto known =
@@ -169,19 +173,21 @@ Settings settings_of(Values values, const OnWrongValue& on_wrong) {
   return finish(std::move(draft));
 }
 
-Settings settings_of(const kube::Ingress& ingress, ProblemList& problems) {
+Settings settings_of(const kube::Ingress& ingress, const Draft& defaults, ProblemList& problems) {
   std::vector<std::pair<std::string_view, std::string_view>> ours;
   for (const auto& [key, text] : ingress.metadata.annotations) {
     if (key.starts_with(kAnnotationPrefix)) {
       ours.emplace_back(std::string_view(key).substr(kAnnotationPrefix.size()), text);
     }
   }
-  return settings_of(ours, [&](Severity severity, std::string_view name, const std::string& reason,
-                               const std::string& instead) {
-    const std::string key = std::string(kAnnotationPrefix) + std::string(name);
-    problems.add(severity, "Ingress", ingress.metadata.name,
-                 "metadata.annotations[" + quote(key) + "]", reason + "; " + instead);
-  });
+  return settings_of(ours, defaults,
+                     [&](Severity severity, std::string_view name, const std::string& reason,
+                         const std::string& instead) {
+                       const std::string key = std::string(kAnnotationPrefix) + std::string(name);
+                       problems.add(severity, "Ingress", ingress.metadata.name,
+                                    "metadata.annotations[" + quote(key) + "]",
+                                    reason + "; " + instead);
+                     });
 }
 
 std::string_view nearest_annotation(std::string_view name) {
