@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,8 @@ struct World {
   /// Endpoints by kEndpointsSlicePrefix and their name.
   std::map<kube::ObjectName, std::map<std::string, std::shared_ptr<const kube::EndpointSlice>>>
       slices;
+  /// Those that were asked for, or more.
+  std::map<kube::ObjectName, std::shared_ptr<const kube::ConfigMap>> config_maps;
 };
 
 enum class Severity { kWarning, kError };
@@ -50,6 +53,8 @@ struct Options {
   std::string ingress_class = "holdfast";
   /// IngressClass.spec.controller of ours.
   std::string controller_name = "holdfast.dev/ingress";
+  /// --defaults-configmap: what holds where neither an Ingress nor its class says anything.
+  std::optional<kube::ObjectName> defaults_config_map = std::nullopt;
 };
 
 struct Compiled {
