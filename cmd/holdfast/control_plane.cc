@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -14,6 +15,7 @@
 #include <thread>
 #include <utility>
 
+#include "controller/names.h"
 #include "controller/reconciler.h"
 
 namespace holdfast {
@@ -25,11 +27,13 @@ namespace asio = boost::asio;
 /// waits, which the same thread answers.
 constexpr std::chrono::milliseconds kStatePatience{900};
 
+/// What is followed as a whole. Of an API server no ConfigMaps are, but those that are wanted.
 std::set<kube::Scope> scopes_of(const ControlPlaneOptions& options) {
   std::set<kube::Kind> kinds = {kube::Kind::kIngress, kube::Kind::kService};
   const bool is_folder = std::holds_alternative<std::string>(options.source);
   if (is_folder || !options.endpoints_api) kinds.insert(kube::Kind::kEndpointSlice);
   if (is_folder || options.endpoints_api) kinds.insert(kube::Kind::kEndpoints);
+  if (is_folder) kinds.insert(kube::Kind::kConfigMap);
   std::set<kube::Scope> scopes = {kube::Kind::kIngressClass};
   for (const kube::Kind kind : kinds) {
     for (const std::string& name : options.namespaces) scopes.emplace(kind, name);
@@ -49,6 +53,16 @@ base::Status check_folder(const std::string& folder) {
   return {};
 }
 
+base::StatusOr<kube::ObjectName> parse_config_map(const std::string& text) {
+  const std::size_t slash = std::min(text.find('/'), text.size());
+  kube::ObjectName name{text.substr(0, slash), text.substr(std::min(slash + 1, text.size()))};
+  if (!controller::is_object_name(name.namespace_name) || !controller::is_object_name(name.name)) {
+    return absl::InvalidArgumentError("--defaults-configmap: \"" + text +
+                                      "\" is not NAMESPACE/NAME");
+  }
+  return name;
+}
+
 }  // namespace
 
 base::StatusOr<ControlPlaneOptions> control_plane_options(const Options& options) {
@@ -58,6 +72,11 @@ base::StatusOr<ControlPlaneOptions> control_plane_options(const Options& options
   result.discovery_listen = options.discovery_listen;
   if (options.ingress_class.empty()) {
     return absl::InvalidArgumentError("--ingress-class: the name is empty");
+  }
+  if (!options.defaults_configmap.empty()) {
+    auto named = parse_config_map(options.defaults_configmap);
+    if (!named.ok()) return named.status();
+    result.defaults_config_map = *std::move(named);
   }
   base::Status checked = check_cluster_view(options);
   if (!checked.ok()) return checked;
@@ -81,14 +100,17 @@ base::StatusOr<ControlPlaneOptions> control_plane_options(const Options& options
   return result;
 }
 
-/// Stands between the source and the reconciler, to set the timer after every change.
+/// Stands between the source and the reconciler: after every change it sets the timer, and tells
+/// the source what the reconciler wants.
 class ControlPlane::State final : public kube::ObjectSink {
  public:
   State(ControlPlaneOptions options, const base::Clock& clock, const base::Log& log)
       : options_(std::move(options)),
         clock_(clock),
         log_(log),
-        reconciler_({.ingress_class = options_.ingress_class}, scopes_of(options_), clock, log,
+        reconciler_({.ingress_class = options_.ingress_class,
+                     .defaults_config_map = options_.defaults_config_map},
+                    scopes_of(options_), clock, log,
                     [this](model::Transaction change) { publish(std::move(change)); }),
         server_(log, [this](const std::string&, const model::Refusal& refusal) {
           asio::post(context_, [this, refusal] { report_refusal(refusal); });
@@ -101,20 +123,20 @@ class ControlPlane::State final : public kube::ObjectSink {
 
   void replace(const kube::Scope& scope, std::vector<kube::Object> objects) override {
     reconciler_.replace(scope, std::move(objects));
-    set_timer();
+    follow();
   }
   void upsert(kube::Object object) override {
     reconciler_.upsert(std::move(object));
-    set_timer();
+    follow();
   }
   void remove(kube::Kind kind, const kube::ObjectName& name) override {
     reconciler_.remove(kind, name);
-    set_timer();
+    follow();
   }
   void report_unreadable(const std::string& kind, const kube::ObjectName& name,
                          const std::string& reason) override {
     reconciler_.report_unreadable(kind, name, reason);
-    set_timer();
+    follow();
   }
 
   discovery::Server& server() { return server_; }
@@ -129,8 +151,10 @@ class ControlPlane::State final : public kube::ObjectSink {
   }
   void report_refusal(const model::Refusal& refusal) {
     reconciler_.report_refusal(refusal);
-    set_timer();
+    follow();
   }
+  /// After every call of the reconciler.
+  void follow();
   void set_timer();
 
   // Fixed after bind().
@@ -172,7 +196,10 @@ base::Status ControlPlane::State::bind() {
 }
 
 void ControlPlane::State::start() {
-  asio::post(context_, [this] { source_->start(); });
+  asio::post(context_, [this] {
+    source_->want(reconciler_.wanted());
+    source_->start();
+  });
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "control");
     const auto work = asio::make_work_guard(context_);
@@ -192,6 +219,11 @@ void ControlPlane::State::stop() {
   server_.stop();
 }
 
+void ControlPlane::State::follow() {
+  source_->want(reconciler_.wanted());
+  set_timer();
+}
+
 void ControlPlane::State::set_timer() {
   const std::optional<base::Instant> due = reconciler_.deadline();
   if (due == timer_set_for_) return;
@@ -205,7 +237,7 @@ void ControlPlane::State::set_timer() {
     if (error) return;
     timer_set_for_.reset();
     reconciler_.run_due();
-    set_timer();
+    follow();
   });
 }
 

@@ -32,6 +32,7 @@ struct ControlPlaneOptions {
   std::string label_selector;
   bool watch_list = false;
   std::string ingress_class;
+  std::optional<kube::ObjectName> defaults_config_map;
   /// Empty: only within this process.
   std::string discovery_listen;
 };

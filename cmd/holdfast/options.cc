@@ -156,6 +156,10 @@ void add_sidecar_flags(CLI::App& app, Options& options) {
 void add_control_plane_flags(CLI::App& app, Options& options) {
   add(app, "--ingress-class", options.ingress_class, "The IngressClass that is served")
       ->type_name("NAME");
+  add(app, "--defaults-configmap", options.defaults_configmap,
+      "A ConfigMap of defaults for every Ingress: annotations' names without the prefix, and "
+      "values")
+      ->type_name("NAMESPACE/NAME");
 }
 
 void add_cluster_flags(CLI::App& app, Options& options) {
@@ -181,7 +185,7 @@ void add_cluster_flags(CLI::App& app, Options& options) {
 
 void add_manifests_flag(CLI::App& app, Options& options, bool required) {
   add(app, "--manifests", options.manifests,
-      "A watched folder of Ingress, IngressClass, Service and EndpointSlice manifests")
+      "A watched folder of Ingress, IngressClass, Service, EndpointSlice and ConfigMap manifests")
       ->type_name("DIR")
       ->required(required);
 }

@@ -21,7 +21,7 @@ constexpr const char* kWebSocketServiceField =
 
 class IngressCompiler {
  public:
-  IngressCompiler(const kube::Ingress& ingress, const World& world, const Draft& defaults,
+  IngressCompiler(const kube::Ingress& ingress, const World& world, const Defaults& defaults,
                   ProblemList& problems)
       : ingress_(ingress), world_(world), defaults_(defaults), problems_(problems) {}
 
@@ -52,7 +52,7 @@ class IngressCompiler {
 
   const kube::Ingress& ingress_;
   const World& world_;
-  const Draft& defaults_;
+  const Defaults& defaults_;
   ProblemList& problems_;
   std::map<std::string, std::vector<Claim>> hosts_;
   std::map<std::string, std::uint32_t> clusters_;
@@ -243,7 +243,7 @@ const HostClaims* IngressResult::claims_of(const std::string& host) const {
 }
 
 IngressResult compile_ingress(const kube::Ingress& ingress, const World& world,
-                              const Draft& defaults, ProblemList& problems) {
+                              const Defaults& defaults, ProblemList& problems) {
   return IngressCompiler(ingress, world, defaults, problems).run();
 }
 

@@ -82,6 +82,6 @@ struct IngressResult {
 /// that hold where it says nothing. REQUIRES: the Ingress is ours. Pure; never fails: what is wrong
 /// is a problem, and the rest is compiled.
 IngressResult compile_ingress(const kube::Ingress& ingress, const World& world,
-                              const Draft& defaults, ProblemList& problems);
+                              const Defaults& defaults, ProblemList& problems);
 
 }  // namespace holdfast::controller

@@ -78,7 +78,7 @@ base::StatusOr<model::Transaction> sidecar_configuration(
     std::span<const std::pair<std::string_view, std::string_view>> settings) {
   base::Status status;
   v1::RoutePolicy policy =
-      settings_of(settings, default_draft(),
+      settings_of(settings, built_in_defaults(),
                   [&](Severity, std::string_view name, const std::string& reason,
                       const std::string&) { status.Update(wrong(name, reason)); })
           .policy;

@@ -1,5 +1,6 @@
 // Goal: what the controller makes of manifests, all of it, readable in a review. Method: each
 // folder of cases/ has manifests and expected.txt, the compiled resources and problems as text.
+// Where there is a ConfigMap holdfast/defaults, it is that of --defaults-configmap.
 // GOLDEN_REWRITE=1 writes expected.txt anew; the diff is then reviewed.
 
 #include <google/protobuf/text_format.h>
@@ -72,7 +73,10 @@ std::string compile_folder(const fs::path& folder) {
   if (!source.ok()) return std::string(source.status().message());
   (*source)->start();
   (*source)->stop();
-  return sink.unreadable() + text_of(compile(sink.world(), Options{}));
+  Options options;
+  const kube::ObjectName defaults{"holdfast", "defaults"};
+  if (sink.world().config_maps.contains(defaults)) options.defaults_config_map = defaults;
+  return sink.unreadable() + text_of(compile(sink.world(), options));
 }
 
 class Golden : public testing::TestWithParam<std::string> {};

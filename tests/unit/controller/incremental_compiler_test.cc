@@ -49,6 +49,8 @@ class Follower {
   std::set<Problem> problems_;
 };
 
+const Options kOptions{.defaults_config_map = kube::ObjectName{"infra", "defaults0"}};
+
 class Cluster {
  public:
   explicit Cluster(RandomObjects& objects) : objects_(objects) {}
@@ -92,7 +94,7 @@ class Cluster {
   RandomObjects& objects_;
   WorldBuilder builder_;
   Change change_;
-  IncrementalCompiler compiler_{Options{}};
+  IncrementalCompiler compiler_{kOptions};
 };
 
 /// What the steps of a run have seen, so that a generator that makes nothing is found out.
@@ -110,7 +112,7 @@ Seen run(RandomObjects& objects, int steps) {
     for (int i = 1 + objects.below(3); i > 0; --i) cluster.change_something();
     const Update update = cluster.compile_changes();
     follower.apply(update);
-    const Compiled fresh = compile(cluster.world(), Options{});
+    const Compiled fresh = compile(cluster.world(), kOptions);
     EXPECT_TRUE(follower.equals(fresh)) << "step " << step;
     const auto held = cluster.compiler().resources();
     EXPECT_TRUE(std::equal(
@@ -142,7 +144,7 @@ TEST_P(AnySeriesOfChanges, EndsWhereAFreshCompilationDoes) {
 TEST_P(AnySeriesOfChanges, AlsoWhereHostsAreFull) {
   RandomObjects objects(GetParam());
   objects.huge_per_cent = 40;
-  EXPECT_GT(run(objects, 100).problems, 10U);
+  EXPECT_GT(run(objects, 300).problems, 10U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, AnySeriesOfChanges, testing::Values(1U, 2U, 3U, 4U));
