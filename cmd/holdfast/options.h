@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "proxy/connection_filter.h"
 
 namespace CLI {
 class App;
@@ -16,17 +17,12 @@ class App;
 
 namespace holdfast {
 
-/// What `holdfast status` is asked for. The filters are of connections; empty: none.
+/// What `holdfast status` is asked for.
 struct StatusFlags {
   std::string admin = "127.0.0.1:10254";
   /// "table" or "json".
   std::string output = "table";
-  std::string kind;
-  std::string ingress_namespace;
-  std::string ingress;
-  std::string service;
-  std::string endpoint;
-  std::string client;
+  proxy::ConnectionFilter filter;
   /// Connections, the newest; 1 to 1000.
   unsigned limit = 20;
 };

@@ -135,6 +135,22 @@ def test_chains(edge, lines, client):
     assert logged(edge, host=route.host)["client"] == client
 
 
+def test_pages_of_the_host_that_a_trusted_proxy_names_are_of_the_same_origin(edge):
+    route, _ = edge.serve(echo_websocket, allowed_origins="same-origin")
+
+    def status(source, origin, *lines):
+        client = edge.connect(source=source)
+        client.send(handshake(route.host, "/", f"Origin: {origin}", *lines))
+        return client.take_head().status
+
+    forwarded = "X-Forwarded-Host: shop.test"
+    assert status(PROXY, "https://shop.test", forwarded) == 101
+    assert status(PROXY, f"https://{route.host}", forwarded) == 403
+    assert status(PROXY, f"https://{route.host}") == 101
+    assert status(STRANGER, "https://shop.test", forwarded) == 403
+    assert status(STRANGER, f"https://{route.host}", forwarded) == 101
+
+
 def test_requests_of_many_clients_on_one_connection(edge):
     route, backend = edge.serve(answering(OK))
     connection = edge.connect(source=PROXY)
@@ -201,6 +217,9 @@ def proxied(edge, start, source=PROXY):
     [
         (b"PROXY TCP4 192.0.2.1 10.0.0.1 5000 443\r\n", CLIENT, 443),
         (b"PROXY TCP6 2001:db8::1 2001:db8::2 5000 443\r\n", "2001:db8::1", 443),
+        # Nobody connects to port 0: the proxy does not know it.
+        (b"PROXY TCP4 192.0.2.1 10.0.0.1 5000 0\r\n", CLIENT, None),
+        (proxy_header_v2((CLIENT, 5000), ("10.0.0.1", 0)), CLIENT, None),
         (b"PROXY TCP6 ::ffff:192.0.2.1 ::ffff:10.0.0.1 5000 443\r\n", CLIENT, 443),
         (b"PROXY UNKNOWN\r\n", PROXY, None),
         (b"PROXY UNKNOWN 192.0.2.1 x y z\r\n", PROXY, None),
