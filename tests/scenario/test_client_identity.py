@@ -202,6 +202,28 @@ def test_a_websocket_is_its_clients_to_the_end(edge):
         assert logged(edge, type=kind, request_id="ws-id")["client"] == CLIENT
 
 
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
+
+
+@pytest.mark.parametrize("sent", [[], [f"traceparent: {TRACE}"]])
+def test_a_trace_is_logged_when_the_pod_was_told_of_it(edge, sent):
+    """With an id of the proxy's own, which is not the trace's."""
+    route, backend = edge.serve(answering(OK), allow_cidrs="127.0.0.0/8")
+    assert ask(edge, route, "X-Request-ID: told", *sent)[0] == 200
+    trace = fields_at(backend)["traceparent"][3:35]
+    assert logged(edge, host=route.host, request_id="told")["trace_id"] == trace
+    lines = ("X-Request-ID: refused", f"X-Forwarded-For: {CLIENT}", *sent)
+    assert ask(edge, route, *lines)[0] == 403
+    assert "trace_id" not in logged(edge, host=route.host, request_id="refused")
+
+
+def test_no_trace_is_logged_that_the_route_replaces(edge):
+    route, backend = edge.serve(answering(OK), request_headers="-traceparent")
+    assert ask(edge, route, f"traceparent: {TRACE}")[0] == 200
+    assert "traceparent" not in fields_at(backend)
+    assert "trace_id" not in logged(edge, host=route.host)
+
+
 # PROXY headers in.
 
 
@@ -339,6 +361,26 @@ def test_a_pod_hears_of_the_client_first(edge, version):
     ask(edge, route, "X-Forwarded-For: 2001:db8::1")
     assert seen[3] == (version, ("2001:db8::1", 0), ("::ffff:127.0.0.1", edge.http))
     assert len(backend.connections) == 4
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_health_check_begins_with_one_that_names_nobody(edge, version):
+    seen, asked = [], []
+
+    def pod(connection):
+        seen.append(connection.take_proxy_header())
+        asked.append(take_request(connection)[0])
+        connection.send(response("204 Well"))
+
+    before = edge.metrics().value("holdfast_health_checks_total", result="success")
+    backend = edge.backend(pod)
+    edge.route(backend, health_path="/healthz", proxy_protocol=f"v{version}")
+    wait_until(
+        lambda: edge.metrics().value("holdfast_health_checks_total", result="success") > before,
+        "a check",
+    )  # fmt: skip
+    assert seen[0] == (version, None, None)
+    assert asked[0].start == "GET /healthz HTTP/1.1"
 
 
 @pytest.mark.parametrize("version", [1, 2])

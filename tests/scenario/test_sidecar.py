@@ -17,7 +17,7 @@ from holdfast_test.peers import (
     CLOSE, Backend, answering, close_frame, connect, echo_websocket, frame, handshake, response,
     switching, take_frame, take_request,
 )  # fmt: skip
-from holdfast_test.process import BINARY, Holdfast, wait_until
+from holdfast_test.process import BINARY, Holdfast, memory_kib, wait_until
 
 MIB_IN_KIB = 1024
 RESIDENT_KIB_MOST = 20 * MIB_IN_KIB
@@ -398,15 +398,6 @@ def test_nothing_of_grpc_runs(application, started):
 
     # Those of the readiness probe end when the admin server has seen their end.
     wait_until(lambda: not others(), "no other socket")
-
-
-def memory_kib(pid):
-    """(resident, private) as /proc tells."""
-    fields = {}
-    for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
-        name, value = line.split()[:2]
-        fields[name.rstrip(":")] = int(value)
-    return fields["Rss"], fields["Private_Clean"] + fields["Private_Dirty"]
 
 
 def is_sanitized(pid):
