@@ -97,6 +97,12 @@ void add_worker_flags(CLI::App& app, Options& options) {
       ->check(CLI::IsMember({"off", "json"}));
 }
 
+void add_output_flag(CLI::App& app, std::string& output) {
+  add(app, "-o,--output", output, "Tables, or the same as JSON")
+      ->type_name("table|json")
+      ->check(CLI::IsMember({"table", "json"}));
+}
+
 void add_setting_flag(CLI::App& app, Options& options, const controller::Annotation& annotation) {
   const std::string name(annotation.name);
   const std::string flag = "--" + name;
@@ -199,9 +205,7 @@ void add_discovery_flag(CLI::App& app, Options& options) {
 void add_status_flags(CLI::App& app, Options& options) {
   StatusFlags& flags = options.status;
   add(app, "--admin", flags.admin, "Where its --admin-listen is")->type_name("ADDR:PORT");
-  add(app, "-o,--output", flags.output, "Tables, or the same as JSON")
-      ->type_name("table|json")
-      ->check(CLI::IsMember({"table", "json"}));
+  add_output_flag(app, flags.output);
   for (const proxy::ConnectionFilterPart& part : proxy::kConnectionFilterParts) {
     add(app, "--" + std::string(part.name), flags.filter.*part.text,
         "Only connections " + std::string(part.whose))
@@ -210,6 +214,16 @@ void add_status_flags(CLI::App& app, Options& options) {
   add(app, "--limit", flags.limit, "So many connections, the newest")
       ->type_name("N")
       ->check(CLI::Range(1U, unsigned{kConnectionsMost}));
+}
+
+void add_check_flags(CLI::App& app, Options& options) {
+  CheckFlags& flags = options.check;
+  app.add_option("FILE", flags.files, "Manifests: files, folders of them, or - for standard input")
+      ->type_name("")
+      ->required();
+  add_output_flag(app, flags.output);
+  app.add_flag("--strict", flags.strict, "Exit status 1 for warnings too")
+      ->envname(environment_name("--strict"));
 }
 
 base::Status check_addresses(const Options& options) {

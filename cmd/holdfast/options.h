@@ -27,6 +27,16 @@ struct StatusFlags {
   unsigned limit = 20;
 };
 
+/// What `holdfast check` is asked for.
+struct CheckFlags {
+  /// Files and folders; "-" is standard input.
+  std::vector<std::string> files;
+  /// "table" or "json".
+  std::string output = "table";
+  /// Warnings count as errors do.
+  bool strict = false;
+};
+
 struct Options {
   std::vector<std::string> http_listen = {"0.0.0.0:8080"};
   std::vector<std::string> http_proxy_listen;
@@ -46,6 +56,7 @@ struct Options {
   /// A sidecar's: names and values of annotations.
   std::vector<std::pair<std::string, std::string>> settings;
   StatusFlags status;
+  CheckFlags check;
   std::string manifests;
   std::string kubeconfig;
   std::string ingress_class = "holdfast";
@@ -75,6 +86,9 @@ void add_discovery_flag(CLI::App& app, Options& options);
 
 /// --admin, --output and the filters.
 void add_status_flags(CLI::App& app, Options& options);
+
+/// FILE..., --output and --strict.
+void add_check_flags(CLI::App& app, Options& options);
 
 /// What the parser could not see: addresses that are none, those that would expose the discovery
 /// stream, and PROXY headers of nobody. The error is one sentence that names the flag.
