@@ -1,7 +1,9 @@
 #include "proxy/endpoint_info.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "proxy/address.h"
 #include "proxy/duration.h"
 
 namespace holdfast::proxy {
@@ -43,8 +45,12 @@ std::vector<EndpointInfo> list_endpoints(
     const auto found = slow_starts.find(name);
     const base::Duration slow = found == slow_starts.end() ? base::Duration(0) : found->second;
     const auto add = [&](const Endpoint& endpoint, const Membership& member, std::string state) {
-      list.push_back({name, endpoint.text, std::move(state),
-                      endpoint.open.load(std::memory_order_relaxed), now - member.since});
+      list.push_back({name,
+                      endpoint.text,
+                      std::move(state),
+                      endpoint.open.load(std::memory_order_relaxed),
+                      now - member.since,
+                      {}});
     };
     for (std::size_t i = 0; i < cluster.ready.size(); ++i) {
       const Membership& member = cluster.ready_members[i];
@@ -55,6 +61,23 @@ std::vector<EndpointInfo> list_endpoints(
     }
   }
   return list;
+}
+
+void set_zones(std::vector<EndpointInfo>& endpoints,
+               const std::vector<model::ResourcePtr>& resources) {
+  std::map<std::pair<std::string, std::string>, std::string> zones;
+  for (const model::ResourcePtr& resource : resources) {
+    for (const v1::Endpoint& endpoint : resource->endpoint_set().endpoints()) {
+      const auto address = Address::from_ip(endpoint.address(), endpoint.port());
+      if (address.ok() && !endpoint.zone().empty()) {
+        zones[{resource->name(), address->to_string()}] = endpoint.zone();
+      }
+    }
+  }
+  for (EndpointInfo& info : endpoints) {
+    const auto zone = zones.find({info.cluster, info.address});
+    if (zone != zones.end()) info.zone = zone->second;
+  }
 }
 
 }  // namespace holdfast::proxy

@@ -25,6 +25,8 @@ struct EndpointInfo {
   std::uint32_t open = 0;
   /// For how long it has been an endpoint of the cluster, as this process knows.
   base::Duration since{};
+  /// The topology zone, or empty.
+  std::string zone;
 };
 
 /// How long endpoints that join are slow to start, by cluster: the longest of its routes'.
@@ -35,5 +37,10 @@ SlowStarts slow_starts(const std::vector<model::ResourcePtr>& resources);
 std::vector<EndpointInfo> list_endpoints(
     const std::map<std::string, std::shared_ptr<const Cluster>>& clusters,
     const SlowStarts& slow_starts, base::Instant now);
+
+/// Sets the zone of each, of which only the EndpointSets among `resources` know: connections follow
+/// EndpointSlice hints, and where there are none, all zones are one.
+void set_zones(std::vector<EndpointInfo>& endpoints,
+               const std::vector<model::ResourcePtr>& resources);
 
 }  // namespace holdfast::proxy

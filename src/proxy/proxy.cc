@@ -167,8 +167,11 @@ class Proxy::State {
   }
 
   [[nodiscard]] std::vector<EndpointInfo> endpoints() const {
-    return list_endpoints(compiler_.clusters(), slow_starts(compiler_.resources()),
-                          shared_.clock.now());
+    const std::vector<model::ResourcePtr> resources = compiler_.resources();
+    std::vector<EndpointInfo> endpoints =
+        list_endpoints(compiler_.clusters(), slow_starts(resources), shared_.clock.now());
+    set_zones(endpoints, resources);
+    return endpoints;
   }
 
   [[nodiscard]] std::optional<std::vector<ConnectionInfo>> connections(

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "http/head.h"
+#include "http/serialize.h"
 #include "proxy/access_log.h"
 #include "proxy/address.h"
 #include "proxy/body_pump.h"
@@ -106,6 +107,8 @@ class Session final : public Connection {
     bool upstream_deaf = false;
     /// Some of the request's body was taken from the client.
     bool body_begun = false;
+    /// Whose traceparent the pod was sent: the client's, or one of which `id` is the trace.
+    enum class Trace : std::uint8_t { kNone, kGiven, kStarted } trace = Trace::kNone;
   };
 
   Session(Worker& worker, const Address& peer, std::uint16_t listen_port);
@@ -187,10 +190,9 @@ class Session final : public Connection {
   Pumped pump_response(BodyPump& body);
   /// What to wait for so that the rest of the request's body can move.
   [[nodiscard]] unsigned request_interests(const BodyPump& body) const;
-  /// What the route changes in an answer.
-  [[nodiscard]] std::vector<http::Field> response_fields() const;
-  /// What we add to one.
-  [[nodiscard]] std::vector<http::Field> added_fields() const;
+  /// The head of the pod's answer for the client, with what the route changes, and, unless it is an
+  /// interim one, what we add. The date and the fields of `forwarding` are set here.
+  [[nodiscard]] std::string response_head(http::ResponseForwarding forwarding) const;
   Next become_relay();
 
   /// Who is connected, as the kernel or a trusted proxy's PROXY header says.

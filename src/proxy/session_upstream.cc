@@ -67,7 +67,7 @@ int pending_error(int descriptor) {
 }  // namespace
 
 std::string Session::upstream_head() {
-  const Exchange& exchange = *exchange_;
+  Exchange& exchange = *exchange_;
   const Forwarding& route = exchange.route->forwarding;
   const std::string client = base::to_string(exchange.client.address);
   const std::string id = exchange.id.to_string();
@@ -79,11 +79,13 @@ std::string Session::upstream_head() {
     set.push_back({change.name(), change.value()});
   }
   // What the route says of a field goes before what we would.
-  const auto ours = [&](std::string_view name, std::string_view value) {
-    const bool changed = std::any_of(set.begin(), set.end(), [&](const http::Field& field) {
+  const auto is_changed = [&](std::string_view name) {
+    return std::any_of(set.begin(), set.end(), [&](const http::Field& field) {
       return http::equal_as_variable(field.name, name);
     });
-    if (!changed) set.push_back({name, value});
+  };
+  const auto ours = [&](std::string_view name, std::string_view value) {
+    if (!is_changed(name)) set.push_back({name, value});
   };
   ours("X-Forwarded-For", exchange.client.forwarded_for);
   ours("X-Forwarded-Proto", exchange.client.scheme());
@@ -96,7 +98,14 @@ std::string Session::upstream_head() {
       if (speaks_of_client(field.name)) ours(field.name, "");
     }
   }
-  if (route.starts_trace && http::trace_id(exchange.request).empty()) {
+  using Trace = Exchange::Trace;
+  exchange.trace = Trace::kNone;
+  if (is_changed("traceparent")) {
+    // The pod gets what the route says, which names no request.
+  } else if (!http::trace_id(exchange.request).empty()) {
+    exchange.trace = Trace::kGiven;
+  } else if (route.starts_trace) {
+    exchange.trace = Trace::kStarted;
     trace = http::make_traceparent(exchange.id.hex(), worker_.random().next() | 1);
     ours("traceparent", trace);
     // It belongs to the trace that this one is not.

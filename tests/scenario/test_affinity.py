@@ -114,6 +114,23 @@ def test_a_pod_that_is_gone(edge, when_gone):
         assert (both.pod, both.set_cookie) == (visit.pod, None)
 
 
+def test_a_browser_sees_one_503(edge):
+    """It does as Set-Cookie says: the answer that tells of the loss takes the cookie away."""
+    route, backends = start(edge, 3, affinity_when_gone="fail", slow_start="0s")
+    cookie = Visit(edge, route).cookie
+    gone = int(Visit(edge, route, cookie).pod)
+    route.change(endpoints=[pod.endpoint for pod in backends if pod is not backends[gone]])
+    statuses, pods = [], []
+    for _ in range(4):
+        visit = Visit(edge, route, cookie)
+        statuses.append(visit.status)
+        pods.append(visit.pod)
+        if visit.set_cookie:
+            cookie = None if "Max-Age=0" in visit.set_cookie else visit.cookie
+    assert statuses == [503, 200, 200, 200]
+    assert pods[1] == pods[2] == pods[3] != str(gone)
+
+
 def test_a_pod_on_its_way_out_keeps_its_clients(edge):
     route, backends = start(edge, slow_start="0s")
     first = Visit(edge, route)
