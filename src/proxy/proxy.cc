@@ -167,7 +167,7 @@ class Proxy::State {
   }
 
   [[nodiscard]] std::vector<EndpointInfo> endpoints() const {
-    return list_endpoints(compiler_.clusters(), slow_starts(compiler_.resources()),
+    return list_endpoints(compiler_.clusters(), policies_of(compiler_.resources()),
                           shared_.clock.now());
   }
 
@@ -194,7 +194,8 @@ class Proxy::State {
 
   void collect(std::vector<base::MetricFamily>& out) const {
     collect_routes(compiler_.policies(), out);
-    collect_clusters(compiler_.clusters(), shared_.clock.now(), out);
+    collect_clusters(compiler_.clusters(), policies_of(compiler_.resources()), shared_.clock.now(),
+                     out);
     std::vector<const WorkerCounters*> counters;
     for (const auto& worker : workers_) counters.push_back(&worker->counters());
     collect_workers(counters, out);
