@@ -47,15 +47,14 @@ bool EndpointHealth::count_failure(const EjectionPolicy& policy, base::Instant b
 bool EndpointHealth::eject(const EjectionPolicy& policy, base::Instant now) {
   std::int64_t until = ejected_until_.load(std::memory_order_relaxed);
   const base::Instant before = ejection_end(policy);
+  if (now < before) return false;
   const bool again = before != base::Instant::min() && now - before < kEjectionMost;
   const std::uint32_t times = again ? ejections() : 0;
+  // To a route with a longer time it may be out still.
+  const std::int64_t end = std::max(until, count_of(now + doubled(policy.duration, times)));
   // Of threads that come here together one does it. Who looks before all is written finds the
   // endpoint in for a moment longer.
-  if (now < before ||
-      !ejected_until_.compare_exchange_strong(
-          until, count_of(now + doubled(policy.duration, times)), std::memory_order_relaxed)) {
-    return false;
-  }
+  if (!ejected_until_.compare_exchange_strong(until, end, std::memory_order_relaxed)) return false;
   ejections_.store(times + 1, std::memory_order_relaxed);
   ejected_at_.store(count_of(now), std::memory_order_relaxed);
   return true;

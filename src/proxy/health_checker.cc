@@ -64,8 +64,8 @@ class HealthChecker::Check final : public Timer {
   void start_over(bool same_question);
   void begin();
   void end(bool success);
-  /// Its probe is gone.
-  void drop_probe();
+  /// Its request is gone.
+  void drop_request();
 
   /// Its place in the group's line; absent: it does not wait there.
   std::optional<std::list<Check*>::iterator> place = {};
@@ -92,16 +92,16 @@ class HealthChecker::Check final : public Timer {
   const std::string cluster_;
   const EndpointPtr endpoint_;
   const std::shared_ptr<EndpointHealth> health_;
-  Probe* probe_ = nullptr;
+  Request* request_ = nullptr;
   /// Of results other than what `out_` says, in a row.
   int contrary_ = 0;
   bool out_ = false;
 };
 
 /// One request to an endpoint, and what it answers.
-class HealthChecker::Probe final : public Connection {
+class HealthChecker::Request final : public Connection {
  public:
-  Probe(HealthChecker& checker, Check& check)
+  Request(HealthChecker& checker, Check& check)
       : Connection(checker.worker_),
         checker_(checker),
         check_(&check),
@@ -122,7 +122,7 @@ class HealthChecker::Probe final : public Connection {
   }
   void on_turn() override {}
   void abort(CloseReason) override {
-    if (Check* check = std::exchange(check_, nullptr)) check->drop_probe();
+    if (Check* check = std::exchange(check_, nullptr)) check->drop_request();
     socket_ = nullptr;
     retire();
   }
@@ -197,7 +197,7 @@ HealthChecker::Check::~Check() {
 
 void HealthChecker::Check::stop() {
   if (place) checker_.leave_line(*this);
-  if (probe_ != nullptr) probe_->abort(CloseReason::kCompleted);
+  if (request_ != nullptr) request_->abort(CloseReason::kCompleted);
 }
 
 void HealthChecker::Check::start_over(bool same_question) {
@@ -210,12 +210,12 @@ void HealthChecker::Check::start_over(bool same_question) {
 void HealthChecker::Check::begin() {
   ++checker_.under_way_;
   ++group_.under_way;
-  probe_ = new Probe(checker_, *this);
-  probe_->start();
+  request_ = new Request(checker_, *this);
+  request_->start();
 }
 
-void HealthChecker::Check::drop_probe() {
-  probe_ = nullptr;
+void HealthChecker::Check::drop_request() {
+  request_ = nullptr;
   --checker_.under_way_;
   --group_.under_way;
 }
@@ -291,8 +291,8 @@ void HealthChecker::leave_line(Check& check) {
 
 bool HealthChecker::may_begin(const Group& group) const {
   const std::size_t free = kHealthChecksUnderWayMost - under_way_;
-  return group.under_way == 0 ? free > 0
-                              : group.under_way < std::min(free, kHealthChecksPerClusterMost);
+  if (group.under_way == 0) return free > 0;
+  return free > kHealthChecksKeptFree && group.under_way < kHealthChecksPerClusterMost;
 }
 
 void HealthChecker::begin_waiting() {

@@ -6,9 +6,9 @@
 // it, and taken back when a check ends because its cluster, its endpoint or the wish for it is
 // gone.
 //
-// Only so many are under way at once. The clusters whose checks wait take turns, each has a share
-// of its own, and some room is always left: pods that do not answer delay the checks of their own
-// cluster.
+// Only so many are under way at once. The clusters whose checks wait take turns, none has more than
+// its share, and half of the room is for those that have none under way: pods that do not answer
+// delay the checks of their own cluster.
 //
 // Lives on one worker: everything but the counters on that worker's thread, or while it does not
 // run. The worker and its log outlive it.
@@ -39,7 +39,7 @@ class HealthChecker {
 
  private:
   class Check;
-  class Probe;
+  class Request;
   using Settings = std::shared_ptr<const discovery::v1::HealthCheck>;
   /// The checks of one cluster.
   struct Group {

@@ -113,9 +113,12 @@ inline constexpr double kHealthJitter = 0.1;
 /// Checks under way: a thousand endpoints are not a thousand connections at once. Their descriptors
 /// are of kReservedDescriptors.
 inline constexpr std::size_t kHealthChecksUnderWayMost = 64;
-/// Of one cluster; and no more than are still free, so that some always are, however many clusters
-/// have pods that do not answer.
+/// So many are free when a cluster that has one under way begins another: as many clusters more can
+/// begin one at any time, whatever the pods of the others take to answer.
+inline constexpr std::size_t kHealthChecksKeptFree = 32;
+/// Of one cluster.
 inline constexpr std::size_t kHealthChecksPerClusterMost = 16;
+static_assert(kHealthChecksPerClusterMost <= kHealthChecksUnderWayMost - kHealthChecksKeptFree);
 
 // Counts.
 

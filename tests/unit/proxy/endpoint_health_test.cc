@@ -86,6 +86,21 @@ TEST_F(EndpointHealthTest, OtherRoutesGoByTheirOwnCount) {
   EXPECT_FALSE(health_.is_out({}, now_));
 }
 
+TEST_F(EndpointHealthTest, ARouteWithAShorterTimeFreesItForNoOther) {
+  const EjectionPolicy longer{.after = 1, .duration = 1h};
+  ASSERT_TRUE(health_.count_failure(longer, now_, now_));
+  ASSERT_TRUE(health_.eject(longer, now_));
+  now_ += 10s;
+  EXPECT_FALSE(health_.is_ejected(policy_, now_));
+  ASSERT_TRUE(health_.count_failure(policy_, now_, now_));
+  ASSERT_TRUE(health_.eject(policy_, now_));
+  now_ += 20s;
+  EXPECT_FALSE(health_.is_ejected(policy_, now_));
+  EXPECT_TRUE(health_.is_ejected(longer, now_));
+  now_ += 1h;
+  EXPECT_FALSE(health_.is_ejected(longer, now_));
+}
+
 TEST_F(EndpointHealthTest, AnotherClusterKnowsNothingOfIt) {
   put_on_probation();
   health_.set_fails_checks(true, now_);

@@ -263,8 +263,7 @@ TEST_F(HealthCheckerTest, OnlySoManyAreUnderWay) {
     EXPECT_LE(now, kHealthChecksUnderWayMost);
     asked += now;
   }
-  // Ten clusters leave room for one more of the same share.
-  EXPECT_GE(asked, 4 * (kHealthChecksUnderWayMost * kClusters / (kClusters + 1) - kClusters));
+  EXPECT_GE(asked, 4 * (kHealthChecksUnderWayMost - kHealthChecksKeptFree));
 }
 
 TEST_F(HealthCheckerTest, OneClusterHasItsShareOnly) {
@@ -316,6 +315,17 @@ TEST_F(HealthCheckerTest, ClustersTakeTurns) {
     poll();
   }
   for (Pod& pod : pods) EXPECT_GE(pod.accept(), 1U);
+}
+
+TEST_F(HealthCheckerTest, ManyClustersUseAllTheRoom) {
+  Pod pod;
+  check_.mutable_timeout()->set_seconds(60);
+  for (int i = 0; i < 2 * int{kHealthChecksUnderWayMost}; ++i) {
+    apply(many(pod, 1), true, "default/" + std::to_string(i) + "/80");
+  }
+  pass_interval();
+  poll();
+  EXPECT_EQ(pod.accept(), kHealthChecksUnderWayMost);
 }
 
 TEST_F(HealthCheckerTest, ThoseThatWaitCanGo) {
