@@ -28,17 +28,27 @@ std::uint32_t open_of(const Endpoint& endpoint) {
 /// A place among the candidates; absent: there is none.
 using Place = std::optional<std::size_t>;
 
-/// The endpoints among which one is chosen: those of a list that were not tried and, where it is
-/// strict, are not out.
+/// Who is left out beside those that were tried.
+enum class Leaving : std::uint8_t {
+  /// Those that are out.
+  kOut,
+  /// Those of them that are not just being probed.
+  kFailed,
+  kNobody,
+};
+
+/// The endpoints among which one is chosen: those of a list that were not tried and are not left
+/// out.
 class Candidates {
  public:
   Candidates(const std::vector<EndpointPtr>& endpoints, const std::vector<Membership>& members,
-             const Choice& choice, bool strict)
-      : endpoints_(endpoints), members_(members), choice_(choice), strict_(strict) {
+             const Choice& choice, Leaving leaving)
+      : endpoints_(endpoints), members_(members), choice_(choice), leaving_(leaving) {
     assert(endpoints.size() == members.size());
   }
 
-  [[nodiscard]] bool strict() const { return strict_; }
+  /// None that is being probed.
+  [[nodiscard]] bool strict() const { return leaving_ == Leaving::kOut; }
   [[nodiscard]] const EndpointPtr& endpoint(std::size_t place) const { return endpoints_[place]; }
   [[nodiscard]] EndpointHealth& health(std::size_t place) const { return *members_[place].health; }
 
@@ -112,8 +122,13 @@ class Candidates {
 
  private:
   [[nodiscard]] bool has(std::size_t index) const {
-    return (!strict_ || !members_[index].health->is_out(choice_.balancing.ejection, choice_.now)) &&
+    return !leaves(*members_[index].health) &&
            std::ranges::find(choice_.tried, endpoints_[index]) == choice_.tried.end();
+  }
+  [[nodiscard]] bool leaves(const EndpointHealth& health) const {
+    const EjectionPolicy& ejection = choice_.balancing.ejection;
+    if (leaving_ == Leaving::kOut) return health.is_out(ejection, choice_.now);
+    return leaving_ == Leaving::kFailed && health.has_failed(ejection, choice_.now);
   }
 
   /// What an endpoint gets of a full share; 1: all of it.
@@ -149,7 +164,7 @@ class Candidates {
   const std::vector<EndpointPtr>& endpoints_;
   const std::vector<Membership>& members_;
   const Choice& choice_;
-  const bool strict_;
+  const Leaving leaving_;
 };
 
 /// Of so many, at least `percent_least` are not out.
@@ -203,16 +218,16 @@ Pick pick_endpoint(const Cluster& cluster, const Choice& choice) {
   const bool hashed = choice.key && choice.balancing.hash_by;
   if (!hashed && !cluster.local.empty() &&
       are_usable(cluster.local_members, choice, kZoneUsablePercentLeast)) {
-    const Candidates local(cluster.local, cluster.local_members, choice, true);
+    const Candidates local(cluster.local, cluster.local_members, choice, Leaving::kOut);
     Pick pick = pick_from(cluster, local, choice);
     if (pick.endpoint != nullptr) return pick;
   }
   // Ejection has a floor of its own; failing checks have this one.
   const bool checked = cluster.health_check.has_value();
   const bool usable = !checked || are_usable(members, choice, kUsablePercentLeast);
-  for (const bool strict : {true, false}) {
-    if (strict && !usable) continue;
-    Pick pick = pick_from(cluster, Candidates(endpoints, members, choice, strict), choice);
+  for (const Leaving leaving : {Leaving::kOut, Leaving::kFailed, Leaving::kNobody}) {
+    if (leaving != Leaving::kNobody && !usable) continue;
+    Pick pick = pick_from(cluster, Candidates(endpoints, members, choice, leaving), choice);
     if (pick.endpoint != nullptr) return pick;
   }
   return {};

@@ -72,8 +72,12 @@ class EndpointHealth {
   /// Chosen only when every other one is out as well: ejected, unhealthy, or on probation with a
   /// probe under way.
   [[nodiscard]] bool is_out(const EjectionPolicy& policy, base::Instant now) const {
-    return fails_checks() || is_ejected(policy, now) ||
+    return has_failed(policy, now) ||
            (is_on_probation(policy) && probing_.load(std::memory_order_relaxed));
+  }
+  /// Ejected or unhealthy.
+  [[nodiscard]] bool has_failed(const EjectionPolicy& policy, base::Instant now) const {
+    return fails_checks() || is_ejected(policy, now);
   }
   [[nodiscard]] bool fails_checks() const { return fails_checks_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool is_ejected(const EjectionPolicy& policy, base::Instant now) const {

@@ -297,6 +297,20 @@ TEST_F(BalancerTest, WhatIsOnProbationIsTriedByOneAtATime) {
   EXPECT_FALSE(fail(0)) << "and failures are counted from the first";
 }
 
+TEST_F(BalancerTest, WithNothingElseLeftWhatIsBeingProbedGoesBeforeWhatHasFailed) {
+  balancing_.ejection = {.after = 1, .duration = 10s};
+  fail(0);
+  now_ += 10s;
+  tried_ = {cluster_.ready[1], cluster_.ready[2]};
+  cluster_.ready[0]->open = 5;
+  fail(3);
+  const Pick probe = pick_and_hold();
+  EXPECT_EQ(probe.endpoint, cluster_.ready[0]);
+  EXPECT_EQ(shares(100)[0], 100);
+  set_ill(0);
+  EXPECT_EQ(shares(100)[3], 100) << "the one with fewer connections";
+}
+
 TEST_F(BalancerTest, AKeyPassesOverWhatIsBeingProbed) {
   hash();
   balancing_.ejection = {.after = 1, .duration = 10s};
