@@ -33,8 +33,8 @@ struct Pick {
 };
 
 /// None when every endpoint is in `tried`. Those that are out (EndpointHealth::is_out) are chosen
-/// only when no other is left, those that are just being probed first; those of other zones only when
-/// too few of ours are left, or by hash, where all replicas have to agree.
+/// only when no other is left, those that are just being probed first; those of other zones only
+/// when too few of ours are left, or by hash, where all replicas have to agree.
 Pick pick_endpoint(const Cluster& cluster, const Choice& choice);
 
 /// Of `total` open connections over `endpoints`: with so many an endpoint takes no more by hash.
