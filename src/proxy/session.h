@@ -19,6 +19,7 @@
 #include "http/serialize.h"
 #include "proxy/access_log.h"
 #include "proxy/address.h"
+#include "proxy/balancer.h"
 #include "proxy/body_pump.h"
 #include "proxy/client_identity.h"
 #include "proxy/connection.h"
@@ -143,12 +144,19 @@ class Session final : public Connection {
   // session_upstream.cc: reaching an endpoint and getting a response head.
   std::string upstream_head();
   Task<CloseReason> reach_upstream();
-  /// Null: none, for that reason, which is set only where it is another than before.
-  EndpointPtr choose_endpoint(const Cluster& cluster, CloseReason& why_none);
-  Task<CloseReason> connect(const Endpoint& endpoint, base::Instant deadline);
-  CloseReason count_connect_failure(int error);
+  /// None, for that reason, which is set only where it is another than before.
+  Pick choose_endpoint(const Cluster& cluster, CloseReason& why_none);
+  /// One try to connect to an endpoint; its cluster outlives it.
+  struct Try {
+    EndpointHealth& health;
+    base::Instant begun;
+  };
+  Task<CloseReason> connect(Try attempt);
+  CloseReason count_connect_failure(const Try& attempt, int error);
+  /// The client has left before there was a connection.
+  CloseReason count_abandoned_connect(const Try& attempt);
   /// The endpoint's doing: it may be ejected for it.
-  void note_failed_connect(RouteCounters& counters);
+  void note_failed_connect(const Try& attempt, ConnectFailure failure);
   void drop_upstream(bool clean);
   [[nodiscard]] bool may_try_again() const;
   Task<CloseReason> send_upstream(std::string_view bytes);

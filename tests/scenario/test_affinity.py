@@ -4,8 +4,11 @@ and what happens when that pod is gone is what was asked for.
 Method: pods that answer with their name, over connections of their own.
 """
 
+import contextlib
+import socket
+
 import pytest
-from holdfast_test.peers import handshake, response, switching, take_request
+from holdfast_test.peers import Backend, handshake, response, switching, take_request
 from holdfast_test.process import wait_until
 
 COOKIE = "holdfast_pod"
@@ -88,6 +91,53 @@ def test_the_cookie_has_its_attributes(edge):
         assert visit.set_cookie == (
             f"{visit.cookie}; Max-Age=3600; Path=/chat; SameSite=None; Secure"
         )
+
+
+def ipv6_works():
+    with contextlib.suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
+        return True
+    return False
+
+
+@pytest.mark.skipif(not ipv6_works(), reason="this machine has no IPv6")
+def test_a_client_comes_back_to_a_pod_at_its_other_address(edge):
+    """A dual-stack Service whose set changes from IPv4 to IPv6 and back."""
+
+    def at(index, family):
+        target = {"targetRef": {"kind": "Pod", "name": f"p{index}", "uid": f"uid-{index}"}}
+        return *pods[family][index].endpoint, target
+
+    first = [edge.backend(pod(str(index))) for index in range(2)]
+    pods = {4: first, 6: []}
+    for index in range(2):
+        # A pod has one port, at whichever address.
+        pods[6].append(edge.keep(Backend(pod(str(index)), "::1", port=first[index].port)))
+    annotations = {"affinity": "cookie", "affinity_cookie_name": COOKIE, "slow_start": "0s"}
+    route = edge.route(*[at(index, 4) for index in range(2)], **annotations)
+    visit = Visit(edge, route)
+    for family in (6, 4):
+        route.change(endpoints=[at(index, family) for index in range(2)])
+        for _ in range(4):
+            again = Visit(edge, route, visit.cookie)
+            assert (again.pod, again.set_cookie) == (visit.pod, None)
+    # The others are really there.
+    assert {Visit(edge, route).pod for _ in range(30)} == {"0", "1"}
+
+
+def test_a_service_without_a_uid_has_its_processes_secret(own_edge):
+    """Nobody who knows the addresses can make its cookies, not even another process."""
+    edges = [own_edge(), own_edge()]
+    backends = [edges[0].backend(pod(str(index))) for index in range(2)]
+    annotations = {"affinity": "cookie", "affinity_cookie_name": COOKIE, "slow_start": "0s"}
+    route = edges[0].route(*backends, with_uid=False, **annotations)
+    edges[1].wait_for_change()
+    here, there = Visit(edges[0], route), Visit(edges[1], route)
+    assert here.cookie.split("=")[1][:8] != there.cookie.split("=")[1][:8]
+    # It says nothing elsewhere, and what it says here stays when endpoints change.
+    assert Visit(edges[1], route, here.cookie).set_cookie is not None
+    route.change(endpoints=[backends[int(here.pod)].endpoint])
+    for _ in range(4):
+        assert Visit(edges[0], route, here.cookie).set_cookie is None
 
 
 @pytest.mark.parametrize("when_gone", ["rebalance", "fail"])

@@ -232,10 +232,10 @@ class Backend:
 
     The connection is closed when its script returns. A script that fails makes stop() fail, unless
     the failure is only that its peer went away; so does a request that breaks the rules of
-    recorded.py. `host` may be "unix:/PATH".
+    recorded.py. `host` may be "unix:/PATH"; port 0 lets the kernel choose.
     """
 
-    def __init__(self, script, host="127.0.0.1"):
+    def __init__(self, script, host="127.0.0.1", port=0):
         self._script = script
         self.host = host
         if host.startswith("unix:"):
@@ -245,7 +245,7 @@ class Backend:
             self.port = 0
         else:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            self._socket = socket.create_server((host, 0), family=family, backlog=512)
+            self._socket = socket.create_server((host, port), family=family, backlog=512)
             self.port = self._socket.getsockname()[1]
         self.connections = []
         self._failures = []
