@@ -214,9 +214,7 @@ std::optional<ControlState> ControlPlane::State::state() {
   std::future<ControlState> answer = promise->get_future();
   asio::post(context_, [this, promise] {
     ControlState held;
-    for (const auto& [key, resource] : reconciler_.compiled().resources) {
-      held.resources.push_back(resource);
-    }
+    held.resources = reconciler_.resources();
     held.problems = reconciler_.problems();
     promise->set_value(std::move(held));
   });

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <numeric>
 
+#include "base/ascii.h"
 #include "controller/annotation_table.h"
 #include "controller/duration.h"
 #include "controller/limits.h"
@@ -101,9 +102,31 @@ bool names(Values values, std::string_view name) {
                      [&](const auto& value) { return value.first == name; });
 }
 
-Settings finish(Draft draft) {
+/// What a browser asks of a cookie with such a name, in any case (RFC 6265bis section 4.1.3); it
+/// drops one that is otherwise. Half a sentence; empty: it takes this one.
+std::string_view wrong_prefix(const v1::Affinity& affinity) {
+  const std::string name = base::lower_case(affinity.cookie_name());
+  const bool host = name.starts_with("__host-");
+  if (!host && !name.starts_with("__secure-")) return {};
+  const bool secure = affinity.cookie_secure() == v1::SECURE_ALWAYS ||
+                      affinity.cookie_same_site() == v1::SAME_SITE_NONE;
+  if (!secure) return "browsers drop a cookie of this name without affinity-cookie-secure: true";
+  if (host && affinity.cookie_path() != "/") {
+    return "browsers drop a cookie of this name without affinity-cookie-path: /";
+  }
+  return {};
+}
+
+Settings finish(Draft draft, const OnWrongValue& on_wrong) {
   v1::RoutePolicy& policy = draft.policy();
-  if (draft.has_affinity) *policy.mutable_affinity() = std::move(draft.affinity);
+  if (draft.has_affinity) {
+    if (const std::string_view reason = wrong_prefix(draft.affinity); !reason.empty()) {
+      on_wrong(Severity::kError, "affinity-cookie-name", std::string(reason),
+               "the default (" + std::string(kCookieName) + ") applies");
+      draft.affinity.set_cookie_name(kCookieName);
+    }
+    *policy.mutable_affinity() = std::move(draft.affinity);
+  }
   if (draft.has_hash) *policy.mutable_hash_by() = std::move(draft.hash);
   if (draft.has_origins) *policy.mutable_origin_check() = std::move(draft.origins);
   if (!draft.health.path().empty()) {
@@ -139,12 +162,16 @@ std::string Annotation::range() const {
   return std::visit(Range(), value);
 }
 
-Settings settings_of(Values values, const OnWrongValue& on_wrong) {
+Draft default_draft() {
   Draft draft;
   draft.settings.policy = default_policy();
   draft.affinity = default_affinity();
   draft.hash.set_balance_factor(kBalanceFactor);
   draft.health = default_health_check();
+  return draft;
+}
+
+Settings settings_of(Values values, Draft draft, const OnWrongValue& on_wrong) {
   for (const auto& value : values) {
     const std::string_view name = value.first;
     const auto known =
@@ -166,22 +193,24 @@ Settings settings_of(Values values, const OnWrongValue& on_wrong) {
                                   : std::string(known->when_wrong);
     on_wrong(Severity::kError, name, std::string(status.message()), instead);
   }
-  return finish(std::move(draft));
+  return finish(std::move(draft), on_wrong);
 }
 
-Settings settings_of(const kube::Ingress& ingress, ProblemList& problems) {
+Settings settings_of(const kube::Ingress& ingress, const Draft& defaults, ProblemList& problems) {
   std::vector<std::pair<std::string_view, std::string_view>> ours;
   for (const auto& [key, text] : ingress.metadata.annotations) {
     if (key.starts_with(kAnnotationPrefix)) {
       ours.emplace_back(std::string_view(key).substr(kAnnotationPrefix.size()), text);
     }
   }
-  return settings_of(ours, [&](Severity severity, std::string_view name, const std::string& reason,
-                               const std::string& instead) {
-    const std::string key = std::string(kAnnotationPrefix) + std::string(name);
-    problems.add(severity, "Ingress", ingress.metadata.name,
-                 "metadata.annotations[" + quote(key) + "]", reason + "; " + instead);
-  });
+  return settings_of(ours, defaults,
+                     [&](Severity severity, std::string_view name, const std::string& reason,
+                         const std::string& instead) {
+                       const std::string key = std::string(kAnnotationPrefix) + std::string(name);
+                       problems.add(severity, "Ingress", ingress.metadata.name,
+                                    "metadata.annotations[" + quote(key) + "]",
+                                    reason + "; " + instead);
+                     });
 }
 
 std::string_view nearest_annotation(std::string_view name) {

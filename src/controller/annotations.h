@@ -123,13 +123,16 @@ model::v1::RoutePolicy default_policy();
 using OnWrongValue = std::function<void(Severity severity, std::string_view name,
                                         const std::string& reason, const std::string& instead)>;
 
-/// The settings that `values` (names without the prefix, and texts) make. A value that does not
-/// parse or is out of range is wrong, and so is a name that does not exist.
-Settings settings_of(std::span<const std::pair<std::string_view, std::string_view>> values,
-                     const OnWrongValue& on_wrong);
+/// What holds where nothing is said.
+Draft default_draft();
 
-/// Those of an Ingress; what is wrong is a problem of it.
-Settings settings_of(const kube::Ingress& ingress, ProblemList& problems);
+/// The settings that `values` (names without the prefix, and texts) make of `draft`. A value that
+/// does not parse or is out of range is wrong, and so is a name that does not exist.
+Settings settings_of(std::span<const std::pair<std::string_view, std::string_view>> values,
+                     Draft draft, const OnWrongValue& on_wrong);
+
+/// Those that an Ingress makes of `defaults`; what is wrong is a problem of it.
+Settings settings_of(const kube::Ingress& ingress, const Draft& defaults, ProblemList& problems);
 
 /// The declared annotation whose name is nearest to `name` by edits, if it is near enough to be
 /// meant; else empty.

@@ -5,7 +5,6 @@
 
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,18 +57,10 @@ struct Compiled {
   std::map<model::ResourceKey, model::ResourcePtr> resources;
   /// Sorted, without duplicates.
   std::vector<Problem> problems;
-  /// Those of them that compile_endpoint_set() found, by the EndpointSet's name.
-  std::map<std::string, std::vector<Problem>> endpoint_problems;
-  /// For endpoint-only changes: which EndpointSets each Service has.
-  std::map<kube::ObjectName, std::set<std::string>> endpoint_sets_of_service;
 };
 
-/// Everything. Never fails: a bad object becomes a problem and the rest is compiled.
+/// Everything, by an IncrementalCompiler that is used once. Never fails: a bad object becomes a
+/// problem and the rest is compiled.
 Compiled compile(const World& world, const Options& options);
-
-/// Only the EndpointSet called `name` ("NAMESPACE/SERVICE/PORT"), for a change that touched nothing
-/// but endpoints. Equal to what compile() makes of it. Appends to `problems`.
-model::ResourcePtr compile_endpoint_set(const World& world, const std::string& name,
-                                        std::vector<Problem>& problems);
 
 }  // namespace holdfast::controller

@@ -1,14 +1,11 @@
-// compile_endpoint_set(): the EndpointSlices of a Service merged into one set for one of its ports.
+#include "controller/endpoint_set.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <tuple>
 
 #include "base/ip_address.h"
-#include "controller/compile.h"
 #include "controller/limits.h"
-#include "controller/problem_list.h"
 #include "controller/quote.h"
 #include "controller/service_port.h"
 #include "model/limits.h"
@@ -34,7 +31,8 @@ constexpr std::size_t kEndpointFraming = 4;
 
 class SetBuilder {
  public:
-  explicit SetBuilder(std::string port_name) : port_name_(std::move(port_name)) {}
+  SetBuilder(std::string port_name, ProblemList& problems)
+      : port_name_(std::move(port_name)), problems_(problems) {}
 
   void add(const std::string& key, const kube::EndpointSlice& slice) {
     const char* kind = "EndpointSlice";
@@ -62,7 +60,8 @@ class SetBuilder {
 
   v1::EndpointSet build(const kube::ObjectName& service) {
     // Both families of a dual-stack Service name the same pods; using both would double their
-    // weight. So the set has one: IPv4, unless only IPv6 has a ready endpoint.
+    // weight. So the set has one: IPv4, unless only IPv6 has a ready endpoint. Who comes back to a
+    // pod finds it by its UID and port, which are the same in both.
     const bool ipv6 = best_[true] > best_[false];
     v1::EndpointSet set;
     std::size_t count = 0;
@@ -84,8 +83,6 @@ class SetBuilder {
     }
     return set;
   }
-
-  std::vector<Problem> take_problems() { return problems_.take(); }
 
  private:
   /// How well a family serves, in rising order.
@@ -136,22 +133,15 @@ class SetBuilder {
   }
 
   const std::string port_name_;
+  ProblemList& problems_;
   std::array<std::map<std::pair<std::string, std::uint32_t>, v1::Endpoint>, 2> endpoints_;
   std::array<Best, 2> best_{kNone, kNone};
-  ProblemList problems_;
 };
-
-/// A number, or 0 where the last part of the set's name is none: the port does not exist then.
-std::int32_t port_number(std::string_view text) {
-  std::int32_t number = 0;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
-  return read.ec == std::errc() && read.ptr == text.data() + text.size() ? number : 0;
-}
 
 }  // namespace
 
 model::ResourcePtr compile_endpoint_set(const World& world, const std::string& name,
-                                        std::vector<Problem>& problems) {
+                                        ProblemList& problems) {
   v1::Resource resource;
   resource.set_name(name);
   resource.mutable_endpoint_set();
@@ -159,16 +149,13 @@ model::ResourcePtr compile_endpoint_set(const World& world, const std::string& n
   if (!parts) return model::seal(std::move(resource));
   const kube::ObjectName service_name{parts->service_namespace, parts->service};
   const kube::Service* service = find_service(world, service_name);
-  const kube::ServicePort* port =
-      service == nullptr ? nullptr
-                         : find_port(*service, {.name = "", .number = port_number(parts->port)});
+  const kube::ServicePort* port = service == nullptr ? nullptr : find_port(*service, *parts);
   const auto slices = world.slices.find(service_name);
   if (port != nullptr && slices != world.slices.end()) {
-    SetBuilder builder(port->name);
+    SetBuilder builder(port->name, problems);
     for (const auto& [key, slice] : slices->second) builder.add(key, *slice);
     *resource.mutable_endpoint_set() = builder.build(service_name);
     resource.mutable_endpoint_set()->set_salt(label_or_empty(service->metadata.uid));
-    for (Problem& problem : builder.take_problems()) problems.push_back(std::move(problem));
   }
   return model::seal(std::move(resource));
 }

@@ -1,13 +1,15 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "controller/compile.h"
 
 namespace holdfast::controller {
 
-/// Gathers the problems of one compilation. Used by one thread; never fails.
+/// Gathers the problems that one source finds (see ProblemLedger), in any order. Used by one
+/// thread; never fails.
 class ProblemList {
  public:
   void add(Severity severity, const char* kind, const kube::ObjectName& object, std::string field,
@@ -15,9 +17,8 @@ class ProblemList {
     problems_.push_back({kind, object, std::move(field), severity, std::move(message)});
   }
 
-  /// Sorted, without duplicates, at most kProblemsPerObject of one object and one more that counts
-  /// the rest. Leaves the list empty.
-  std::vector<Problem> take();
+  /// Leaves the list empty.
+  std::vector<Problem> take() { return std::exchange(problems_, {}); }
 
  private:
   std::vector<Problem> problems_;

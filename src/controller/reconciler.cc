@@ -1,28 +1,12 @@
 #include "controller/reconciler.h"
 
 #include <algorithm>
-#include <iterator>
 
 namespace holdfast::controller {
 
 namespace v1 = model::v1;
 
 namespace {
-
-model::Transaction difference(const std::map<model::ResourceKey, model::ResourcePtr>& before,
-                              const std::map<model::ResourceKey, model::ResourcePtr>& after) {
-  model::Transaction transaction;
-  for (const auto& [key, resource] : after) {
-    const auto held = before.find(key);
-    if (held == before.end() || held->second->version() != resource->version()) {
-      transaction.upserts.push_back(resource);
-    }
-  }
-  for (const auto& [key, resource] : before) {
-    if (!after.contains(key)) transaction.removals.push_back(key);
-  }
-  return transaction;
-}
 
 bool is_empty(const model::Transaction& transaction) {
   return transaction.upserts.empty() && transaction.removals.empty();
@@ -52,17 +36,17 @@ const char* to_string(Severity severity) {
 
 Reconciler::Reconciler(Options options, std::set<kube::Scope> awaited, const base::Clock& clock,
                        const base::Log& log, Publish publish)
-    : options_(std::move(options)),
-      clock_(clock),
+    : clock_(clock),
       log_(log),
       publish_(std::move(publish)),
-      awaited_(std::move(awaited)) {}
+      awaited_(std::move(awaited)),
+      compiler_(std::move(options)) {}
 
 void Reconciler::replace(const kube::Scope& scope, std::vector<kube::Object> objects) {
   Change change = world_.replace(scope, objects);
   // The list that was waited for is a change even when it is empty: now there is something to say.
-  if (awaited_.erase(scope) > 0) change.everything = true;
-  note(change);
+  if (awaited_.erase(scope) > 0) change.listed = true;
+  note(std::move(change));
 }
 
 void Reconciler::upsert(kube::Object object) { note(world_.upsert(object)); }
@@ -72,10 +56,9 @@ void Reconciler::remove(kube::Kind kind, const kube::ObjectName& name) {
   report_unreadable(kube::to_string(kind), name, "");
 }
 
-void Reconciler::note(const Change& change) {
+void Reconciler::note(Change change) {
   if (change.empty()) return;
-  everything_changed_ |= change.everything;
-  changed_endpoints_.insert(change.endpoints.begin(), change.endpoints.end());
+  change_.merge(std::move(change));
   // Until the lists are in, the wait has not begun.
   if (!awaited_.empty()) return;
   last_change_ = clock_.now();
@@ -101,10 +84,10 @@ void Reconciler::report_unreadable(const std::string& kind, const kube::ObjectNa
 }
 
 void Reconciler::report_refusal(const model::Refusal& refusal) {
-  const auto held = compiled_.resources.find(refusal.key);
-  if (held == compiled_.resources.end()) return;
+  const model::ResourcePtr held = compiler_.find(refusal.key);
+  if (held == nullptr) return;
   std::vector<Problem> problems;
-  for (const auto& [kind, object] : origins_of(*held->second)) {
+  for (const auto& [kind, object] : origins_of(*held)) {
     problems.push_back({kind, object, "", Severity::kError,
                         "a proxy refused " + model::to_string(refusal.key) + " (" + refusal.reason +
                             "); it keeps what it had of it before"});
@@ -134,77 +117,19 @@ std::optional<base::Instant> Reconciler::deadline() const {
 void Reconciler::run_due() {
   const auto due = deadline();
   if (!due || clock_.now() < *due) return;
-  model::Transaction transaction = everything_changed_ ? compile_everything() : compile_endpoints();
+  Update update = compiler_.update(world_.world(), std::exchange(change_, {}));
   first_change_.reset();
-  everything_changed_ = false;
-  changed_endpoints_.clear();
-  for (const auto& resource : transaction.upserts) forget_refusal(model::key_of(*resource));
-  for (const auto& key : transaction.removals) forget_refusal(key);
-  if (published_ && is_empty(transaction)) return;
+  for (const Problem& problem : update.problems.gone) log_gone(problem);
+  for (const Problem& problem : update.problems.appeared) log_appeared(problem);
+  for (const auto& resource : update.transaction.upserts) forget_refusal(model::key_of(*resource));
+  for (const auto& key : update.transaction.removals) forget_refusal(key);
+  if (published_ && is_empty(update.transaction)) return;
   published_ = true;
-  publish_(std::move(transaction));
-}
-
-model::Transaction Reconciler::compile_everything() {
-  Compiled next = compile(world_.world(), options_);
-  model::Transaction transaction = difference(compiled_.resources, next.resources);
-  log_changes(compiled_.problems, next.problems);
-  compiled_ = std::move(next);
-  return transaction;
-}
-
-model::Transaction Reconciler::compile_endpoints() {
-  model::Transaction transaction;
-  std::vector<Problem> stale;
-  std::vector<Problem> fresh;
-  for (const kube::ObjectName& service : changed_endpoints_) {
-    const auto sets = compiled_.endpoint_sets_of_service.find(service);
-    if (sets == compiled_.endpoint_sets_of_service.end()) continue;
-    for (const std::string& name : sets->second) {
-      std::vector<Problem> problems;
-      model::ResourcePtr set = compile_endpoint_set(world_.world(), name, problems);
-      auto& held = compiled_.resources[{v1::KIND_ENDPOINT_SET, name}];
-      if (held == nullptr || held->version() != set->version()) {
-        held = std::move(set);
-        transaction.upserts.push_back(held);
-      }
-      std::vector<Problem>& known = compiled_.endpoint_problems[name];
-      stale.insert(stale.end(), known.begin(), known.end());
-      fresh.insert(fresh.end(), problems.begin(), problems.end());
-      known = std::move(problems);
-      if (known.empty()) compiled_.endpoint_problems.erase(name);
-    }
-  }
-  if (stale.empty() && fresh.empty()) return transaction;
-  // A slice belongs to one Service, and all sets of that Service were compiled: what is stale is
-  // nobody else's.
-  std::vector<Problem> problems = compiled_.problems;
-  std::sort(stale.begin(), stale.end());
-  std::erase_if(problems, [&](const Problem& problem) {
-    return std::binary_search(stale.begin(), stale.end(), problem);
-  });
-  problems.insert(problems.end(), fresh.begin(), fresh.end());
-  std::sort(problems.begin(), problems.end());
-  problems.erase(std::unique(problems.begin(), problems.end()), problems.end());
-  log_changes(compiled_.problems, problems);
-  compiled_.problems = std::move(problems);
-  return transaction;
-}
-
-void Reconciler::log_changes(const std::vector<Problem>& before,
-                             const std::vector<Problem>& after) const {
-  std::vector<Problem> changed;
-  std::set_difference(before.begin(), before.end(), after.begin(), after.end(),
-                      std::back_inserter(changed));
-  for (const Problem& problem : changed) log_gone(problem);
-  changed.clear();
-  std::set_difference(after.begin(), after.end(), before.begin(), before.end(),
-                      std::back_inserter(changed));
-  for (const Problem& problem : changed) log_appeared(problem);
+  publish_(std::move(update.transaction));
 }
 
 std::vector<Problem> Reconciler::problems() const {
-  std::vector<Problem> all = compiled_.problems;
+  std::vector<Problem> all = compiler_.problems();
   for (const auto& [object, problem] : unreadable_) all.push_back(problem);
   for (const auto& [key, problems] : refusals_) {
     all.insert(all.end(), problems.begin(), problems.end());

@@ -17,7 +17,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "controller/change.h"
 #include "controller/compile.h"
+#include "controller/incremental_compiler.h"
 #include "controller/limits.h"
 #include "controller/world_builder.h"
 #include "kube/objects.h"
@@ -50,22 +52,18 @@ class Reconciler final : public kube::ObjectSink {
   /// Compiles and publishes what is due at the clock's now.
   void run_due();
 
-  [[nodiscard]] const Compiled& compiled() const { return compiled_; }
+  /// What was published last, sorted by key.
+  [[nodiscard]] std::vector<model::ResourcePtr> resources() const { return compiler_.resources(); }
   /// Compile problems, unreadable objects and refusals, sorted.
   [[nodiscard]] std::vector<Problem> problems() const;
 
  private:
-  void note(const Change& change);
-  model::Transaction compile_everything();
-  model::Transaction compile_endpoints();
-  /// REQUIRES: both sorted.
-  void log_changes(const std::vector<Problem>& before, const std::vector<Problem>& after) const;
+  void note(Change change);
   void forget_refusal(const model::ResourceKey& key);
   void log_appeared(const Problem& problem) const;
   void log_gone(const Problem& problem) const;
 
   // Fixed after construction.
-  const Options options_;
   const base::Clock& clock_;
   const base::Log& log_;
   const Publish publish_;
@@ -73,15 +71,13 @@ class Reconciler final : public kube::ObjectSink {
   WorldBuilder world_;
   std::set<kube::Scope> awaited_;
 
-  // What has changed since the last run. The first run is always of everything.
-  bool everything_changed_ = true;
-  std::set<kube::ObjectName> changed_endpoints_;
+  // What has changed since the last run.
+  Change change_;
   std::optional<base::Instant> first_change_;
   base::Instant last_change_;
 
   bool published_ = false;
-  /// What was published last.
-  Compiled compiled_;
+  IncrementalCompiler compiler_;
   std::map<std::pair<std::string, kube::ObjectName>, Problem> unreadable_;
   std::map<model::ResourceKey, std::vector<Problem>> refusals_;
 };

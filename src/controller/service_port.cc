@@ -1,6 +1,7 @@
 #include "controller/service_port.h"
 
 #include <algorithm>
+#include <charconv>
 
 namespace holdfast::controller {
 
@@ -17,6 +18,14 @@ const kube::ServicePort* find_port(const kube::Service& service,
                (port.name.empty() ? p.port == port.number : p.name == port.name);
       });
   return found == service.ports.end() ? nullptr : &*found;
+}
+
+const kube::ServicePort* find_port(const kube::Service& service, const model::ClusterName& name) {
+  std::int32_t number = 0;
+  const char* end = name.port.data() + name.port.size();
+  const auto read = std::from_chars(name.port.data(), end, number);
+  if (read.ec != std::errc() || read.ptr != end) return nullptr;
+  return find_port(service, kube::ServiceBackendPort{.name = "", .number = number});
 }
 
 }  // namespace holdfast::controller

@@ -14,6 +14,10 @@ const kube::Service* find_service(const World& world, const kube::ObjectName& na
 const kube::ServicePort* find_port(const kube::Service& service,
                                    const kube::ServiceBackendPort& port);
 
+/// The one that a cluster's name means; null also where that gives the name of a port, which it
+/// does only when the Service had no such port.
+const kube::ServicePort* find_port(const kube::Service& service, const model::ClusterName& name);
+
 /// core/v1: absent means TCP.
 inline bool is_tcp(const std::string& protocol) { return protocol.empty() || protocol == "TCP"; }
 

@@ -78,10 +78,10 @@ base::StatusOr<model::Transaction> sidecar_configuration(
     std::span<const std::pair<std::string_view, std::string_view>> settings) {
   base::Status status;
   v1::RoutePolicy policy =
-      settings_of(settings, [&](Severity, std::string_view name, const std::string& reason,
-                                const std::string&) {
-        status.Update(wrong(name, reason));
-      }).policy;
+      settings_of(settings, default_draft(),
+                  [&](Severity, std::string_view name, const std::string& reason,
+                      const std::string&) { status.Update(wrong(name, reason)); })
+          .policy;
   if (!status.ok()) return status;
   // There is nothing to choose from.
   policy.clear_slow_start();

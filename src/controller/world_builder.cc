@@ -1,21 +1,19 @@
 #include "controller/world_builder.h"
 
+#include <set>
+#include <utility>
+
 namespace holdfast::controller {
 
 namespace {
 
-/// Objects from a folder have no resource version: those always count as changed.
-bool is_same(const kube::Metadata& a, const kube::Metadata& b) {
-  return !a.resource_version.empty() && a.resource_version == b.resource_version && a.uid == b.uid;
-}
-
-/// Returns false where the object was there already.
+/// Returns whether that is a change.
 template <class Map, class Key, class Pointer>
 bool put_into(Map& map, const Key& key, const Pointer& object) {
-  auto [place, fresh] = map.try_emplace(key, object);
-  if (!fresh && is_same(place->second->metadata, object->metadata)) return false;
-  place->second = object;
-  return true;
+  const auto [place, fresh] = map.try_emplace(key, object);
+  if (fresh) return true;
+  // Also where they mean the same: the older one would be kept alive for us alone.
+  return *std::exchange(place->second, object) != *object;
 }
 
 kube::ObjectName service_of(const kube::EndpointSlice& slice) {
@@ -58,63 +56,59 @@ Change WorldBuilder::remove(kube::Kind kind, const kube::ObjectName& name) {
 }
 
 void WorldBuilder::put(const std::shared_ptr<const kube::Ingress>& ingress, Change& change) {
-  change.everything |= put_into(world_.ingresses, ingress->metadata.name, ingress);
+  const kube::ObjectName& name = ingress->metadata.name;
+  if (put_into(world_.ingresses, name, ingress)) change.ingresses.insert(name);
 }
 
 void WorldBuilder::put(const std::shared_ptr<const kube::IngressClass>& ingress_class,
                        Change& change) {
-  change.everything |= put_into(world_.classes, ingress_class->metadata.name.name, ingress_class);
+  change.classes |= put_into(world_.classes, ingress_class->metadata.name.name, ingress_class);
 }
 
 void WorldBuilder::put(const std::shared_ptr<const kube::Service>& service, Change& change) {
-  change.everything |= put_into(world_.services, service->metadata.name, service);
+  const kube::ObjectName& name = service->metadata.name;
+  if (put_into(world_.services, name, service)) change.services.insert(name);
 }
 
 void WorldBuilder::put(const std::shared_ptr<const kube::EndpointSlice>& slice, Change& change) {
   const kube::ObjectName& name = slice->metadata.name;
-  const auto known = slices_.find(name);
-  if (known != slices_.end()) {
-    if (is_same(known->second->metadata, slice->metadata)) return;
-    const kube::ObjectName before = service_of(*known->second);
-    if (before != service_of(*slice)) {
-      erase_slice(before, name.name);
-      change.endpoints.insert(before);
-    }
+  const kube::ObjectName service = service_of(*slice);
+  auto& known = slices_[name];
+  const auto before = std::exchange(known, slice);
+  if (before != nullptr && service_of(*before) != service) {
+    erase_slice(service_of(*before), name.name);
+    change.endpoints.insert(service_of(*before));
   }
-  slices_.insert_or_assign(name, slice);
   // Without the label it belongs to no Service.
   if (slice->service_name.empty()) return;
-  world_.slices[service_of(*slice)].insert_or_assign(name.name, slice);
-  change.endpoints.insert(service_of(*slice));
+  world_.slices[service].insert_or_assign(name.name, slice);
+  if (before == nullptr || *before != *slice) change.endpoints.insert(service);
 }
 
 void WorldBuilder::put(const std::shared_ptr<const kube::Endpoints>& endpoints, Change& change) {
   const kube::ObjectName& service = endpoints->metadata.name;
-  const auto known = endpoints_.find(service);
-  if (known != endpoints_.end()) {
-    if (is_same(known->second.object->metadata, endpoints->metadata)) return;
-    for (const std::string& key : known->second.keys) erase_slice(service, key);
-  }
-  KnownEndpoints made{endpoints, {}};
+  KnownEndpoints& known = endpoints_[service];
+  const auto before = std::exchange(known.object, endpoints);
+  if (before != nullptr && *before == *endpoints) return;
+  for (const std::string& key : std::exchange(known.keys, {})) erase_slice(service, key);
   for (kube::EndpointSlice& slice : kube::slices_of(*endpoints)) {
-    made.keys.push_back(std::string(kEndpointsSlicePrefix) + slice.metadata.name.name);
+    known.keys.push_back(std::string(kEndpointsSlicePrefix) + slice.metadata.name.name);
     world_.slices[service].insert_or_assign(
-        made.keys.back(), std::make_shared<const kube::EndpointSlice>(std::move(slice)));
+        known.keys.back(), std::make_shared<const kube::EndpointSlice>(std::move(slice)));
   }
-  endpoints_.insert_or_assign(service, std::move(made));
   change.endpoints.insert(service);
 }
 
 void WorldBuilder::erase(kube::Kind kind, const kube::ObjectName& name, Change& change) {
   switch (kind) {
     case kube::Kind::kIngress:
-      change.everything |= world_.ingresses.erase(name) > 0;
+      if (world_.ingresses.erase(name) > 0) change.ingresses.insert(name);
       return;
     case kube::Kind::kIngressClass:
-      change.everything |= world_.classes.erase(name.name) > 0;
+      change.classes |= world_.classes.erase(name.name) > 0;
       return;
     case kube::Kind::kService:
-      change.everything |= world_.services.erase(name) > 0;
+      if (world_.services.erase(name) > 0) change.services.insert(name);
       return;
     case kube::Kind::kEndpointSlice:
       if (const auto known = slices_.find(name); known != slices_.end()) {

@@ -1,28 +1,18 @@
 #pragma once
 
 #include <map>
-#include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
+#include "controller/change.h"
 #include "controller/compile.h"
 
 namespace holdfast::controller {
 
-/// What a change of objects means for what is compiled of them.
-struct Change {
-  /// Anything but endpoints.
-  bool everything = false;
-  /// Services of which only endpoints changed.
-  std::set<kube::ObjectName> endpoints;
-
-  [[nodiscard]] bool empty() const { return !everything && endpoints.empty(); }
-};
-
-/// Keeps a World up to date. An object that comes again as it was (same UID and resource version)
-/// changes nothing, so that a full list after a lost watch costs no compilation. One thread
-/// (control). Never fails; unknown objects are removed without effect.
+/// Keeps a World up to date. An object that comes again without a difference in what Holdfast reads
+/// of it takes the place of the older one, but is no change: neither a full list after a lost watch
+/// nor a write of an object's status costs a compilation. One thread (control). Never fails;
+/// unknown objects are removed without effect.
 class WorldBuilder {
  public:
   Change replace(const kube::Scope& scope, const std::vector<kube::Object>& objects);

@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/utf8.h"
 #include "kube/limits.h"
-#include "kube/utf8.h"
 
 namespace holdfast::kube {
 namespace {
@@ -58,8 +58,8 @@ base::StatusOr<Json> parse_json(std::string_view text, const ItemVisitor& visit_
     return absl::InvalidArgumentError("not JSON: it has a NUL byte");
   }
   std::string repaired;
-  if (!is_utf8(text)) {
-    repaired = repair_utf8(text);
+  if (!base::is_utf8(text)) {
+    repaired = base::repair_utf8(text);
     text = repaired;
   }
   try {

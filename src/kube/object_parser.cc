@@ -20,7 +20,6 @@ Metadata read_metadata(const Fields& object) {
   result.uid = fields.text("uid");
   result.resource_version = fields.text("resourceVersion");
   result.creation_timestamp = fields.text("creationTimestamp");
-  result.labels = fields.text_map("labels");
   result.annotations = fields.text_map("annotations");
   result.annotations.erase(kLastApplied);
   if (result.name.name.empty()) object.complain("metadata.name", "missing");
@@ -112,8 +111,9 @@ std::vector<std::string> read_hint_zones(const Fields& endpoint) {
 }
 
 void read(const Fields& fields, EndpointSlice& result) {
-  const auto label = result.metadata.labels.find(kServiceNameLabel);
-  if (label != result.metadata.labels.end()) result.service_name = label->second;
+  const auto labels = fields.object("metadata").text_map("labels");
+  const auto label = labels.find(kServiceNameLabel);
+  if (label != labels.end()) result.service_name = label->second;
   result.address_type = fields.text("addressType");
   result.ports = read_endpoint_ports(fields);
   for (const Fields& endpoint : fields.objects("endpoints")) {

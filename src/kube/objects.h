@@ -51,14 +51,21 @@ struct Metadata {
   std::string resource_version;
   /// RFC 3339 in UTC as the API server writes it, so that text order is time order; may be empty.
   std::string creation_timestamp;
-  std::map<std::string, std::string> labels;
   std::map<std::string, std::string> annotations;
+
+  /// Whatever the resource version: that changes also when nothing of what is kept here does.
+  bool operator==(const Metadata& other) const {
+    return name == other.name && uid == other.uid &&
+           creation_timestamp == other.creation_timestamp && annotations == other.annotations;
+  }
 };
 
 /// A Service port by number or by name (networking/v1 ServiceBackendPort; exactly one is set).
 struct ServiceBackendPort {
   std::string name;
   std::int32_t number = 0;
+
+  bool operator==(const ServiceBackendPort&) const = default;
 };
 
 /// networking/v1 IngressBackend. Absent service: a resource backend, which Holdfast does not serve.
@@ -66,6 +73,8 @@ struct IngressBackend {
   bool has_service = false;
   std::string service_name;
   ServiceBackendPort port;
+
+  bool operator==(const IngressBackend&) const = default;
 };
 
 /// networking/v1 HTTPIngressPath. path_type is as written: Exact, Prefix, ImplementationSpecific,
@@ -74,6 +83,8 @@ struct IngressPath {
   std::string path;
   std::string path_type;
   IngressBackend backend;
+
+  bool operator==(const IngressPath&) const = default;
 };
 
 /// networking/v1 IngressRule. An empty host means every host. Without http, has_http is false: all
@@ -82,12 +93,16 @@ struct IngressRule {
   std::string host;
   bool has_http = false;
   std::vector<IngressPath> paths;
+
+  bool operator==(const IngressRule&) const = default;
 };
 
 /// networking/v1 IngressTLS
 struct IngressTls {
   std::vector<std::string> hosts;
   std::string secret_name;
+
+  bool operator==(const IngressTls&) const = default;
 };
 
 /// networking/v1 Ingress
@@ -97,6 +112,8 @@ struct Ingress {
   std::optional<IngressBackend> default_backend;
   std::vector<IngressRule> rules;
   std::vector<IngressTls> tls;
+
+  bool operator==(const Ingress&) const = default;
 };
 
 /// networking/v1 IngressClass. The default class carries the annotation
@@ -104,6 +121,8 @@ struct Ingress {
 struct IngressClass {
   Metadata metadata;
   std::string controller;
+
+  bool operator==(const IngressClass&) const = default;
 };
 
 /// core/v1 ServicePort. target_port is a number or a name of a container port, in text.
@@ -114,6 +133,8 @@ struct ServicePort {
   /// TCP (the default), UDP or SCTP.
   std::string protocol;
   std::string app_protocol;
+
+  bool operator==(const ServicePort&) const = default;
 };
 
 /// core/v1 Service
@@ -124,6 +145,8 @@ struct Service {
   std::string cluster_ip;
   std::string external_name;
   std::vector<ServicePort> ports;
+
+  bool operator==(const Service&) const = default;
 };
 
 /// discovery/v1 EndpointConditions; nil values resolved as k8s.io/api says: ready and serving true,
@@ -132,6 +155,8 @@ struct EndpointConditions {
   bool ready = true;
   bool serving = true;
   bool terminating = false;
+
+  bool operator==(const EndpointConditions&) const = default;
 };
 
 /// discovery/v1 Endpoint
@@ -143,6 +168,8 @@ struct Endpoint {
   std::string zone;
   /// hints.forZones[].name
   std::vector<std::string> hint_zones;
+
+  bool operator==(const Endpoint&) const = default;
 };
 
 /// discovery/v1 EndpointPort. nil port ("all ports") is kept as absent.
@@ -151,6 +178,8 @@ struct EndpointPort {
   std::optional<std::int32_t> port;
   std::string protocol;
   std::string app_protocol;
+
+  bool operator==(const EndpointPort&) const = default;
 };
 
 /// discovery/v1 EndpointSlice. Core/v1 Endpoints are read as slices too, one for each subset, by
@@ -163,6 +192,8 @@ struct EndpointSlice {
   std::string address_type;
   std::vector<Endpoint> endpoints;
   std::vector<EndpointPort> ports;
+
+  bool operator==(const EndpointSlice&) const = default;
 };
 
 /// core/v1 EndpointSubset
@@ -170,12 +201,16 @@ struct EndpointSubset {
   std::vector<Endpoint> addresses;
   std::vector<Endpoint> not_ready_addresses;
   std::vector<EndpointPort> ports;
+
+  bool operator==(const EndpointSubset&) const = default;
 };
 
 /// core/v1 Endpoints; carries the name of its Service.
 struct Endpoints {
   Metadata metadata;
   std::vector<EndpointSubset> subsets;
+
+  bool operator==(const Endpoints&) const = default;
 };
 
 using Object = std::variant<std::shared_ptr<const Ingress>, std::shared_ptr<const IngressClass>,

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <set>
 
 namespace holdfast::controller {
 namespace {
@@ -23,8 +24,9 @@ TEST(WorldBuilderTest, AListOfOneNamespaceSaysNothingOfOthers) {
   builder.replace(Scope(Kind::kService, "a"), {service("a", "x"), service("a", "y")});
   builder.replace(Scope(Kind::kService, "b"), {service("b", "x")});
   EXPECT_EQ(builder.world().services.size(), 3U);
-  EXPECT_FALSE(builder.replace(Scope(Kind::kService, "b"), {service("b", "x")}).everything);
-  EXPECT_TRUE(builder.replace(Scope(Kind::kService, "a"), {service("a", "y")}).everything);
+  EXPECT_TRUE(builder.replace(Scope(Kind::kService, "b"), {service("b", "x")}).empty());
+  const Change gone = builder.replace(Scope(Kind::kService, "a"), {service("a", "y")});
+  EXPECT_EQ(gone.services, (std::set<kube::ObjectName>{{"a", "x"}}));
   EXPECT_EQ(builder.world().services.size(), 2U);
   builder.replace(Scope(Kind::kService, "b"), {});
   EXPECT_EQ(builder.world().services.size(), 1U);

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <set>
+
+#include "kube/objects.h"
+
+namespace holdfast::controller {
+
+/// Which objects of a World are not what they were: added, gone, or other in what Holdfast reads of
+/// them.
+struct Change {
+  std::set<kube::ObjectName> ingresses;
+  std::set<kube::ObjectName> services;
+  /// Services of which endpoints changed.
+  std::set<kube::ObjectName> endpoints;
+  bool classes = false;
+  /// A first list came, which is news even when it is empty.
+  bool listed = false;
+
+  [[nodiscard]] bool empty() const {
+    return ingresses.empty() && services.empty() && endpoints.empty() && !classes && !listed;
+  }
+
+  /// Adds what `later` names.
+  void merge(Change later) {
+    ingresses.merge(later.ingresses);
+    services.merge(later.services);
+    endpoints.merge(later.endpoints);
+    classes |= later.classes;
+    listed |= later.listed;
+  }
+};
+
+}  // namespace holdfast::controller

@@ -1,0 +1,209 @@
+#include "controller/incremental_compiler.h"
+
+#include <utility>
+
+#include "controller/endpoint_set.h"
+#include "controller/problem_list.h"
+
+namespace holdfast::controller {
+
+namespace v1 = model::v1;
+
+namespace {
+
+/// Puts what was made (null: nothing) in the place of what is held, and tells when it differs.
+void serve(const model::ResourceKey& key, model::ResourcePtr made, model::ResourcePtr& held,
+           model::Transaction& transaction) {
+  if (made == nullptr) {
+    if (held == nullptr) return;
+    transaction.removals.push_back(key);
+  } else {
+    if (held != nullptr && held->version() == made->version()) return;
+    transaction.upserts.push_back(made);
+  }
+  held = std::move(made);
+}
+
+IngressClassFilter without_classes(const Options& options) {
+  ProblemList none;
+  return {World(), options, none};
+}
+
+}  // namespace
+
+IncrementalCompiler::IncrementalCompiler(Options options)
+    : options_(std::move(options)), classes_(without_classes(options_)) {}
+
+Update IncrementalCompiler::update(const World& world, const Change& change) {
+  Update update;
+  Touched touched;
+  std::set<kube::ObjectName> ingresses = change.ingresses;
+  if (change.classes) classify(world, ingresses);
+  for (const kube::ObjectName& service : change.services) {
+    touch_service(service, ingresses, touched);
+  }
+  for (const kube::ObjectName& service : change.endpoints) touch_endpoints(service, touched);
+  for (const kube::ObjectName& name : ingresses) compile_one(world, name, touched, update);
+  for (const std::string& name : touched.hosts) make_host(name, update);
+  for (const std::string& name : touched.clusters) make_cluster(world, name, update);
+  for (const std::string& name : touched.endpoint_sets) make_endpoint_set(world, name, update);
+  update.problems = ledger_.take_changes();
+  return update;
+}
+
+void IncrementalCompiler::classify(const World& world, std::set<kube::ObjectName>& ingresses) {
+  ProblemList problems;
+  IngressClassFilter classes(world, options_, problems);
+  ledger_.replace(class_problems_, problems.take());
+  if (std::exchange(classes_, classes) == classes) return;
+  for (const auto& [name, ingress] : world.ingresses) {
+    ProblemList ignored;
+    if (classes_.selects(*ingress, ignored) != claimants_.contains(name)) ingresses.insert(name);
+  }
+}
+
+void IncrementalCompiler::touch_service(const kube::ObjectName& service,
+                                        std::set<kube::ObjectName>& ingresses,
+                                        Touched& touched) const {
+  const std::string prefix = cluster_prefix(service);
+  for (auto place = clusters_.lower_bound(prefix);
+       place != clusters_.end() && place->first.starts_with(prefix); ++place) {
+    for (const Claimant* user : place->second.users) ingresses.insert(*user->name);
+    touched.clusters.insert(place->first);
+  }
+  touch_endpoints(service, touched);
+}
+
+void IncrementalCompiler::touch_endpoints(const kube::ObjectName& service, Touched& touched) const {
+  const std::string prefix = cluster_prefix(service);
+  for (auto place = clusters_.lower_bound(prefix);
+       place != clusters_.end() && place->first.starts_with(prefix); ++place) {
+    touched.endpoint_sets.insert(place->first);
+  }
+}
+
+void IncrementalCompiler::compile_one(const World& world, const kube::ObjectName& name,
+                                      Touched& touched, Update& update) {
+  ProblemList problems;
+  const auto found = world.ingresses.find(name);
+  const auto held = claimants_.find(name);
+  if (found == world.ingresses.end() || !classes_.selects(*found->second, problems)) {
+    if (held == claimants_.end()) return;
+    leave(held->second, touched);
+    ledger_.replace(held->second.problems, {});
+    claimants_.erase(held);
+    return;
+  }
+  ++update.work.ingresses;
+  const kube::Ingress& ingress = *found->second;
+  IngressResult result = compile_ingress(ingress, world, defaults_, problems);
+  const bool fresh = held == claimants_.end();
+  auto& [key, claimant] = fresh ? *claimants_.try_emplace(name).first : *held;
+  ledger_.replace(claimant.problems, problems.take());
+  const std::string& created = ingress.metadata.creation_timestamp;
+  if (!fresh) {
+    if (claimant.created == created && claimant.result == result) return;
+    leave(claimant, touched);
+  }
+  claimant.name = &key;
+  claimant.created = created;
+  claimant.result = std::move(result);
+  enter(claimant, touched);
+}
+
+void IncrementalCompiler::enter(const Claimant& claimant, Touched& touched) {
+  for (const HostClaims& claims : claimant.result.hosts) {
+    hosts_[claims.host].claimants.insert(&claimant);
+    touched.hosts.insert(claims.host);
+  }
+  const bool chooses = !claimant.result.health_check.empty();
+  for (const std::string& name : claimant.result.clusters) {
+    const auto [place, fresh] = clusters_.try_emplace(name);
+    place->second.users.insert(&claimant);
+    if (fresh) touched.endpoint_sets.insert(name);
+    if (fresh || chooses) touched.clusters.insert(name);
+    if (chooses) place->second.choosers.insert(&claimant);
+  }
+}
+
+void IncrementalCompiler::leave(const Claimant& claimant, Touched& touched) {
+  for (const HostClaims& claims : claimant.result.hosts) {
+    hosts_.at(claims.host).claimants.erase(&claimant);
+    touched.hosts.insert(claims.host);
+  }
+  for (const std::string& name : claimant.result.clusters) {
+    Cluster& cluster = clusters_.at(name);
+    cluster.users.erase(&claimant);
+    if (cluster.choosers.erase(&claimant) > 0 || cluster.users.empty()) {
+      touched.clusters.insert(name);
+    }
+    if (cluster.users.empty()) touched.endpoint_sets.insert(name);
+  }
+}
+
+void IncrementalCompiler::make_host(const std::string& name, Update& update) {
+  const auto place = hosts_.find(name);
+  Host& host = place->second;
+  ProblemList problems;
+  model::ResourcePtr made;
+  if (!host.claimants.empty()) {
+    ++update.work.hosts;
+    made = compile_virtual_host(name, host.claimants, problems);
+  }
+  ledger_.replace(host.problems, problems.take());
+  serve({v1::KIND_VIRTUAL_HOST, name}, std::move(made), host.resource, update.transaction);
+  if (host.claimants.empty()) hosts_.erase(place);
+}
+
+void IncrementalCompiler::make_cluster(const World& world, const std::string& name,
+                                       Update& update) {
+  Cluster& cluster = clusters_.at(name);
+  ProblemList problems;
+  model::ResourcePtr made;
+  if (!cluster.users.empty()) {
+    ++update.work.clusters;
+    made = compile_cluster(world, name, cluster.choosers, problems);
+  }
+  ledger_.replace(cluster.problems, problems.take());
+  serve({v1::KIND_CLUSTER, name}, std::move(made), cluster.resource, update.transaction);
+}
+
+/// Comes last of what is made of a cluster: without users it goes.
+void IncrementalCompiler::make_endpoint_set(const World& world, const std::string& name,
+                                            Update& update) {
+  const auto place = clusters_.find(name);
+  Cluster& cluster = place->second;
+  ProblemList problems;
+  model::ResourcePtr made;
+  if (!cluster.users.empty()) {
+    ++update.work.endpoint_sets;
+    made = compile_valid_endpoint_set(world, name, problems);
+  }
+  ledger_.replace(cluster.endpoint_problems, problems.take());
+  serve({v1::KIND_ENDPOINT_SET, name}, std::move(made), cluster.endpoint_set, update.transaction);
+  if (cluster.users.empty()) clusters_.erase(place);
+}
+
+model::ResourcePtr IncrementalCompiler::find(const model::ResourceKey& key) const {
+  if (key.kind == v1::KIND_VIRTUAL_HOST) {
+    const auto host = hosts_.find(key.name);
+    return host == hosts_.end() ? nullptr : host->second.resource;
+  }
+  const auto cluster = clusters_.find(key.name);
+  if (cluster == clusters_.end()) return nullptr;
+  return key.kind == v1::KIND_CLUSTER ? cluster->second.resource : cluster->second.endpoint_set;
+}
+
+std::vector<model::ResourcePtr> IncrementalCompiler::resources() const {
+  std::vector<model::ResourcePtr> all;
+  all.reserve(hosts_.size() + 2 * clusters_.size());
+  const auto add = [&all](const model::ResourcePtr& resource) {
+    if (resource != nullptr) all.push_back(resource);
+  };
+  for (const auto& [name, host] : hosts_) add(host.resource);
+  for (const auto& [name, cluster] : clusters_) add(cluster.resource);
+  for (const auto& [name, cluster] : clusters_) add(cluster.endpoint_set);
+  return all;
+}
+
+}  // namespace holdfast::controller

@@ -1,0 +1,112 @@
+#pragma once
+
+// Compiles what a change of the World touches, and nothing else. After any series of changes it
+// holds what compile() makes of the last World, byte for byte.
+//
+// What a change costs: each Ingress that changed, or that names a Service that did, is compiled
+// alone; then the hosts and clusters that it was or is part of are made again of all their
+// Ingresses. Nothing is compared with everything. Only when the class's decision changes is every
+// Ingress looked at. Beyond what is touched, a change costs at most the logarithm of what there is.
+//
+// One thread (control). Never fails: a bad object becomes a problem and the rest is compiled.
+
+#include <cstddef>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "controller/annotations.h"
+#include "controller/change.h"
+#include "controller/cluster.h"
+#include "controller/compile.h"
+#include "controller/ingress_class.h"
+#include "controller/problem_ledger.h"
+#include "controller/virtual_host.h"
+#include "model/resource.h"
+
+namespace holdfast::controller {
+
+/// What one change made different.
+struct Update {
+  /// Only what differs from before, by version.
+  model::Transaction transaction;
+  ProblemLedger::Changes problems;
+
+  /// How much was compiled for it.
+  struct Work {
+    std::size_t ingresses = 0;
+    std::size_t hosts = 0;
+    std::size_t clusters = 0;
+    std::size_t endpoint_sets = 0;
+
+    auto operator<=>(const Work&) const = default;
+  };
+  Work work;
+};
+
+class IncrementalCompiler {
+ public:
+  explicit IncrementalCompiler(Options options);
+
+  /// REQUIRES: `change` names everything in which `world` differs from the one of the last call;
+  /// before the first there was an empty one.
+  Update update(const World& world, const Change& change);
+
+  /// Null: there is no such resource.
+  [[nodiscard]] model::ResourcePtr find(const model::ResourceKey& key) const;
+  /// Sorted by key; sealed and valid (model::validate).
+  [[nodiscard]] std::vector<model::ResourcePtr> resources() const;
+  /// Sorted, without duplicates.
+  [[nodiscard]] std::vector<Problem> problems() const { return ledger_.listed(); }
+
+ private:
+  struct Host {
+    Claimants claimants;
+    model::ResourcePtr resource;
+    ProblemLedger::Findings problems;
+  };
+  struct Cluster {
+    Claimants users;
+    /// Those of them that want a health check.
+    Claimants choosers;
+    model::ResourcePtr resource;
+    ProblemLedger::Findings problems;
+    model::ResourcePtr endpoint_set;
+    ProblemLedger::Findings endpoint_problems;
+  };
+  /// What has to be made again, by name.
+  struct Touched {
+    std::set<std::string> hosts;
+    std::set<std::string> clusters;
+    std::set<std::string> endpoint_sets;
+  };
+
+  /// Adds to `ingresses` those that are ours now and were not before, or the other way round.
+  void classify(const World& world, std::set<kube::ObjectName>& ingresses);
+  /// Adds to `ingresses` those that name a port of `service`, and touches its clusters.
+  void touch_service(const kube::ObjectName& service, std::set<kube::ObjectName>& ingresses,
+                     Touched& touched) const;
+  void touch_endpoints(const kube::ObjectName& service, Touched& touched) const;
+  void compile_one(const World& world, const kube::ObjectName& name, Touched& touched,
+                   Update& update);
+  /// Enters a claimant at its hosts and clusters, or takes it from there.
+  void enter(const Claimant& claimant, Touched& touched);
+  void leave(const Claimant& claimant, Touched& touched);
+  void make_host(const std::string& name, Update& update);
+  void make_cluster(const World& world, const std::string& name, Update& update);
+  void make_endpoint_set(const World& world, const std::string& name, Update& update);
+
+  const Options options_;
+  const Draft defaults_ = default_draft();
+
+  IngressClassFilter classes_;
+  ProblemLedger ledger_;
+  ProblemLedger::Findings class_problems_;
+  std::map<kube::ObjectName, Claimant> claimants_;
+  std::map<std::string, Host> hosts_;
+  /// By name, so that those of one Service stand together.
+  std::map<std::string, Cluster> clusters_;
+};
+
+}  // namespace holdfast::controller

@@ -1,0 +1,250 @@
+#include "controller/ingress_result.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "controller/names.h"
+#include "controller/quote.h"
+#include "controller/service_port.h"
+
+namespace holdfast::controller {
+
+namespace v1 = model::v1;
+
+namespace {
+
+constexpr const char* kWebSocketServiceField =
+    "metadata.annotations[\"holdfast.dev/websocket-service\"]";
+
+class IngressCompiler {
+ public:
+  IngressCompiler(const kube::Ingress& ingress, const World& world, const Draft& defaults,
+                  ProblemList& problems)
+      : ingress_(ingress), world_(world), defaults_(defaults), problems_(problems) {}
+
+  IngressResult run();
+
+ private:
+  void add_settings();
+  void add_rule(std::int32_t index);
+  void add_path(const std::string& host, const Place& place);
+  void add_default_backend();
+  std::optional<Match> match_of(const kube::IngressPath& path, const std::string& field);
+  /// How a backend stands in its object: with fields of its own, or as one text.
+  enum class Backend { kNested, kFlat };
+  std::optional<std::uint32_t> cluster_of(const kube::IngressBackend& backend,
+                                          const std::string& field,
+                                          Backend form = Backend::kNested);
+  std::string port_of(const kube::IngressBackend& backend, const std::string& service_field,
+                      const std::string& port_field);
+
+  void error(std::string field, std::string message) {
+    problems_.add(Severity::kError, "Ingress", ingress_.metadata.name, std::move(field),
+                  std::move(message));
+  }
+  void warn(std::string field, std::string message) {
+    problems_.add(Severity::kWarning, "Ingress", ingress_.metadata.name, std::move(field),
+                  std::move(message));
+  }
+
+  const kube::Ingress& ingress_;
+  const World& world_;
+  const Draft& defaults_;
+  ProblemList& problems_;
+  std::map<std::string, std::vector<Claim>> hosts_;
+  std::map<std::string, std::uint32_t> clusters_;
+  IngressResult result_;
+};
+
+IngressResult IngressCompiler::run() {
+  const kube::ObjectName& name = ingress_.metadata.name;
+  if (!is_object_name(name.namespace_name) || !is_object_name(name.name)) {
+    error("metadata.name", "the namespace or the name is malformed; nothing of it is served");
+    return {};
+  }
+  add_settings();
+  if (!ingress_.tls.empty()) {
+    warn("spec.tls", "TLS is not terminated; the hosts are served over plain HTTP");
+  }
+  for (std::size_t i = 0; i < ingress_.rules.size(); ++i) add_rule(static_cast<std::int32_t>(i));
+  if (ingress_.default_backend) {
+    add_default_backend();
+  } else if (ingress_.rules.empty()) {
+    error("spec", "there is neither a rule nor a default backend; nothing is served");
+  }
+  result_.hosts.reserve(hosts_.size());
+  for (auto& [host, claims] : hosts_) {
+    claims.shrink_to_fit();
+    result_.hosts.push_back({host, std::move(claims)});
+  }
+  result_.clusters.resize(clusters_.size());
+  for (const auto& [cluster, index] : clusters_) result_.clusters[index] = cluster;
+  return std::move(result_);
+}
+
+void IngressCompiler::add_settings() {
+  const Settings settings = settings_of(ingress_, defaults_, problems_);
+  result_.policy = settings.policy.SerializeAsString();
+  if (settings.health_check) result_.health_check = settings.health_check->SerializeAsString();
+  if (settings.websocket_service) {
+    result_.websocket_cluster =
+        cluster_of(*settings.websocket_service, kWebSocketServiceField, Backend::kFlat);
+  }
+}
+
+void IngressCompiler::add_rule(std::int32_t index) {
+  const kube::IngressRule& rule = ingress_.rules[static_cast<std::size_t>(index)];
+  const std::string field = "spec.rules[" + std::to_string(index) + "]";
+  const auto host = parse_host(rule.host);
+  if (!host.ok()) {
+    error(field + ".host",
+          std::string(host.status().message()) + "; nothing of the rule is served");
+    return;
+  }
+  // Even where no path of it is served: its requests are not for the Ingress that serves every
+  // other host.
+  hosts_[*host];
+  if (rule.paths.empty() && !ingress_.default_backend) {
+    error(field + ".http",
+          "there is neither a path nor a default backend; its requests are answered with 404");
+  }
+  for (std::size_t i = 0; i < rule.paths.size(); ++i) {
+    add_path(*host, {.rule = index, .path = static_cast<std::int32_t>(i)});
+  }
+}
+
+void IngressCompiler::add_path(const std::string& host, const Place& place) {
+  const kube::IngressPath& path = ingress_.rules[static_cast<std::size_t>(place.rule)]
+                                      .paths[static_cast<std::size_t>(place.path)];
+  const std::string field = place.text();
+  auto match = match_of(path, field);
+  const auto cluster = cluster_of(path.backend, field + ".backend");
+  if (match && cluster) hosts_[host].push_back({*std::move(match), *cluster, place});
+}
+
+void IngressCompiler::add_default_backend() {
+  if (ingress_.rules.empty()) hosts_["*"];
+  const Place place;
+  const auto cluster = cluster_of(*ingress_.default_backend, place.text());
+  if (!cluster) return;
+  for (auto& [host, claims] : hosts_) claims.push_back({Match(), *cluster, place});
+}
+
+std::optional<Match> IngressCompiler::match_of(const kube::IngressPath& path,
+                                               const std::string& field) {
+  const bool exact = path.path_type == "Exact";
+  const bool by_implementation = path.path_type == "ImplementationSpecific";
+  if (!exact && !by_implementation && path.path_type != "Prefix") {
+    error(field + ".pathType",
+          quote(path.path_type) +
+              " is not Exact, Prefix or ImplementationSpecific; the path is not served");
+    return std::nullopt;
+  }
+  std::string text = by_implementation && path.path.empty() ? "/" : path.path;
+  if (const base::Status status = check_path(text, !by_implementation); !status.ok()) {
+    error(field + ".path", std::string(status.message()) + "; the path is not served");
+    return std::nullopt;
+  }
+  if (by_implementation && text.find_first_of("()[]*^$|\\") != std::string::npos) {
+    warn(field + ".path",
+         quote(text) + " looks like a pattern; it is served as a prefix, byte for byte");
+  }
+  // Means nothing in a prefix, and "/a" and "/a/" must be seen to be the same.
+  while (!exact && text.size() > 1 && text.ends_with('/')) text.pop_back();
+  return Match{exact ? v1::PathMatch::kExact : v1::PathMatch::kPrefix, std::move(text)};
+}
+
+/// The cluster that a backend means. A Service or port that is missing is a problem, but the route
+/// stays: 503, and no other route's pods.
+std::optional<std::uint32_t> IngressCompiler::cluster_of(const kube::IngressBackend& backend,
+                                                         const std::string& field, Backend form) {
+  const bool nested = form == Backend::kNested;
+  const std::string service_field = nested ? field + ".service.name" : field;
+  const std::string port_field = nested ? field + ".service.port" : field;
+  if (!backend.has_service) {
+    error(field + ".resource", "only Services are served as backends; it is left out");
+    return std::nullopt;
+  }
+  if (!is_object_name(backend.service_name)) {
+    error(service_field,
+          quote(backend.service_name) + " is not the name of a Service; it is left out");
+    return std::nullopt;
+  }
+  const kube::ServiceBackendPort& port = backend.port;
+  const bool by_number = port.name.empty() && port.number >= 1 && port.number <= 65535;
+  const bool by_name = port.number == 0 && is_port_name(port.name);
+  if (!by_number && !by_name) {
+    error(port_field,
+          "it must have either a name or a number between 1 and 65535; the backend is left out");
+    return std::nullopt;
+  }
+  std::string name = ingress_.metadata.name.namespace_name + "/" + backend.service_name + "/" +
+                     port_of(backend, service_field, port_field);
+  const auto index = static_cast<std::uint32_t>(clusters_.size());
+  return clusters_.try_emplace(std::move(name), index).first->second;
+}
+
+/// The last part of the cluster's name.
+std::string IngressCompiler::port_of(const kube::IngressBackend& backend,
+                                     const std::string& service_field,
+                                     const std::string& port_field) {
+  const std::string written =
+      backend.port.name.empty() ? std::to_string(backend.port.number) : backend.port.name;
+  const kube::Service* found =
+      find_service(world_, {ingress_.metadata.name.namespace_name, backend.service_name});
+  if (found == nullptr) {
+    error(service_field, "there is no Service " + quote(backend.service_name) +
+                             " in the namespace; requests are answered with 503");
+    return written;
+  }
+  const kube::ServicePort* port = find_port(*found, backend.port);
+  if (port == nullptr) {
+    error(port_field, "Service " + quote(backend.service_name) + " has no TCP port " +
+                          quote(written) + "; requests are answered with 503");
+    return written;
+  }
+  if (found->type == "ExternalName") {
+    error(service_field,
+          "Service " + quote(backend.service_name) +
+              " is of type ExternalName, which is not served; requests are answered with 503");
+  }
+  return std::to_string(port->port);
+}
+
+}  // namespace
+
+v1::PathMatch Match::message() const {
+  v1::PathMatch message;
+  if (kind == v1::PathMatch::kExact) message.set_exact(path);
+  if (kind == v1::PathMatch::kPrefix) message.set_prefix(path);
+  if (kind == v1::PathMatch::kFallback) message.set_fallback(true);
+  return message;
+}
+
+std::string Match::text() const {
+  if (kind == v1::PathMatch::kExact) return "the exact path " + quote(path);
+  if (kind == v1::PathMatch::kPrefix) return "the prefix " + quote(path);
+  return "the default backend";
+}
+
+std::string Place::text() const {
+  if (rule == kDefaultBackend) return "spec.defaultBackend";
+  return "spec.rules[" + std::to_string(rule) + "].http.paths[" + std::to_string(path) + "]";
+}
+
+const HostClaims* IngressResult::claims_of(const std::string& host) const {
+  const auto found = std::lower_bound(
+      hosts.begin(), hosts.end(), host,
+      [](const HostClaims& claims, const std::string& key) { return claims.host < key; });
+  return found != hosts.end() && found->host == host ? &*found : nullptr;
+}
+
+IngressResult compile_ingress(const kube::Ingress& ingress, const World& world,
+                              const Draft& defaults, ProblemList& problems) {
+  return IngressCompiler(ingress, world, defaults, problems).run();
+}
+
+}  // namespace holdfast::controller

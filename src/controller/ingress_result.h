@@ -1,0 +1,87 @@
+#pragma once
+
+// What one Ingress asks for, whoever else asks for the same. Compact, since there is one for every
+// Ingress of ours as long as it exists: the Routes stand once, in the VirtualHosts.
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controller/annotations.h"
+#include "controller/compile.h"
+#include "controller/problem_list.h"
+#include "model/resource.h"
+
+namespace holdfast::controller {
+
+/// What makes two matches of one host the same. Ordered: the routes of a host are in this order.
+struct Match {
+  model::v1::PathMatch::MatchCase kind = model::v1::PathMatch::kFallback;
+  std::string path;
+
+  auto operator<=>(const Match&) const = default;
+
+  [[nodiscard]] model::v1::PathMatch message() const;
+  /// For people: "the prefix \"/a\"".
+  [[nodiscard]] std::string text() const;
+};
+
+/// Where in its Ingress a route stands: a path of a rule, or the default backend.
+struct Place {
+  static constexpr std::int32_t kDefaultBackend = -1;
+
+  std::int32_t rule = kDefaultBackend;
+  std::int32_t path = 0;
+
+  bool operator==(const Place&) const = default;
+  /// "spec.rules[0].http.paths[1]" or "spec.defaultBackend".
+  [[nodiscard]] std::string text() const;
+};
+
+/// A match of a host that an Ingress wants, and the cluster for it. Whether it gets it is decided
+/// among all Ingresses of the host.
+struct Claim {
+  Match match;
+  /// Of IngressResult::clusters.
+  std::uint32_t cluster = 0;
+  Place place;
+
+  bool operator==(const Claim&) const = default;
+};
+
+struct HostClaims {
+  std::string host;
+  /// In the order in which they stand in the Ingress. May be empty: the host is then served with
+  /// 404, and not by the Ingress of every other host.
+  std::vector<Claim> claims;
+
+  bool operator==(const HostClaims&) const = default;
+};
+
+struct IngressResult {
+  /// Sorted by host, each once.
+  std::vector<HostClaims> hosts;
+  /// Names of the clusters that it names, each once. They say also which Services it depends on.
+  std::vector<std::string> clusters;
+  /// Of handshakes; absent: as for plain requests.
+  std::optional<std::uint32_t> websocket_cluster;
+  /// A RoutePolicy, serialised: a tenth of the message's memory.
+  std::string policy;
+  /// A HealthCheck, serialised, that it wants for its clusters; empty: none.
+  std::string health_check;
+
+  bool operator==(const IngressResult&) const = default;
+
+  /// Its claims of `host`; null: none.
+  [[nodiscard]] const HostClaims* claims_of(const std::string& host) const;
+};
+
+/// Depends on nothing but the Ingress, the Services that it names (of `world`), and the settings
+/// that hold where it says nothing. REQUIRES: the Ingress is ours. Pure; never fails: what is wrong
+/// is a problem, and the rest is compiled.
+IngressResult compile_ingress(const kube::Ingress& ingress, const World& world,
+                              const Draft& defaults, ProblemList& problems);
+
+}  // namespace holdfast::controller
