@@ -15,7 +15,7 @@ using kube::Json;
 using kube::Kind;
 using kube::ParsedObject;
 
-constexpr std::size_t kExpandedBytesMost = std::size_t{64} << 10;
+constexpr std::size_t kExpandedBytesMost = std::size_t{16} << 10;
 constexpr char kByteOrderMark[] = "\xEF\xBB\xBF";
 
 void require_sane(const ParsedObject& parsed, Kind kind) {

@@ -21,7 +21,7 @@ using kube::Kind;
 using kube::WatchEvent;
 using kube::WatchEventType;
 
-constexpr std::size_t kExpandedBytesMost = std::size_t{64} << 10;
+constexpr std::size_t kExpandedBytesMost = std::size_t{16} << 10;
 
 /// Whole events, and whether one was too long.
 struct Cut {
