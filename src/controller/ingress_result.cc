@@ -126,10 +126,10 @@ void IngressCompiler::add_path(const std::string& host, const Place& place) {
 }
 
 void IngressCompiler::add_default_backend() {
-  if (ingress_.rules.empty()) hosts_["*"];
   const Place place;
   const auto cluster = cluster_of(*ingress_.default_backend, place.text());
   if (!cluster) return;
+  if (ingress_.rules.empty()) hosts_["*"];
   for (auto& [host, claims] : hosts_) claims.push_back({Match(), *cluster, place});
 }
 
