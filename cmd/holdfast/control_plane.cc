@@ -25,13 +25,17 @@ namespace asio = boost::asio;
 /// waits, which the same thread answers.
 constexpr std::chrono::milliseconds kStatePatience{900};
 
-std::set<kube::Kind> kinds_of(const ControlPlaneOptions& options) {
-  std::set<kube::Kind> kinds = {kube::Kind::kIngress, kube::Kind::kIngressClass,
-                                kube::Kind::kService};
+std::set<kube::Scope> scopes_of(const ControlPlaneOptions& options) {
+  std::set<kube::Kind> kinds = {kube::Kind::kIngress, kube::Kind::kService};
   const bool is_folder = std::holds_alternative<std::string>(options.source);
   if (is_folder || !options.endpoints_api) kinds.insert(kube::Kind::kEndpointSlice);
   if (is_folder || options.endpoints_api) kinds.insert(kube::Kind::kEndpoints);
-  return kinds;
+  std::set<kube::Scope> scopes = {kube::Kind::kIngressClass};
+  for (const kube::Kind kind : kinds) {
+    for (const std::string& name : options.namespaces) scopes.emplace(kind, name);
+    if (options.namespaces.empty()) scopes.emplace(kind);
+  }
+  return scopes;
 }
 
 base::Status check_folder(const std::string& folder) {
@@ -55,11 +59,16 @@ base::StatusOr<ControlPlaneOptions> control_plane_options(const Options& options
   if (options.ingress_class.empty()) {
     return absl::InvalidArgumentError("--ingress-class: the name is empty");
   }
+  base::Status checked = check_cluster_view(options);
+  if (!checked.ok()) return checked;
+  result.namespaces = options.namespaces;
+  result.label_selector = options.label_selector;
+  result.watch_list = options.watch_list;
   if (!options.manifests.empty()) {
     if (!options.kubeconfig.empty()) {
       return absl::InvalidArgumentError("--manifests and --kubeconfig exclude each other");
     }
-    base::Status checked = check_folder(options.manifests);
+    checked = check_folder(options.manifests);
     if (!checked.ok()) return checked;
     result.source = options.manifests;
     return result;
@@ -79,7 +88,7 @@ class ControlPlane::State final : public kube::ObjectSink {
       : options_(std::move(options)),
         clock_(clock),
         log_(log),
-        reconciler_({.ingress_class = options_.ingress_class}, kinds_of(options_), clock, log,
+        reconciler_({.ingress_class = options_.ingress_class}, scopes_of(options_), clock, log,
                     [this](model::Transaction change) { publish(std::move(change)); }),
         server_(log, [this](const std::string&, const model::Refusal& refusal) {
           asio::post(context_, [this, refusal] { report_refusal(refusal); });
@@ -90,8 +99,8 @@ class ControlPlane::State final : public kube::ObjectSink {
   void stop();
   [[nodiscard]] std::optional<ControlState> state();
 
-  void replace(kube::Kind kind, std::vector<kube::Object> objects) override {
-    reconciler_.replace(kind, std::move(objects));
+  void replace(const kube::Scope& scope, std::vector<kube::Object> objects) override {
+    reconciler_.replace(scope, std::move(objects));
     set_timer();
   }
   void upsert(kube::Object object) override {
@@ -148,7 +157,10 @@ base::Status ControlPlane::State::make_source() {
     source_ = *std::move(made);
   } else {
     source_ = kube::make_api_server_source(context_, std::get<kube::ClusterConfig>(options_.source),
-                                           kinds_of(options_), *this, clock_, log_);
+                                           {.scopes = scopes_of(options_),
+                                            .ingress_selector = options_.label_selector,
+                                            .watch_list = options_.watch_list},
+                                           *this, clock_, log_);
   }
   return {};
 }

@@ -27,6 +27,10 @@ struct ControlPlaneOptions {
   /// An API server, or a folder of manifests.
   std::variant<kube::ClusterConfig, std::string> source;
   bool endpoints_api = false;
+  /// These three with an API server only.
+  std::vector<std::string> namespaces;
+  std::string label_selector;
+  bool watch_list = false;
   std::string ingress_class;
   /// Empty: only within this process.
   std::string discovery_listen;

@@ -4,7 +4,7 @@
 namespace holdfast {
 namespace {
 
-void add_flags(CLI::App& app, Options& options) {
+void add_flags_of_controller(CLI::App& app, Options& options) {
   // Beside a proxy in one pod, which has the other port.
   options.admin_listen = "127.0.0.1:10255";
   options.access_log = "off";
@@ -24,8 +24,8 @@ int run_controller(const Options& options) {
 }  // namespace
 
 Command controller_command() {
-  return {"controller", "control plane alone: feeds proxies over --discovery-listen", add_flags,
-          run_controller};
+  return {"controller", "control plane alone: feeds proxies over --discovery-listen",
+          add_flags_of_controller, run_controller};
 }
 
 }  // namespace holdfast

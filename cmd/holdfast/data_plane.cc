@@ -27,10 +27,15 @@ DataPlane::DataPlane(const Options& options, ConfigurationSource source, const b
               .zone = options.zone,
               .workers = options.workers},
              clock, log, access_log) {
+  if (!options.state_folder.empty()) {
+    state_ = std::make_unique<discovery::StateFolder>(options.state_folder, proxy_, log);
+  }
   if (auto* channel = std::get_if<std::shared_ptr<grpc::Channel>>(&source)) {
+    model::TransactionHandler& handler =
+        state_ ? static_cast<model::TransactionHandler&>(*state_) : proxy_;
     client_ = std::make_unique<discovery::Client>(
         std::move(*channel),
-        discovery::ClientOptions{.node = host_name(), .version = HOLDFAST_VERSION}, proxy_, clock,
+        discovery::ClientOptions{.node = host_name(), .version = HOLDFAST_VERSION}, handler, clock,
         log);
   } else {
     fixed_ = std::get<model::Transaction>(std::move(source));
@@ -40,14 +45,16 @@ DataPlane::DataPlane(const Options& options, ConfigurationSource source, const b
 DataPlane::~DataPlane() { stop(); }
 
 base::Status DataPlane::bind() {
-  base::Status status = proxy_.start();
+  base::Status status;
+  if (state_) status = state_->open();
+  if (status.ok()) status = proxy_.start();
   bound_ = status.ok();
   return status;
 }
 
 void DataPlane::start() {
   if (client_) {
-    client_->start();
+    client_->start(state_ ? state_->restore() : discovery::Held());
     started_ = true;
   } else {
     const std::vector<model::Refusal> refusals = proxy_.apply(fixed_);
@@ -64,6 +71,7 @@ void DataPlane::stop() {
 void DataPlane::collect(std::vector<base::MetricFamily>& out) const {
   proxy_.collect(out);
   if (client_) client_->collect(out);
+  if (state_) state_->collect(out);
 }
 
 }  // namespace holdfast

@@ -18,6 +18,7 @@
 #include "base/metric.h"
 #include "base/status.h"
 #include "discovery/client.h"
+#include "discovery/state_folder.h"
 #include "model/resource.h"
 #include "options.h"
 #include "proxy/proxy.h"
@@ -34,10 +35,10 @@ class DataPlane final : public base::MetricSource {
             const base::Log& log, base::LogSink* access_log);
   ~DataPlane() override;
 
-  /// Binds every address and starts the workers, which have no routes yet.
+  /// Opens the state folder, binds every address and starts the workers, which have no routes yet.
   base::Status bind();
-  /// Starts to receive configuration, or puts the one there is in force. REQUIRES: bind()
-  /// succeeded; that one is valid.
+  /// Puts what is known in force (the state folder's, a sidecar's), and starts to receive more.
+  /// REQUIRES: bind() succeeded; that one is valid.
   void start();
   /// The stream first, so that nothing is applied to a proxy that is gone. May be called again.
   void stop();
@@ -49,6 +50,8 @@ class DataPlane final : public base::MetricSource {
 
  private:
   proxy::Proxy proxy_;
+  /// Null: nothing is kept.
+  std::unique_ptr<discovery::StateFolder> state_;
   model::Transaction fixed_;
   std::unique_ptr<discovery::Client> client_;
   bool bound_ = false;

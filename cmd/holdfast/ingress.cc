@@ -4,10 +4,11 @@
 namespace holdfast {
 namespace {
 
-void add_flags(CLI::App& app, Options& options) {
+void add_flags_of_ingress(CLI::App& app, Options& options) {
   add_data_plane_flags(app, options);
   add_control_plane_flags(app, options);
   add_cluster_flags(app, options);
+  add_state_flag(app, options);
   add_common_flags(app, options);
 }
 
@@ -20,7 +21,8 @@ int run_ingress(const Options& options) {
 }  // namespace
 
 Command ingress_command() {
-  return {"ingress", "control plane and data plane in one process", add_flags, run_ingress};
+  return {"ingress", "control plane and data plane in one process", add_flags_of_ingress,
+          run_ingress};
 }
 
 }  // namespace holdfast

@@ -13,6 +13,7 @@
 #include "base/machine.h"
 #include "controller/annotations.h"
 #include "discovery/address.h"
+#include "kube/limits.h"
 #include "page_json.h"
 
 namespace holdfast {
@@ -53,6 +54,16 @@ base::Status check_listen(const std::string& flag, const std::string& text) {
 base::Status check_discovery(const std::string& flag, const std::string& text) {
   const auto address = discovery::parse_address(text);
   return address.ok() ? base::Status() : bad_flag(flag, std::string(address.status().message()));
+}
+
+/// A DNS label (RFC 1123), as the API server demands of a namespace's name.
+bool is_namespace_name(const std::string& name) {
+  constexpr std::size_t kBytesMost = 63;
+  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
+  return plain && !name.empty() && name.size() <= kBytesMost && name.front() != '-' &&
+         name.back() != '-';
 }
 
 /// Who the client is.
@@ -154,6 +165,18 @@ void add_cluster_flags(CLI::App& app, Options& options) {
   add(app, "--endpoints-api", options.endpoints_api, "Which kind tells the endpoints of a Service")
       ->type_name("KIND")
       ->check(CLI::IsMember({"endpointslices", "endpoints"}));
+  add(app, "--namespaces", options.namespaces,
+      "Only these are listed and watched, each by itself; IngressClasses are the cluster's. By "
+      "default all; repeatable")
+      ->type_name("NAME")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  add(app, "--label-selector", options.label_selector,
+      "Only Ingresses with such labels are served; other kinds are read whatever their labels")
+      ->type_name("SELECTOR");
+  app.add_flag("--watch-list", options.watch_list,
+               "Lists come as a stream of events, where the API server knows how (WatchList)")
+      ->envname(environment_name("--watch-list"));
 }
 
 void add_manifests_flag(CLI::App& app, Options& options, bool required) {
@@ -175,6 +198,12 @@ void add_discovery_flag(CLI::App& app, Options& options) {
       ->required();
 }
 
+void add_state_flag(CLI::App& app, Options& options) {
+  add(app, "--state-folder", options.state_folder,
+      "Where what is served is kept, to begin with at the next start; of one process at a time")
+      ->type_name("DIR");
+}
+
 void add_status_flags(CLI::App& app, Options& options) {
   StatusFlags& flags = options.status;
   add(app, "--admin", flags.admin, "Where its --admin-listen is")->type_name("ADDR:PORT");
@@ -193,6 +222,32 @@ void add_status_flags(CLI::App& app, Options& options) {
   add(app, "--limit", flags.limit, "So many connections, the newest")
       ->type_name("N")
       ->check(CLI::Range(1U, unsigned{kConnectionsMost}));
+}
+
+base::Status check_cluster_view(const Options& options) {
+  if (options.namespaces.size() > kube::kNamespacesMost) {
+    return bad_flag("--namespaces", "more than " + std::to_string(kube::kNamespacesMost));
+  }
+  for (const std::string& name : options.namespaces) {
+    if (!is_namespace_name(name)) {
+      return bad_flag("--namespaces", "\"" + name + "\" is not the name of a namespace");
+    }
+  }
+  const bool plain =
+      std::all_of(options.label_selector.begin(), options.label_selector.end(), [](char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+               std::string_view("-_./,=!() ").find(c) != std::string_view::npos;
+      });
+  if (!plain) {
+    return bad_flag("--label-selector",
+                    "\"" + options.label_selector + "\" is not a label selector");
+  }
+  const bool narrowed = !options.namespaces.empty() || !options.label_selector.empty();
+  if (narrowed && !options.manifests.empty()) {
+    return absl::InvalidArgumentError(
+        "--namespaces and --label-selector are for an API server, not for --manifests");
+  }
+  return {};
 }
 
 base::Status check_addresses(const Options& options) {

@@ -55,8 +55,14 @@ struct Options {
   std::string ingress_class = "holdfast";
   std::string discovery_listen;
   std::string discovery;
+  /// Empty: nothing is kept.
+  std::string state_folder;
   /// "endpointslices" or "endpoints".
   std::string endpoints_api = "endpointslices";
+  /// Empty: all.
+  std::vector<std::string> namespaces;
+  std::string label_selector;
+  bool watch_list = false;
   /// "debug", "info", "warn" or "error".
   std::string log_level = "info";
 };
@@ -71,11 +77,13 @@ void add_data_plane_flags(CLI::App& app, Options& options);
 void add_sidecar_flags(CLI::App& app, Options& options);
 /// --ingress-class.
 void add_control_plane_flags(CLI::App& app, Options& options);
-/// --kubeconfig and --endpoints-api.
+/// --kubeconfig, --endpoints-api, --namespaces, --label-selector and --watch-list.
 void add_cluster_flags(CLI::App& app, Options& options);
 void add_manifests_flag(CLI::App& app, Options& options, bool required);
 void add_discovery_listen_flag(CLI::App& app, Options& options);
 void add_discovery_flag(CLI::App& app, Options& options);
+/// --state-folder.
+void add_state_flag(CLI::App& app, Options& options);
 
 /// --admin, --output and the filters.
 void add_status_flags(CLI::App& app, Options& options);
@@ -83,6 +91,9 @@ void add_status_flags(CLI::App& app, Options& options);
 /// What the parser could not see: addresses that are none, those that would expose the discovery
 /// stream, and PROXY headers of nobody. The error is one sentence that names the flag.
 base::Status check_addresses(const Options& options);
+
+/// What --namespaces and --label-selector say. The error is one sentence that names the flag.
+base::Status check_cluster_view(const Options& options);
 
 /// options.listen with an address in each: what http_listen takes.
 std::vector<std::string> listen_addresses(const Options& options);

@@ -6,7 +6,7 @@
 namespace holdfast {
 namespace {
 
-void add_flags(CLI::App& app, Options& options) {
+void add_flags_of_sidecar(CLI::App& app, Options& options) {
   add_sidecar_flags(app, options);
   add_common_flags(app, options);
 }
@@ -24,8 +24,8 @@ int run_sidecar(const Options& options) {
 }  // namespace
 
 Command sidecar_command() {
-  return {"sidecar", "beside an application's container: flags instead of a controller", add_flags,
-          run_sidecar};
+  return {"sidecar", "beside an application's container: flags instead of a controller",
+          add_flags_of_sidecar, run_sidecar};
 }
 
 }  // namespace holdfast

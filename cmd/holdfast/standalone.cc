@@ -4,7 +4,7 @@
 namespace holdfast {
 namespace {
 
-void add_flags(CLI::App& app, Options& options) {
+void add_flags_of_standalone(CLI::App& app, Options& options) {
   add_manifests_flag(app, options, true);
   add_data_plane_flags(app, options);
   add_control_plane_flags(app, options);
@@ -23,7 +23,8 @@ int run_standalone(const Options& options) {
 }  // namespace
 
 Command standalone_command() {
-  return {"standalone", "a folder of manifests instead of a cluster", add_flags, run_standalone};
+  return {"standalone", "a folder of manifests instead of a cluster", add_flags_of_standalone,
+          run_standalone};
 }
 
 }  // namespace holdfast

@@ -11,12 +11,12 @@ namespace holdfast::controller {
 
 namespace {
 
-struct Unit {
+struct TimeUnit {
   std::string_view suffix;
   base::Duration length;
 };
 
-constexpr std::array<Unit, 4> kUnits{{
+constexpr std::array<TimeUnit, 4> kTimeUnits{{
     {"h", std::chrono::hours(1)},
     {"m", std::chrono::minutes(1)},
     {"s", std::chrono::seconds(1)},
@@ -34,7 +34,7 @@ base::Status not_a_duration(std::string_view text) {
 
 /// The place of `suffix` among the units from `first` on, or their number.
 std::size_t find_unit(std::string_view suffix, std::size_t first) {
-  while (first < kUnits.size() && kUnits[first].suffix != suffix) ++first;
+  while (first < kTimeUnits.size() && kTimeUnits[first].suffix != suffix) ++first;
   return first;
 }
 
@@ -54,12 +54,12 @@ base::StatusOr<base::Duration> parse_duration(std::string_view text) {
     std::size_t length = 0;
     while (length < rest.size() && !base::is_digit(rest[length])) ++length;
     const std::size_t unit = find_unit(rest.substr(0, length), next_unit);
-    if (unit == kUnits.size()) return not_a_duration(text);
+    if (unit == kTimeUnits.size()) return not_a_duration(text);
     if (number.ec == std::errc::result_out_of_range ||
-        count > (base::Duration::max() - total) / kUnits[unit].length) {
+        count > (base::Duration::max() - total) / kTimeUnits[unit].length) {
       return absl::OutOfRangeError(quote(text) + " is too long");
     }
-    total += count * kUnits[unit].length;
+    total += count * kTimeUnits[unit].length;
     next_unit = unit + 1;
     rest.remove_prefix(length);
   } while (!rest.empty());
@@ -68,7 +68,7 @@ base::StatusOr<base::Duration> parse_duration(std::string_view text) {
 
 std::string format_duration(base::Duration duration) {
   std::string text;
-  for (const Unit& unit : kUnits) {
+  for (const TimeUnit& unit : kTimeUnits) {
     const auto count = duration / unit.length;
     if (count > 0) text.append(std::to_string(count)).append(unit.suffix);
     duration -= count * unit.length;

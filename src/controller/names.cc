@@ -18,7 +18,7 @@ bool is_subdomain(std::string_view name) {
   return model::is_dns_name(name) && !name.starts_with('*');
 }
 
-base::Status wrong(const std::string& half_sentence) {
+base::Status malformed(const std::string& half_sentence) {
   return absl::InvalidArgumentError(half_sentence);
 }
 
@@ -27,37 +27,37 @@ base::Status wrong(const std::string& half_sentence) {
 base::StatusOr<std::string> parse_host(std::string_view host) {
   if (host.empty()) return std::string("*");
   std::string lower = base::lower_case(host);
-  if (lower == "*") return wrong("\"*\" is not a host: leave it out to mean every host");
-  if (base::parse_ip(lower)) return wrong(quote(host) + " is an IP address, not a host name");
+  if (lower == "*") return malformed("\"*\" is not a host: leave it out to mean every host");
+  if (base::parse_ip(lower)) return malformed(quote(host) + " is an IP address, not a host name");
   if (!model::is_dns_name(lower)) {
-    return wrong(quote(host) +
-                 " is not a host name such as \"chat.example.com\" or "
-                 "\"*.example.com\" (no port, no trailing dot)");
+    return malformed(quote(host) +
+                     " is not a host name such as \"chat.example.com\" or "
+                     "\"*.example.com\" (no port, no trailing dot)");
   }
   return lower;
 }
 
 base::Status check_path(std::string_view path, bool strict) {
-  if (!path.starts_with('/')) return wrong(quote(path) + " does not start with /");
+  if (!path.starts_with('/')) return malformed(quote(path) + " does not start with /");
   if (path.size() > kPathBytes) {
-    return wrong(quote(path) + " has more than " + std::to_string(kPathBytes) + " bytes");
+    return malformed(quote(path) + " has more than " + std::to_string(kPathBytes) + " bytes");
   }
   if (std::any_of(path.begin(), path.end(), [](char c) { return c <= 0x20 || c >= 0x7f; })) {
-    return wrong(
+    return malformed(
         quote(path) +
         " has a byte that no request's path has (write others than printable ASCII as %XX)");
   }
   if (path.find_first_of("?#") != std::string_view::npos) {
-    return wrong(quote(path) + " has a query or a fragment, which are no part of a path");
+    return malformed(quote(path) + " has a query or a fragment, which are no part of a path");
   }
   if (!strict) return absl::OkStatus();
   for (const std::string_view sequence : {"//", "/./", "/../", "%2f", "%2F"}) {
     if (path.find(sequence) != std::string_view::npos) {
-      return wrong(quote(path) + " has " + quote(sequence));
+      return malformed(quote(path) + " has " + quote(sequence));
     }
   }
   for (const std::string_view ending : {"/.", "/.."}) {
-    if (path.ends_with(ending)) return wrong(quote(path) + " ends in " + quote(ending));
+    if (path.ends_with(ending)) return malformed(quote(path) + " ends in " + quote(ending));
   }
   return absl::OkStatus();
 }

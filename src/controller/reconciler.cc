@@ -34,7 +34,7 @@ const char* to_string(Severity severity) {
 
 }  // namespace
 
-Reconciler::Reconciler(Options options, std::set<kube::Kind> awaited, const base::Clock& clock,
+Reconciler::Reconciler(Options options, std::set<kube::Scope> awaited, const base::Clock& clock,
                        const base::Log& log, Publish publish)
     : clock_(clock),
       log_(log),
@@ -42,10 +42,10 @@ Reconciler::Reconciler(Options options, std::set<kube::Kind> awaited, const base
       awaited_(std::move(awaited)),
       compiler_(std::move(options)) {}
 
-void Reconciler::replace(kube::Kind kind, std::vector<kube::Object> objects) {
-  Change change = world_.replace(kind, objects);
+void Reconciler::replace(const kube::Scope& scope, std::vector<kube::Object> objects) {
+  Change change = world_.replace(scope, objects);
   // The list that was waited for is a change even when it is empty: now there is something to say.
-  if (awaited_.erase(kind) > 0) change.listed = true;
+  if (awaited_.erase(scope) > 0) change.listed = true;
   note(std::move(change));
 }
 

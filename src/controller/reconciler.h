@@ -1,7 +1,7 @@
 #pragma once
 
 // Turns a stream of object changes into a stream of transactions: debounced, with an upper bound on
-// the delay, nothing before the first full list of every kind. An endpoint change travels alone.
+// the delay, nothing before the first full list of every scope. An endpoint change travels alone.
 //
 // One thread (control). Does no I/O and owns no timer: the caller asks deadline() and calls
 // run_due(). Never fails: what is wrong with an object is a problem on that object. A problem is
@@ -33,11 +33,11 @@ class Reconciler final : public kube::ObjectSink {
   /// and may be empty.
   using Publish = std::function<void(model::Transaction)>;
 
-  /// `awaited`: the kinds whose first full list must be in before anything is published.
-  Reconciler(Options options, std::set<kube::Kind> awaited, const base::Clock& clock,
+  /// `awaited`: the scopes whose first full list must be in before anything is published.
+  Reconciler(Options options, std::set<kube::Scope> awaited, const base::Clock& clock,
              const base::Log& log, Publish publish);
 
-  void replace(kube::Kind kind, std::vector<kube::Object> objects) override;
+  void replace(const kube::Scope& scope, std::vector<kube::Object> objects) override;
   void upsert(kube::Object object) override;
   void remove(kube::Kind kind, const kube::ObjectName& name) override;
   void report_unreadable(const std::string& kind, const kube::ObjectName& name,
@@ -69,7 +69,7 @@ class Reconciler final : public kube::ObjectSink {
   const Publish publish_;
 
   WorldBuilder world_;
-  std::set<kube::Kind> awaited_;
+  std::set<kube::Scope> awaited_;
 
   // What has changed since the last run.
   Change change_;

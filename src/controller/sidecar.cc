@@ -15,7 +15,7 @@ namespace {
 
 // What metrics and logs call them.
 constexpr const char* kNamespace = "sidecar";
-constexpr const char* kIngress = "sidecar";
+constexpr const char* kSidecarOrigin = "sidecar";
 constexpr const char* kService = "upstream";
 
 base::Status wrong(std::string_view flag, const std::string& reason) {
@@ -26,7 +26,7 @@ v1::Origin origin_of(std::string_view flag) {
   v1::Origin origin;
   origin.set_kind("Flag");
   origin.set_namespace_(kNamespace);
-  origin.set_name(kIngress);
+  origin.set_name(kSidecarOrigin);
   origin.set_field("--" + std::string(flag));
   return origin;
 }

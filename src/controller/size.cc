@@ -10,13 +10,13 @@ namespace holdfast::controller {
 
 namespace {
 
-struct Unit {
+struct SizeUnit {
   std::string_view suffix;
   std::uint64_t bytes;
 };
 
 /// Largest first.
-constexpr std::array<Unit, 5> kUnits{{
+constexpr std::array<SizeUnit, 5> kSizeUnits{{
     {"Ti", std::uint64_t{1} << 40},
     {"Gi", std::uint64_t{1} << 30},
     {"Mi", std::uint64_t{1} << 20},
@@ -31,7 +31,7 @@ base::StatusOr<std::uint64_t> parse_size(std::string_view text) {
   const char* last = text.data() + text.size();
   const auto [end, error] = std::from_chars(text.data(), last, count);
   const std::string_view suffix(end, static_cast<std::size_t>(last - end));
-  for (const Unit& unit : kUnits) {
+  for (const SizeUnit& unit : kSizeUnits) {
     if (error == std::errc::invalid_argument || suffix != unit.suffix) continue;
     if (error == std::errc::result_out_of_range ||
         count > std::numeric_limits<std::uint64_t>::max() / unit.bytes) {
@@ -44,7 +44,7 @@ base::StatusOr<std::uint64_t> parse_size(std::string_view text) {
 }
 
 std::string format_size(std::uint64_t bytes) {
-  for (const Unit& unit : kUnits) {
+  for (const SizeUnit& unit : kSizeUnits) {
     if (bytes > 0 && bytes % unit.bytes == 0) {
       return std::to_string(bytes / unit.bytes).append(unit.suffix);
     }

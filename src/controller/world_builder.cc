@@ -30,12 +30,12 @@ std::vector<kube::ObjectName> keys_of(const Map& map) {
 
 }  // namespace
 
-Change WorldBuilder::replace(kube::Kind kind, const std::vector<kube::Object>& objects) {
+Change WorldBuilder::replace(const kube::Scope& scope, const std::vector<kube::Object>& objects) {
   Change change;
   std::set<kube::ObjectName> listed;
   for (const kube::Object& object : objects) listed.insert(kube::metadata_of(object).name);
-  for (const kube::ObjectName& name : names_of(kind)) {
-    if (!listed.contains(name)) erase(kind, name, change);
+  for (const kube::ObjectName& name : names_of(scope.kind)) {
+    if (scope.covers(name) && !listed.contains(name)) erase(scope.kind, name, change);
   }
   for (const kube::Object& object : objects) {
     std::visit([&](const auto& value) { put(value, change); }, object);

@@ -15,7 +15,7 @@ namespace holdfast::controller {
 /// unknown objects are removed without effect.
 class WorldBuilder {
  public:
-  Change replace(kube::Kind kind, const std::vector<kube::Object>& objects);
+  Change replace(const kube::Scope& scope, const std::vector<kube::Object>& objects);
   Change upsert(const kube::Object& object);
   Change remove(kube::Kind kind, const kube::ObjectName& name);
 

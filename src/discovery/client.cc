@@ -29,7 +29,9 @@ class Client::State {
         stub_(v1::Discovery::NewStub(std::move(channel))),
         replica_(handler) {}
 
-  void start() {
+  void start(Held held) {
+    held_ = held.size();
+    replica_.begin_with(std::move(held));
     thread_ = std::thread([this] { run(); });
   }
   void stop();
@@ -202,7 +204,7 @@ Client::Client(std::shared_ptr<grpc::Channel> channel, ClientOptions options,
 }
 Client::~Client() { state_->stop(); }
 
-void Client::start() { state_->start(); }
+void Client::start(Held held) { state_->start(std::move(held)); }
 void Client::stop() { state_->stop(); }
 bool Client::connected() const { return state_->connected(); }
 std::uint64_t Client::applied() const { return state_->applied(); }

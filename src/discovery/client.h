@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/status.h"
+#include "discovery/subscription.h"
 #include "model/resource.h"
 
 namespace holdfast::discovery {
@@ -37,8 +38,8 @@ class Client final : public base::MetricSource {
          model::TransactionHandler& handler, const base::Clock& clock, const base::Log& log);
   ~Client() override;
 
-  /// REQUIRES: called once.
-  void start();
+  /// `held`: what the handler has in force already. REQUIRES: called once.
+  void start(Held held = {});
   /// Ends the stream and waits until the handler is not running and will not be called again.
   void stop();
 

@@ -50,5 +50,9 @@ inline constexpr std::chrono::milliseconds kKeepaliveTimeout{10'000};
 inline constexpr std::chrono::milliseconds kPingIntervalLeast{10'000};
 /// How long a server that stops waits for its streams to end by themselves before it cuts them.
 inline constexpr std::chrono::milliseconds kStopPatience{1'000};
+/// In front of each Part in a state file: its size and its hash.
+inline constexpr std::size_t kStateHeaderBytes = 16;
+/// Of a small state: so much history, in bytes, before the file is written anew.
+inline constexpr std::size_t kStateHistoryBytes = std::size_t{1} << 20;
 
 }  // namespace holdfast::discovery

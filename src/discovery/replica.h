@@ -6,6 +6,7 @@
 // One thread at a time. Owned by the client; the handler outlives it. Never fails.
 
 #include <cstdint>
+#include <utility>
 
 #include "discovery/subscription.h"
 #include "model/resource.h"
@@ -15,6 +16,9 @@ namespace holdfast::discovery {
 class Replica {
  public:
   explicit Replica(model::TransactionHandler& handler) : handler_(handler) {}
+
+  /// What is in force before the first transaction.
+  void begin_with(Held held) { held_ = std::move(held); }
 
   /// Applies a transaction whole or not at all. The Verdict has at most kVerdictBytes of refusals,
   /// each reason cut to kReasonBytesMost.

@@ -39,6 +39,7 @@ asio::awaitable<std::optional<Failure>> ApiConnection::get(std::string target) {
     const std::string newer = server_->tokens().token();
     failure = co_await try_get(target, newer);
   }
+  if (failure) server_->doubt_certificates();
   disarm();
   co_return failure;
 }
@@ -141,11 +142,15 @@ ApiConnection::Outcome ApiConnection::read_status_failure() {
     if (response_.done() || body.size() > kStatusBodyBytes) break;
     if (co_await advance()) break;
   }
-  if (!response_.done()) close();
+  // A refused client certificate is refused for as long as the connection lives.
+  if (!response_.done() || code == 401) close();
   failure.status = parse_api_status(code, body);
   if (retry_after) failure.status.retry_after = retry_after;
   failure.detail = "HTTP " + std::to_string(code);
   if (!failure.status.message.empty()) failure.detail += ": " + failure.status.message;
+  // Which rule of API Priority and Fairness turned us away.
+  const std::string flow_schema = response_.header("X-Kubernetes-PF-FlowSchema-UID");
+  if (code == 429 && !flow_schema.empty()) failure.detail += " (flow schema " + flow_schema + ")";
   co_return failure;
 }
 

@@ -8,6 +8,8 @@
 namespace holdfast::kube {
 namespace {
 
+constexpr char kInitialEventsEnd[] = "k8s.io/initial-events-end";
+
 ApiStatus read_status(const Json& value, int http_code) {
   base::Status ignored;  // A Status that is half garbage still says what the rest of it says.
   const Fields fields(value, ignored);
@@ -90,8 +92,15 @@ base::StatusOr<WatchEvent> parse_watch_event(Kind kind, std::string_view line) {
     event.type = WatchEventType::kUnknown;
     return event;
   }
-  event.resource_version = object.object("metadata").text("resourceVersion");
-  if (event.type != WatchEventType::kBookmark) event.object = parse_object(kind, (*json)["object"]);
+  const Fields metadata = object.object("metadata");
+  event.resource_version = metadata.text("resourceVersion");
+  if (event.type == WatchEventType::kBookmark) {
+    const auto annotations = metadata.text_map("annotations");
+    const auto mark = annotations.find(kInitialEventsEnd);
+    event.initial_events_end = mark != annotations.end() && mark->second == "true";
+  } else {
+    event.object = parse_object(kind, (*json)["object"]);
+  }
   return event;
 }
 

@@ -44,6 +44,8 @@ struct WatchEvent {
   WatchEventType type = WatchEventType::kUnknown;
   /// Of the object; a DELETED object carries that of its deletion. May be empty.
   std::string resource_version;
+  /// With kBookmark: all that existed when a streamed list began has been said (WatchList).
+  bool initial_events_end = false;
   /// With kAdded, kModified and kDeleted.
   std::optional<ParsedObject> object;
   /// With kError.

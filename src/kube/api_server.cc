@@ -10,25 +10,24 @@ ApiServer::ApiServer(ClusterConfig config, ApiServerOptions options, const base:
       options_(options),
       log_(log),
       tokens_(config_.token, config_.token_file, clock, log),
-      authorities_(config_.ca_pem, config_.ca_file, clock) {}
+      certificates_(config_, clock) {}
 
 base::StatusOr<std::shared_ptr<TlsSettings>> ApiServer::tls() {
   if (config_.plain_http) return std::shared_ptr<TlsSettings>();
-  if (std::optional<std::string> pem = authorities_.changed()) {
-    base::StatusOr<std::shared_ptr<TlsSettings>> settings = make_tls_settings(config_, *pem);
+  if (std::optional<Certificates> changed = certificates_.changed()) {
+    base::StatusOr<std::shared_ptr<TlsSettings>> settings = make_tls_settings(config_, *changed);
     if (settings.ok()) {
-      authorities_.accept(*std::move(pem));
+      certificates_.accept(*std::move(changed));
       tls_ = *std::move(settings);
     } else {
       const std::string reason(settings.status().message());
-      log_.warn(
-          "certificate authorities unusable, keeping the last ones",
-          {{"file", std::string_view(config_.ca_file)}, {"reason", std::string_view(reason)}});
+      log_.warn("certificate files unusable, keeping what they said before",
+                {{"reason", std::string_view(reason)}});
     }
   }
   if (tls_ == nullptr) {
     base::StatusOr<std::shared_ptr<TlsSettings>> settings =
-        make_tls_settings(config_, authorities_.pem());
+        make_tls_settings(config_, certificates_.current());
     if (!settings.ok()) return settings.status();
     tls_ = *std::move(settings);
   }

@@ -23,8 +23,7 @@ struct ApiServerOptions {
   base::Duration connect_timeout = kConnectTimeout;
   base::Duration head_timeout = kHeadTimeout;
   base::Duration body_timeout = kBodyTimeout;
-  /// Instead of the watch's own timeoutSeconds + kWatchSlack, when not zero.
-  base::Duration watch_deadline{0};
+  base::Duration watch_slack = kWatchSlack;
   std::size_t event_bytes = kEventBytes;
   std::size_t list_objects = kListObjects;
   std::size_t list_bytes = kListBytes;
@@ -35,7 +34,8 @@ class ApiServer {
   ApiServer(ClusterConfig config, ApiServerOptions options, const base::Clock& clock,
             const base::Log& log);
 
-  /// For the next connection: null for plain TCP. Takes up a changed bundle of authorities.
+  /// For the next connection: null for plain TCP. Takes up changed certificate authorities and a
+  /// changed client certificate; connections that are open keep theirs.
   base::StatusOr<std::shared_ptr<TlsSettings>> tls();
   /// The bytes of a GET request.
   [[nodiscard]] std::string request(const std::string& target, const std::string& token) const;
@@ -43,13 +43,15 @@ class ApiServer {
   [[nodiscard]] const ClusterConfig& config() const { return config_; }
   [[nodiscard]] const ApiServerOptions& options() const { return options_; }
   TokenSource& tokens() { return tokens_; }
+  /// A request came to nothing: the certificate files are read again before the next connection.
+  void doubt_certificates() { certificates_.look_again(); }
 
  private:
   const ClusterConfig config_;
   const ApiServerOptions options_;
   const base::Log& log_;
   TokenSource tokens_;
-  CaSource authorities_;
+  CertificateSource certificates_;
   std::shared_ptr<TlsSettings> tls_;
 };
 

@@ -10,17 +10,20 @@
 namespace holdfast::kube {
 namespace {
 
-/// One KindWatcher a kind, each on a connection of its own.
+/// One KindWatcher a scope, each on a connection of its own.
 class ApiServerSource final : public Source {
  public:
   ApiServerSource(boost::asio::io_context& context, ClusterConfig config, ApiServerOptions options,
-                  const std::set<Kind>& kinds, ObjectSink& sink, const base::Clock& clock,
+                  const ClusterView& view, ObjectSink& sink, const base::Clock& clock,
                   const base::Log& log)
-      : metrics_(std::make_shared<WatchMetrics>(kinds)) {
+      : metrics_(std::make_shared<WatchMetrics>(view.scopes)) {
+    options.reflector.watch_list = view.watch_list;
     const auto server = std::make_shared<ApiServer>(std::move(config), options, clock, log);
-    for (const Kind kind : kinds) {
-      watchers_.push_back(
-          std::make_shared<KindWatcher>(context, server, kind, sink, metrics_, clock, log));
+    for (const Scope& scope : view.scopes) {
+      std::string selector;
+      if (scope.kind == Kind::kIngress) selector = view.ingress_selector;
+      watchers_.push_back(std::make_shared<KindWatcher>(context, server, scope, selector, sink,
+                                                        metrics_, clock, log));
     }
   }
 
@@ -47,19 +50,19 @@ class ApiServerSource final : public Source {
 
 std::unique_ptr<Source> make_api_server_source(boost::asio::io_context& context,
                                                ClusterConfig config, ApiServerOptions options,
-                                               const std::set<Kind>& kinds, ObjectSink& sink,
+                                               const ClusterView& view, ObjectSink& sink,
                                                const base::Clock& clock, const base::Log& log) {
-  return std::make_unique<ApiServerSource>(context, std::move(config), options, kinds, sink, clock,
+  return std::make_unique<ApiServerSource>(context, std::move(config), options, view, sink, clock,
                                            log);
 }
 
 std::unique_ptr<Source> make_api_server_source(boost::asio::io_context& context,
-                                               ClusterConfig config, const std::set<Kind>& kinds,
+                                               ClusterConfig config, const ClusterView& view,
                                                ObjectSink& sink, const base::Clock& clock,
                                                const base::Log& log) {
   ApiServerOptions options;
   options.reflector.seed = std::random_device()();
-  return make_api_server_source(context, std::move(config), options, kinds, sink, clock, log);
+  return make_api_server_source(context, std::move(config), options, view, sink, clock, log);
 }
 
 }  // namespace holdfast::kube

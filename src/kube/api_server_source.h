@@ -3,7 +3,6 @@
 // make_api_server_source() with the patience of a test. See source.h.
 
 #include <memory>
-#include <set>
 
 #include "kube/api_server.h"
 #include "kube/source.h"
@@ -12,7 +11,7 @@ namespace holdfast::kube {
 
 std::unique_ptr<Source> make_api_server_source(boost::asio::io_context& context,
                                                ClusterConfig config, ApiServerOptions options,
-                                               const std::set<Kind>& kinds, ObjectSink& sink,
+                                               const ClusterView& view, ObjectSink& sink,
                                                const base::Clock& clock, const base::Log& log);
 
 }  // namespace holdfast::kube

@@ -113,11 +113,7 @@ class Kubeconfig {
     }
     config_.tls_server_name = cluster.text("tls-server-name");
     config_.insecure_skip_tls_verify = cluster.flag("insecure-skip-tls-verify").value_or(false);
-    base::Status status = read_pem(cluster, "certificate-authority", config_.ca_pem);
-    const bool in_file = cluster.text("certificate-authority-data").empty();
-    const std::string file = cluster.text("certificate-authority");
-    if (in_file && !file.empty()) config_.ca_file = resolve(file);
-    return status;
+    return read_pem(cluster, "certificate-authority", config_.ca_pem, config_.ca_file);
   }
 
   base::Status read_user(const Fields& user) {
@@ -132,8 +128,11 @@ class Kubeconfig {
     config_.token = user.text("token");
     const std::string token_file = user.text("tokenFile");
     if (!token_file.empty()) config_.token_file = resolve(token_file);
-    base::Status status = read_pem(user, "client-certificate", config_.client_certificate_pem);
-    if (status.ok()) status = read_pem(user, "client-key", config_.client_key_pem);
+    base::Status status = read_pem(user, "client-certificate", config_.client_certificate_pem,
+                                   config_.client_certificate_file);
+    if (status.ok()) {
+      status = read_pem(user, "client-key", config_.client_key_pem, config_.client_key_file);
+    }
     if (status.ok() && config_.client_certificate_pem.empty() != config_.client_key_pem.empty()) {
       status = invalid("user: client-certificate and client-key belong together");
     }
@@ -141,12 +140,14 @@ class Kubeconfig {
   }
 
   /// KEY-data in base64 wins over KEY, a file.
-  base::Status read_pem(const Fields& fields, const std::string& key, std::string& pem) {
+  base::Status read_pem(const Fields& fields, const std::string& key, std::string& pem,
+                        std::string& pem_file) {
     const std::string data = fields.text((key + "-data").c_str());
     const std::string file = fields.text(key.c_str());
     if (data.empty() && file.empty()) return {};
+    if (data.empty()) pem_file = resolve(file);
     base::StatusOr<std::string> text =
-        data.empty() ? read_credential_file(resolve(file)) : decode_base64(data);
+        data.empty() ? read_credential_file(pem_file) : decode_base64(data);
     if (!text.ok()) return invalid(key + ": " + std::string(text.status().message()));
     if (text->empty()) return invalid(key + ": empty");
     pem = *std::move(text);

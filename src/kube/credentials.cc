@@ -58,13 +58,27 @@ void TokenSource::read() {
   token_ = std::move(token);
 }
 
-std::optional<std::string> CaSource::changed() {
-  if (file_.empty()) return std::nullopt;
-  if (read_at_ && clock_.now() - *read_at_ < kCaRefresh) return std::nullopt;
+CertificateSource::CertificateSource(const ClusterConfig& config, const base::Clock& clock)
+    : config_(config),
+      clock_(clock),
+      current_{.authorities = config.ca_pem,
+               .client_certificate = config.client_certificate_pem,
+               .client_key = config.client_key_pem} {}
+
+std::optional<Certificates> CertificateSource::changed() {
+  if (read_at_ && clock_.now() - *read_at_ < kCertificateRefresh) return std::nullopt;
   read_at_ = clock_.now();
-  base::StatusOr<std::string> text = read_credential_file(file_);
-  if (!text.ok() || text->empty() || *text == pem_) return std::nullopt;
-  return *std::move(text);
+  Certificates fresh = current_;
+  const auto read = [](const std::string& file, std::string& pem) {
+    if (file.empty()) return;
+    base::StatusOr<std::string> text = read_credential_file(file);
+    if (text.ok() && !text->empty()) pem = *std::move(text);
+  };
+  read(config_.ca_file, fresh.authorities);
+  read(config_.client_certificate_file, fresh.client_certificate);
+  read(config_.client_key_file, fresh.client_key);
+  if (fresh == current_) return std::nullopt;
+  return fresh;
 }
 
 }  // namespace holdfast::kube

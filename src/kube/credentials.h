@@ -1,8 +1,9 @@
 #pragma once
 
-// The bearer token and the certificate authorities of a connection to an API server, from files
-// that someone else rotates. Control thread only. A file that cannot be read, is empty or makes no
-// sense changes nothing: what was good stays in use. No secret is ever logged.
+// The bearer token, the certificate authorities and the client certificate of a connection to an
+// API server, from files that someone else rotates. Control thread only. A file that cannot be
+// read, is empty or makes no sense changes nothing: what was good stays in use. No secret is ever
+// logged.
 
 #include <memory>
 #include <optional>
@@ -40,22 +41,35 @@ class TokenSource {
   std::optional<base::Instant> read_at_;
 };
 
-/// PEM of the certificate authorities to trust now, empty for the system's.
-class CaSource {
- public:
-  CaSource(std::string pem, std::string file, const base::Clock& clock)
-      : file_(std::move(file)), clock_(clock), pem_(std::move(pem)) {}
+/// What a TLS connection is made with. PEM.
+struct Certificates {
+  /// Whom to trust; empty: the system's authorities.
+  std::string authorities;
+  /// Who we are; empty: nobody by certificate.
+  std::string client_certificate;
+  std::string client_key;
 
-  /// What the file holds, when that has changed; it is looked at every kCaRefresh. The caller
-  /// accept()s it once it proves usable.
-  std::optional<std::string> changed();
-  void accept(std::string pem) { pem_ = std::move(pem); }
-  [[nodiscard]] const std::string& pem() const { return pem_; }
+  bool operator==(const Certificates&) const = default;
+};
+
+/// The certificates to use now, from a ClusterConfig and its files.
+class CertificateSource {
+ public:
+  /// `config` outlives it.
+  CertificateSource(const ClusterConfig& config, const base::Clock& clock);
+
+  /// What the files hold, when that has changed; they are looked at every kCertificateRefresh. The
+  /// caller accept()s it once it proves usable.
+  std::optional<Certificates> changed();
+  void accept(Certificates fresh) { current_ = std::move(fresh); }
+  /// The next changed() looks, whenever the last look was.
+  void look_again() { read_at_.reset(); }
+  [[nodiscard]] const Certificates& current() const { return current_; }
 
  private:
-  const std::string file_;
+  const ClusterConfig& config_;
   const base::Clock& clock_;
-  std::string pem_;
+  Certificates current_;
   std::optional<base::Instant> read_at_;
 };
 

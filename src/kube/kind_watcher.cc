@@ -5,6 +5,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <exception>
+#include <functional>
 #include <utility>
 
 #include "kube/limits.h"
@@ -15,12 +16,16 @@ namespace asio = boost::asio;
 
 namespace {
 
-ReflectorOptions options_for(const ApiServerOptions& options, Kind kind) {
+ReflectorOptions options_for(const ApiServerOptions& options, const Scope& scope) {
   ReflectorOptions result = options.reflector;
-  // Kinds must not knock in lock-step either.
-  result.seed += static_cast<std::uint64_t>(kind) * 0x9e3779b97f4a7c15u;
+  // Scopes must not knock in lock-step either.
+  result.seed += static_cast<std::uint64_t>(scope.kind) * 0x9e3779b97f4a7c15u;
+  result.seed += std::hash<std::string>()(scope.namespace_name);
   return result;
 }
+
+/// Nobody's object, see ProbeRequest.
+constexpr char kProbeName[] = "holdfast-probe";
 
 /// A query value (RFC 3986, 2.1). Resource versions and continue tokens are opaque.
 std::string percent_encoded(const std::string& text) {
@@ -38,17 +43,19 @@ std::string percent_encoded(const std::string& text) {
 
 }  // namespace
 
-KindWatcher::KindWatcher(asio::io_context& context, std::shared_ptr<ApiServer> server, Kind kind,
-                         ObjectSink& sink, std::shared_ptr<WatchMetrics> metrics,
-                         const base::Clock& clock, const base::Log& log)
+KindWatcher::KindWatcher(asio::io_context& context, std::shared_ptr<ApiServer> server, Scope scope,
+                         std::string label_selector, ObjectSink& sink,
+                         std::shared_ptr<WatchMetrics> metrics, const base::Clock& clock,
+                         const base::Log& log)
     : context_(context),
       server_(std::move(server)),
-      kind_(kind),
+      scope_(std::move(scope)),
+      label_selector_(std::move(label_selector)),
       metrics_(std::move(metrics)),
       clock_(clock),
       log_(log),
-      reflector_(options_for(server_->options(), kind), clock),
-      cache_(kind, sink),
+      reflector_(options_for(server_->options(), scope_), clock),
+      cache_(scope_, sink),
       connection_(std::make_shared<ApiConnection>(context, server_)),
       wait_(context),
       framer_(server_->options().event_bytes) {}
@@ -66,7 +73,7 @@ void KindWatcher::stop() {
   stopped_ = true;
   wait_.cancel();
   connection_->cancel();
-  metrics_->connected(kind_, false);
+  set_connected(false);
 }
 
 asio::awaitable<void> KindWatcher::run() {
@@ -81,42 +88,57 @@ asio::awaitable<void> KindWatcher::run() {
     }
     if (const auto* request = std::get_if<ListRequest>(&step.request)) {
       co_await list(*request);
+    } else if (const auto* question = std::get_if<ProbeRequest>(&step.request)) {
+      co_await probe(*question);
     } else {
       co_await watch(std::get<WatchRequest>(step.request));
     }
   }
 }
 
-std::string KindWatcher::list_target(const ListRequest& request) const {
-  std::string target = collection_path(kind_);
+std::string KindWatcher::target_with(
+    const std::vector<std::pair<const char*, std::string>>& query) const {
+  std::string target = collection_path(scope_.kind, scope_.namespace_name);
   char separator = '?';
   const auto add = [&](const char* name, const std::string& value) {
     if (value.empty()) return;
     target += separator + (name + ("=" + percent_encoded(value)));
     separator = '&';
   };
-  if (request.limit > 0) add("limit", std::to_string(request.limit));
-  add("continue", request.continue_token);
-  if (request.continue_token.empty() && !request.resource_version.empty()) {
-    add("resourceVersion", request.resource_version);
-    // Without this, limit makes the server answer from exactly that version, however old it is.
-    add("resourceVersionMatch", "NotOlderThan");
-  }
+  for (const auto& [name, value] : query) add(name, value);
+  add("labelSelector", label_selector_);
   return target;
 }
 
+std::string KindWatcher::list_target(const ListRequest& request) const {
+  const std::string limit = request.limit > 0 ? std::to_string(request.limit) : "";
+  if (!request.continue_token.empty() || request.resource_version.empty()) {
+    return target_with({{"limit", limit}, {"continue", request.continue_token}});
+  }
+  // Without the match, limit makes the server answer from exactly that version, however old it is.
+  return target_with({{"limit", limit},
+                      {"resourceVersion", request.resource_version},
+                      {"resourceVersionMatch", "NotOlderThan"}});
+}
+
+std::string KindWatcher::probe_target(const ProbeRequest& request) const {
+  const std::string& in = scope_.namespace_name;
+  return object_path(scope_.kind, {in.empty() ? "default" : in, kProbeName}) +
+         "?resourceVersion=" + percent_encoded(request.resource_version);
+}
+
 std::string KindWatcher::watch_target(const WatchRequest& request) const {
-  return collection_path(kind_) + "?watch=1&allowWatchBookmarks=true&resourceVersion=" +
-         percent_encoded(request.resource_version) +
-         "&timeoutSeconds=" + std::to_string(request.timeout.count());
+  const bool streamed = request.streamed_list.has_value();
+  return target_with({{"watch", "1"},
+                      {"allowWatchBookmarks", "true"},
+                      {"sendInitialEvents", streamed ? "true" : ""},
+                      {"resourceVersionMatch", streamed ? "NotOlderThan" : ""},
+                      {"resourceVersion", request.resource_version},
+                      {"timeoutSeconds", std::to_string(request.timeout.count())}});
 }
 
 asio::awaitable<void> KindWatcher::list(ListRequest request) {
-  if (request.continue_token.empty()) {
-    metrics_->list(kind_, request.reason);
-    pages_.clear();
-    list_bytes_ = 0;
-  }
+  if (request.continue_token.empty()) list_begun(request.reason);
   ListPage page;
   std::optional<Failure> failure = co_await fetch_page(request, page);
   if (stopped_) co_return;
@@ -159,7 +181,7 @@ asio::awaitable<std::optional<Failure>> KindWatcher::fetch_page(ListRequest requ
     }
   } while (!connection_->body_done());
   list_bytes_ += body.size();
-  base::StatusOr<ListPage> parsed = parse_list_page(kind_, body);
+  base::StatusOr<ListPage> parsed = parse_list_page(scope_.kind, body);
   if (!parsed.ok()) {
     co_return Failure{FailureKind::kMalformed, {}, std::string(parsed.status().message())};
   }
@@ -167,35 +189,90 @@ asio::awaitable<std::optional<Failure>> KindWatcher::fetch_page(ListRequest requ
   co_return std::nullopt;
 }
 
+void KindWatcher::list_begun(ListReason reason) {
+  metrics_->list(scope_.kind, reason);
+  pages_.clear();
+  list_bytes_ = 0;
+}
+
 void KindWatcher::list_complete() {
+  const std::size_t before = cache_.size();
   const std::size_t unreadable = cache_.replace(std::exchange(pages_, {}));
-  metrics_->unreadable_objects(kind_, unreadable);
-  metrics_->objects(kind_, cache_.size());
-  log_.info("listed", {{"kind", to_string(kind_)},
+  metrics_->unreadable_objects(scope_.kind, unreadable);
+  metrics_->objects(scope_.kind, before, cache_.size());
+  log_.info("listed", {{"kind", to_string(scope_.kind)},
+                       {"in", std::string_view(scope_.namespace_name)},
                        {"objects", static_cast<std::uint64_t>(cache_.size())},
                        {"unreadable", static_cast<std::uint64_t>(unreadable)},
                        {"resource_version", std::string_view(reflector_.resource_version())}});
+  if (before > 0 && cache_.size() == 0) {
+    log_.warn("the API server says that there are none any more",
+              {{"kind", to_string(scope_.kind)},
+               {"in", std::string_view(scope_.namespace_name)},
+               {"before", static_cast<std::uint64_t>(before)}});
+  }
+}
+
+asio::awaitable<void> KindWatcher::probe(ProbeRequest request) {
+  const std::optional<Failure> failure = co_await connection_->get(probe_target(request));
+  if (stopped_) co_return;
+  if (!failure) {
+    // Someone has given an object that name; its body is of no interest.
+    connection_->close();
+    reflector_.probe_passed();
+    co_return;
+  }
+  reflector_.probe_failed(*failure);
+  // Not found is the answer; who may not ask is told so by the watch, where it matters.
+  const bool expected = failure->status.code == 404 || failure->status.code == 403;
+  if (!expected) note(*failure, "probe");
 }
 
 asio::awaitable<void> KindWatcher::watch(WatchRequest request) {
+  watch_timeout_ = request.timeout;
+  gathered_.reset();
+  if (request.streamed_list) {
+    list_begun(*request.streamed_list);
+    gathered_.emplace();
+  }
   std::optional<Failure> failure = co_await connection_->get(watch_target(request));
   if (!failure && !stopped_) {
     reflector_.watch_started();
-    metrics_->connected(kind_, true);
-    const base::Duration deadline = server_->options().watch_deadline;
-    connection_->limit_body(deadline > base::Duration{0} ? deadline
-                                                         : request.timeout + kWatchSlack);
+    if (gathered_) {
+      connection_->limit_body(server_->options().body_timeout);
+    } else {
+      set_connected(true);
+    }
     failure = co_await read_events();
   }
-  metrics_->connected(kind_, false);
   if (stopped_) co_return;
+  set_connected(false);
   if (!connection_->body_done()) connection_->close();
+  if (gathered_) {
+    // Half a list is no list: the old state stays.
+    gathered_.reset();
+    if (!failure)
+      failure = Failure{FailureKind::kShort, {}, "the stream ended before all was said"};
+    note(*failure, "streamed list");
+    reflector_.list_failed(*failure);
+    co_return;
+  }
   if (failure) {
     reflector_.watch_failed(*failure);
   } else {
     failure = reflector_.watch_ended();
   }
   if (failure) note(*failure, "watch");
+}
+
+void KindWatcher::set_connected(bool connected) {
+  if (std::exchange(connected_, connected) == connected) return;
+  if (connected) {
+    metrics_->connected(scope_.kind);
+    connection_->limit_body(watch_timeout_ + server_->options().watch_slack);
+  } else {
+    metrics_->disconnected(scope_.kind);
+  }
 }
 
 asio::awaitable<std::optional<Failure>> KindWatcher::read_events() {
@@ -218,17 +295,21 @@ std::optional<Failure> KindWatcher::apply_events() {
   while (!stopped_) {
     const std::optional<std::string_view> line = framer_.next();
     if (!line) break;
-    base::StatusOr<WatchEvent> event = parse_watch_event(kind_, *line);
+    base::StatusOr<WatchEvent> event = parse_watch_event(scope_.kind, *line);
     if (!event.ok()) {
       return Failure{FailureKind::kMalformed, {}, std::string(event.status().message())};
     }
-    metrics_->event(kind_, event->type, clock_.wall_now());
+    metrics_->event(scope_.kind, event->type, clock_.wall_now());
     if (event->type == WatchEventType::kError) {
       return Failure{
           FailureKind::kErrorEvent, event->status,
           "ERROR event " + std::to_string(event->status.code) + ": " + event->status.message};
     }
-    apply(*std::move(event));
+    if (!gathered_) {
+      apply(*std::move(event));
+    } else if (std::optional<Failure> failure = gather(*std::move(event), line->size())) {
+      return failure;
+    }
   }
   if (framer_.overflowed()) {
     return Failure{FailureKind::kTooLarge, {}, "a watch event is beyond the limit"};
@@ -236,16 +317,38 @@ std::optional<Failure> KindWatcher::apply_events() {
   return std::nullopt;
 }
 
+std::optional<Failure> KindWatcher::gather(WatchEvent event, std::size_t bytes) {
+  list_bytes_ += bytes;
+  if (list_bytes_ > server_->options().list_bytes ||
+      gathered_->size() > server_->options().list_objects) {
+    return Failure{FailureKind::kTooLarge, {}, "the streamed list is beyond the limit"};
+  }
+  if (event.initial_events_end) {
+    for (auto& [name, object] : *gathered_) pages_.push_back(std::move(object));
+    gathered_.reset();
+    reflector_.streamed_list_received(event.resource_version);
+    set_connected(true);
+    list_complete();
+  } else if (event.type == WatchEventType::kDeleted) {
+    gathered_->erase(event.object->name);
+  } else if (event.object) {
+    const ObjectName name = event.object->name;
+    gathered_->insert_or_assign(name, *std::move(event.object));
+  }
+  return std::nullopt;
+}
+
 void KindWatcher::apply(WatchEvent event) {
+  const std::size_t before = cache_.size();
   reflector_.event_received(event);
   switch (event.type) {
     case WatchEventType::kAdded:
     case WatchEventType::kModified: {
       const ObjectName name = event.object->name;
       if (!cache_.upsert(*std::move(event.object))) {
-        metrics_->unreadable_objects(kind_, 1);
+        metrics_->unreadable_objects(scope_.kind, 1);
         log_.warn("object unreadable, keeping its last state",
-                  {{"kind", to_string(kind_)},
+                  {{"kind", to_string(scope_.kind)},
                    {"namespace", std::string_view(name.namespace_name)},
                    {"name", std::string_view(name.name)}});
       }
@@ -255,18 +358,20 @@ void KindWatcher::apply(WatchEvent event) {
       cache_.remove(event.object->name);
       break;
     case WatchEventType::kUnknown:
-      log_.warn("watch event of an unknown type or kind, skipped", {{"kind", to_string(kind_)}});
+      log_.warn("watch event of an unknown type or kind, skipped",
+                {{"kind", to_string(scope_.kind)}});
       break;
     case WatchEventType::kBookmark:
     case WatchEventType::kError:
       break;
   }
-  metrics_->objects(kind_, cache_.size());
+  metrics_->objects(scope_.kind, before, cache_.size());
 }
 
 void KindWatcher::note(const Failure& failure, std::string_view doing) {
-  metrics_->error(kind_, failure);
-  log_.warn("API server trouble", {{"kind", to_string(kind_)},
+  metrics_->error(scope_.kind, failure);
+  log_.warn("API server trouble", {{"kind", to_string(scope_.kind)},
+                                   {"in", std::string_view(scope_.namespace_name)},
                                    {"doing", doing},
                                    {"reason", failure.reason()},
                                    {"detail", std::string_view(failure.detail)}});

@@ -1,6 +1,6 @@
 #pragma once
 
-// Follows the objects of one kind at an API server, for ever: does what its Reflector decides, on
+// Follows the objects of one scope at an API server, for ever: does what its Reflector decides, on
 // one connection, and tells the sink through an ObjectCache.
 //
 // Control thread only. Held by a shared_ptr, which its own coroutine keeps while it runs. Sink,
@@ -10,8 +10,11 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kube/api_connection.h"
@@ -24,9 +27,10 @@ namespace holdfast::kube {
 
 class KindWatcher : public std::enable_shared_from_this<KindWatcher> {
  public:
-  KindWatcher(boost::asio::io_context& context, std::shared_ptr<ApiServer> server, Kind kind,
-              ObjectSink& sink, std::shared_ptr<WatchMetrics> metrics, const base::Clock& clock,
-              const base::Log& log);
+  /// Follows those objects that `label_selector` asks for; empty: all.
+  KindWatcher(boost::asio::io_context& context, std::shared_ptr<ApiServer> server, Scope scope,
+              std::string label_selector, ObjectSink& sink, std::shared_ptr<WatchMetrics> metrics,
+              const base::Clock& clock, const base::Log& log);
 
   void start();
   void stop();
@@ -37,20 +41,30 @@ class KindWatcher : public std::enable_shared_from_this<KindWatcher> {
   boost::asio::awaitable<std::optional<Failure>> fetch_page(ListRequest request, ListPage& page);
   /// Adds a page to the list under way, within its limits.
   std::optional<Failure> take_page(ListPage& page);
+  boost::asio::awaitable<void> probe(ProbeRequest request);
   boost::asio::awaitable<void> watch(WatchRequest request);
   boost::asio::awaitable<std::optional<Failure>> read_events();
   /// Everything the framer has. A failure ends the watch.
   std::optional<Failure> apply_events();
   void apply(WatchEvent event);
+  /// Takes an event of a streamed list that is not complete.
+  std::optional<Failure> gather(WatchEvent event, std::size_t bytes);
+  void set_connected(bool connected);
+  void list_begun(ListReason reason);
   void list_complete();
   void note(const Failure& failure, std::string_view doing);
+  /// The collection, and what every list and watch of it asks for.
+  [[nodiscard]] std::string target_with(
+      const std::vector<std::pair<const char*, std::string>>& query) const;
   [[nodiscard]] std::string list_target(const ListRequest& request) const;
+  [[nodiscard]] std::string probe_target(const ProbeRequest& request) const;
   [[nodiscard]] std::string watch_target(const WatchRequest& request) const;
 
   // Fixed after construction.
   boost::asio::io_context& context_;
   const std::shared_ptr<ApiServer> server_;
-  const Kind kind_;
+  const Scope scope_;
+  const std::string label_selector_;
   const std::shared_ptr<WatchMetrics> metrics_;
   const base::Clock& clock_;
   const base::Log& log_;
@@ -63,6 +77,11 @@ class KindWatcher : public std::enable_shared_from_this<KindWatcher> {
   /// The pages of the list under way, and the bytes that they came in.
   std::vector<ParsedObject> pages_;
   std::size_t list_bytes_ = 0;
+  /// The same of a streamed list; absent otherwise.
+  std::optional<std::map<ObjectName, ParsedObject>> gathered_;
+  /// timeoutSeconds of the watch under way.
+  std::chrono::seconds watch_timeout_{0};
+  bool connected_ = false;
   WatchFramer framer_;
 };
 

@@ -38,8 +38,15 @@ inline constexpr std::chrono::milliseconds kBackoffFirst{800};
 inline constexpr std::chrono::seconds kBackoffMost{30};
 /// Health of this length makes the next wait short again.
 inline constexpr std::chrono::minutes kHealthyAfter{2};
-/// A Retry-After beyond this is cut: nobody wants to be blind for an hour.
-inline constexpr std::chrono::minutes kRetryAfterMost{5};
+/// A Retry-After beyond this is cut: no wait of ours is longer, so that the view is right again
+/// soon after the last fault.
+inline constexpr std::chrono::seconds kRetryAfterMost = kBackoffMost;
+/// The first list begins within this, drawn at random: replicas that start together should not
+/// knock in lock-step.
+inline constexpr std::chrono::milliseconds kStartJitter{250};
+/// Answers in a row that say that the API server has not reached the version we saw, before the
+/// newest state is listed. One may come from a replica that lags (it waits 3 s before it says so).
+inline constexpr int kBehindAnswers = 2;
 /// A watch that ends sooner and brought nothing new is an error, or a broken middlebox would make
 /// us spin.
 inline constexpr std::chrono::seconds kShortWatch{1};
@@ -48,6 +55,11 @@ inline constexpr std::chrono::seconds kShortWatch{1};
 inline constexpr std::chrono::minutes kSilentWatchAge{3};
 /// ERROR events with code 500 in a row, without anything new between, before a full list.
 inline constexpr int kErrorEventRetries = 5;
+/// Streamed lists in a row that end in an ERROR event, before plain lists are made for good: an API
+/// server on an etcd that is too old says 500 to each.
+inline constexpr int kStreamedListTries = 3;
+/// Namespaces that are followed one by one: each costs a connection a kind.
+inline constexpr std::size_t kNamespacesMost = 64;
 /// timeoutSeconds of a watch is drawn from [least, most), so that watches do not end together.
 inline constexpr std::chrono::seconds kWatchTimeoutLeast{300};
 inline constexpr std::chrono::seconds kWatchTimeoutMost{600};
@@ -68,8 +80,9 @@ inline constexpr std::chrono::seconds kUserTimeout{60};
 
 /// A rotated token is in use this long after it was written.
 inline constexpr std::chrono::seconds kTokenRefresh{60};
-/// The same for the bundle of certificate authorities.
-inline constexpr std::chrono::minutes kCaRefresh{5};
+/// The same for the certificate authorities and the client certificate; after a failed request they
+/// are read before the next connection is made.
+inline constexpr std::chrono::minutes kCertificateRefresh{5};
 /// A token, a certificate, a key or a kubeconfig, bytes.
 inline constexpr std::size_t kCredentialFileBytes = std::size_t{4} << 20;
 

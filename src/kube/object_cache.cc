@@ -19,13 +19,13 @@ std::size_t ObjectCache::replace(std::vector<ParsedObject> objects) {
     report_unreadable(parsed);
   }
   for (const ObjectName& name : reported) {
-    if (unreadable_.count(name) == 0) sink_.report_unreadable(to_string(kind_), name, "");
+    if (unreadable_.count(name) == 0) sink_.report_unreadable(to_string(scope_.kind), name, "");
   }
   objects_ = std::move(fresh);
   std::vector<Object> all;
   all.reserve(objects_.size());
   for (const auto& [name, object] : objects_) all.push_back(object);
-  sink_.replace(kind_, std::move(all));
+  sink_.replace(scope_, std::move(all));
   return unreadable;
 }
 
@@ -42,17 +42,17 @@ bool ObjectCache::upsert(ParsedObject parsed) {
 
 void ObjectCache::remove(const ObjectName& name) {
   report_good(name);
-  if (objects_.erase(name) > 0) sink_.remove(kind_, name);
+  if (objects_.erase(name) > 0) sink_.remove(scope_.kind, name);
 }
 
 void ObjectCache::report_good(const ObjectName& name) {
-  if (unreadable_.erase(name) > 0) sink_.report_unreadable(to_string(kind_), name, "");
+  if (unreadable_.erase(name) > 0) sink_.report_unreadable(to_string(scope_.kind), name, "");
 }
 
 void ObjectCache::report_unreadable(const ParsedObject& parsed) {
   if (parsed.name.name.empty()) return;
   unreadable_.insert(parsed.name);
-  sink_.report_unreadable(to_string(kind_), parsed.name,
+  sink_.report_unreadable(to_string(scope_.kind), parsed.name,
                           std::string(parsed.object.status().message()));
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// The objects of one kind as an API server last told them, between the reflector and the sink. It
+// The objects of one scope as an API server last told them, between the reflector and the sink. It
 // keeps the last good state of an object that can no longer be read, so that a full list does not
 // drop it, and remembers which ones those are, to take the report back when they read well again.
 //
@@ -18,7 +18,7 @@ namespace holdfast::kube {
 
 class ObjectCache {
  public:
-  ObjectCache(Kind kind, ObjectSink& sink) : kind_(kind), sink_(sink) {}
+  ObjectCache(Scope scope, ObjectSink& sink) : scope_(std::move(scope)), sink_(sink) {}
 
   /// A full list. Nameless objects are in no way reportable; returns how many objects of the list
   /// could not be read.
@@ -34,7 +34,7 @@ class ObjectCache {
   void report_good(const ObjectName& name);
   void report_unreadable(const ParsedObject& object);
 
-  const Kind kind_;
+  const Scope scope_;
   ObjectSink& sink_;
   std::map<ObjectName, Object> objects_;
   std::set<ObjectName> unreadable_;

@@ -174,6 +174,23 @@ ParsedObject parse_as(const Json& value, const std::string& default_namespace) {
   return parsed;
 }
 
+/// As in the API server's paths.
+std::string plural_of(Kind kind) {
+  switch (kind) {
+    case Kind::kIngress:
+      return "ingresses";
+    case Kind::kIngressClass:
+      return "ingressclasses";
+    case Kind::kService:
+      return "services";
+    case Kind::kEndpointSlice:
+      return "endpointslices";
+    case Kind::kEndpoints:
+      return "endpoints";
+  }
+  return "";
+}
+
 }  // namespace
 
 ParsedObject parse_object(Kind kind, const Json& value, const std::string& default_namespace) {
@@ -192,6 +209,8 @@ ParsedObject parse_object(Kind kind, const Json& value, const std::string& defau
   return {};
 }
 
+bool is_namespaced(Kind kind) { return kind != Kind::kIngressClass; }
+
 const char* api_version_of(Kind kind) {
   switch (kind) {
     case Kind::kIngress:
@@ -206,20 +225,15 @@ const char* api_version_of(Kind kind) {
   return "";
 }
 
-std::string collection_path(Kind kind) {
-  switch (kind) {
-    case Kind::kIngress:
-      return "/apis/networking.k8s.io/v1/ingresses";
-    case Kind::kIngressClass:
-      return "/apis/networking.k8s.io/v1/ingressclasses";
-    case Kind::kService:
-      return "/api/v1/services";
-    case Kind::kEndpointSlice:
-      return "/apis/discovery.k8s.io/v1/endpointslices";
-    case Kind::kEndpoints:
-      return "/api/v1/endpoints";
-  }
-  return "";
+std::string collection_path(Kind kind, const std::string& namespace_name) {
+  const std::string version = api_version_of(kind);
+  std::string path = (version == "v1" ? "/api/" : "/apis/") + version + "/";
+  if (!namespace_name.empty() && is_namespaced(kind)) path += "namespaces/" + namespace_name + "/";
+  return path + plural_of(kind);
+}
+
+std::string object_path(Kind kind, const ObjectName& name) {
+  return collection_path(kind, name.namespace_name) + "/" + name.name;
 }
 
 }  // namespace holdfast::kube

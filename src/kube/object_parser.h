@@ -26,7 +26,12 @@ ParsedObject parse_object(Kind kind, const nlohmann::json& value,
 
 /// "networking.k8s.io/v1", ... as in `apiVersion:`.
 const char* api_version_of(Kind kind);
-/// Where the API server serves all objects of a kind, such as /api/v1/services.
-std::string collection_path(Kind kind);
+/// False: objects of this kind are of the whole cluster.
+bool is_namespaced(Kind kind);
+/// Where the API server serves the objects of a kind, such as /api/v1/services: those of every
+/// namespace, or of one. The namespace of a cluster-scoped kind is not looked at.
+std::string collection_path(Kind kind, const std::string& namespace_name = "");
+/// Where it serves one object. The namespace of a cluster-scoped kind is not looked at.
+std::string object_path(Kind kind, const ObjectName& name);
 
 }  // namespace holdfast::kube

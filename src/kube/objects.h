@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -24,6 +25,22 @@ struct ObjectName {
   std::string name;
 
   auto operator<=>(const ObjectName&) const = default;
+};
+
+/// Whose objects a full list is about: those of one kind, in one namespace or in all.
+struct Scope {
+  /// A kind alone means every namespace; of a cluster-scoped kind that is all there is.
+  Scope(Kind kind_in_all, std::string namespace_in = "")
+      : kind(kind_in_all), namespace_name(std::move(namespace_in)) {}
+
+  Kind kind;
+  std::string namespace_name;
+
+  /// Of an object of this kind.
+  [[nodiscard]] bool covers(const ObjectName& name) const {
+    return namespace_name.empty() || name.namespace_name == namespace_name;
+  }
+  auto operator<=>(const Scope&) const = default;
 };
 
 /// metadata
@@ -213,9 +230,9 @@ std::vector<EndpointSlice> slices_of(const Endpoints& endpoints);
 class ObjectSink {
  public:
   virtual ~ObjectSink() = default;
-  /// The complete state of one kind: what is missing is gone. The first call for a kind says that
-  /// its first full list is in.
-  virtual void replace(Kind kind, std::vector<Object> objects) = 0;
+  /// The complete state of one scope: what is missing of it is gone. The first call for a scope
+  /// says that its first full list is in.
+  virtual void replace(const Scope& scope, std::vector<Object> objects) = 0;
   /// Added or changed.
   virtual void upsert(Object object) = 0;
   /// Gone. Unknown objects are ignored.

@@ -54,22 +54,41 @@ Reflector::Reflector(const ReflectorOptions& options, const base::Clock& clock)
     : options_(options),
       clock_(clock),
       backoff_(options.backoff_first, options.backoff_most, options.seed),
-      random_(options.seed + 1) {}
+      random_(options.seed + 1),
+      streaming_(options.watch_list) {
+  std::uniform_int_distribution<base::Duration::rep> jitter(0, options.start_jitter.count());
+  wait_ = base::Duration(jitter(random_));
+}
 
 Step Reflector::next() {
   Step step;
   step.wait = std::exchange(wait_, base::Duration{0});
+  if (listing_ && streaming_) {
+    step.request = WatchRequest{list_.resource_version, draw_timeout(), list_.reason};
+    forget_watch();
+    return step;
+  }
   if (listing_) {
     step.request = list_;
     return step;
   }
-  std::uniform_int_distribution<std::int64_t> timeout(kWatchTimeoutLeast.count(),
-                                                      kWatchTimeoutMost.count() - 1);
-  step.request = WatchRequest{version_, std::chrono::seconds(timeout(random_))};
-  watch_running_ = watch_received_ = watch_progressed_ = false;
+  if (probing_) {
+    step.request = ProbeRequest{version_};
+    return step;
+  }
+  step.request = WatchRequest{version_, draw_timeout()};
+  forget_watch();
   version_follows_events_ = version_ != "0";
   return step;
 }
+
+std::chrono::seconds Reflector::draw_timeout() {
+  std::uniform_int_distribution<std::int64_t> timeout(options_.watch_timeout_least.count(),
+                                                      options_.watch_timeout_most.count() - 1);
+  return std::chrono::seconds(timeout(random_));
+}
+
+void Reflector::forget_watch() { watch_running_ = watch_received_ = watch_progressed_ = false; }
 
 void Reflector::list(std::string version, ListReason reason, base::Duration wait) {
   listing_ = true;
@@ -90,10 +109,34 @@ void Reflector::page_received(const std::string& resource_version,
   list_.continue_token = continue_token;
   if (!continue_token.empty()) return;
   version_ = first_page_version_;
+  probing_ = false;
   watch(base::Duration{0});
 }
 
+void Reflector::streamed_list_received(const std::string& resource_version) {
+  version_ = resource_version;
+  version_follows_events_ = true;
+  watch_received_ = watch_progressed_ = true;
+  probing_ = false;
+  failed_streams_ = 0;
+  watch(base::Duration{0});
+}
+
+bool Reflector::gives_up_streaming(const Failure& failure) {
+  if (!streaming_) return false;
+  const int code = failure.status.code;
+  // Invalid: "sendInitialEvents is forbidden", or what an older API server makes of the rest.
+  if (failure.kind == FailureKind::kStatus) return code == 400 || code == 422;
+  const bool cannot = failure.kind == FailureKind::kErrorEvent && !failure.expired() &&
+                      !failure.status.version_too_large && code != 429;
+  return cannot && ++failed_streams_ >= kStreamedListTries;
+}
+
 void Reflector::list_failed(const Failure& failure) {
+  if (gives_up_streaming(failure)) {
+    streaming_ = false;
+    return list(list_.resource_version, list_.reason, base::Duration{0});
+  }
   const bool paging = !list_.continue_token.empty();
   if (failure.expired() && paging) {
     list(list_.resource_version, ListReason::kContinueExpired, base::Duration{0});
@@ -108,6 +151,27 @@ void Reflector::list_failed(const Failure& failure) {
   // An unavailable version stays unavailable: what is tried again is this list, from its first
   // page.
   list(list_.resource_version, list_.reason, back_off(failure));
+}
+
+void Reflector::probe_passed() {
+  note_health();
+  probing_ = false;
+  behind_answers_ = 0;
+  watch(base::Duration{0});
+}
+
+void Reflector::probe_failed(const Failure& failure) {
+  if (failure.status.version_too_large) {
+    if (++behind_answers_ < kBehindAnswers) return watch(back_off(failure));
+    behind_answers_ = 0;
+    return list("", ListReason::kVersionUnavailable, base::Duration{0});
+  }
+  const int code = failure.status.code;
+  const bool answered = failure.kind == FailureKind::kStatus && code != 401 && code != 408 &&
+                        code != 429 && code < 500;
+  // Not found: that is the answer. Forbidden: then the watch must do without.
+  if (answered) return probe_passed();
+  watch(back_off(failure));
 }
 
 void Reflector::watch_started() {
@@ -155,9 +219,12 @@ void Reflector::watch_failed(const Failure& failure) {
   switch (failure.kind) {
     case FailureKind::kLost:
     case FailureKind::kTimeout:
+      probing_ = true;
       if (watch_was_useful()) return renew_watch();
       return watch(back_off(failure));
     case FailureKind::kConnect:
+      probing_ = true;
+      return watch(back_off(failure));
     case FailureKind::kShort:
       return watch(back_off(failure));
     case FailureKind::kStatus: {
@@ -169,6 +236,7 @@ void Reflector::watch_failed(const Failure& failure) {
       const bool retriable =
           code == 401 || code == 403 || code == 408 || code == 429 || code >= 500;
       const base::Duration wait = back_off(failure);
+      probing_ = probing_ || code >= 500;
       return retriable ? watch(wait) : list(version_, ListReason::kWatchFailed, wait);
     }
     case FailureKind::kErrorEvent:

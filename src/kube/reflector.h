@@ -8,6 +8,9 @@
 //   a watch that ends is renewed from the last version seen; a list is made only when a watch
 //   cannot go on (410, garbage, unknown errors); an unreachable or overloaded API server costs
 //   waits, never lists; nothing is retried at once twice.
+// One is ours: after a lost connection the API server may be one whose etcd was restored from an
+// older snapshot. A watch from a version that is still to come is silent there, without an error,
+// until the versions have caught up. So a probe asks first whether the version is there.
 
 #include <chrono>
 #include <cstdint>
@@ -75,12 +78,21 @@ struct ListRequest {
 struct WatchRequest {
   std::string resource_version;
   std::chrono::seconds timeout{0};
+  /// A streamed list (WatchList): begin with all that exists, not older than the version, or the
+  /// newest state where that is empty; a bookmark marks its end, and the watch goes on.
+  std::optional<ListReason> streamed_list = std::nullopt;
+};
+
+/// GET one object by a name that nobody gives, not older than this version: the API server says
+/// that it does not exist (404), or that it has not reached the version (504).
+struct ProbeRequest {
+  std::string resource_version;
 };
 
 struct Step {
   /// Wait first.
   base::Duration wait{0};
-  std::variant<ListRequest, WatchRequest> request;
+  std::variant<ListRequest, WatchRequest, ProbeRequest> request;
 };
 
 struct ReflectorOptions {
@@ -89,6 +101,12 @@ struct ReflectorOptions {
   base::Duration healthy_after = kHealthyAfter;
   base::Duration short_watch = kShortWatch;
   base::Duration silent_watch = kSilentWatchAge;
+  base::Duration start_jitter = kStartJitter;
+  /// timeoutSeconds is drawn from [least, most).
+  std::chrono::seconds watch_timeout_least = kWatchTimeoutLeast;
+  std::chrono::seconds watch_timeout_most = kWatchTimeoutMost;
+  /// Lists are streamed, unless the API server does not know how.
+  bool watch_list = false;
   std::uint64_t seed = 0;
 };
 
@@ -101,7 +119,15 @@ class Reflector {
 
   /// Outcomes of a list. After the last page (no continue token) the next step is a watch.
   void page_received(const std::string& resource_version, const std::string& continue_token);
+  /// Also of a streamed list that ended before it was complete.
   void list_failed(const Failure& failure);
+  /// The whole of a streamed list is in; the watch that it is goes on from this version, as one
+  /// that was started.
+  void streamed_list_received(const std::string& resource_version);
+
+  /// Outcomes of a probe. A failure that says nothing about the version, such as 404, ends it too.
+  void probe_passed();
+  void probe_failed(const Failure& failure);
 
   /// The watch was answered with 200; events follow, then one of the two ends.
   void watch_started();
@@ -115,6 +141,11 @@ class Reflector {
   [[nodiscard]] const std::string& resource_version() const { return version_; }
 
  private:
+  [[nodiscard]] std::chrono::seconds draw_timeout();
+  /// The watch that next() has given out has not begun.
+  void forget_watch();
+  /// True when the API server does not know streamed lists, or cannot make them.
+  bool gives_up_streaming(const Failure& failure);
   void list(std::string version, ListReason reason, base::Duration wait);
   void watch(base::Duration wait);
   /// Goes on after a useful watch.
@@ -138,6 +169,11 @@ class Reflector {
   /// The first 410 in a while is followed by a list at once, the next ones by a wait.
   bool free_relist_ = true;
   int error_events_ = 0;
+  /// The next watch is preceded by a probe.
+  bool probing_ = false;
+  int behind_answers_ = 0;
+  bool streaming_;
+  int failed_streams_ = 0;
 
   // The next step.
   bool listing_ = true;

@@ -37,10 +37,13 @@ struct ClusterConfig {
   bool plain_http = false;
   /// PEM; empty: the system's roots.
   std::string ca_pem;
-  /// Where ca_pem came from, looked at again every five minutes; empty: never.
+  /// Where ca_pem came from; empty: it never changes. Looked at again every five minutes and after
+  /// a failed request, as are the two below.
   std::string ca_file;
   std::string client_certificate_pem;
+  std::string client_certificate_file;
   std::string client_key_pem;
+  std::string client_key_file;
   /// A fixed token, or the file that a rotated one is read from (again each minute, and after a
   /// 401).
   std::string token;
@@ -57,9 +60,21 @@ base::StatusOr<ClusterConfig> load_kubeconfig(const std::string& path);
 base::StatusOr<ClusterConfig> load_in_cluster_config(
     const std::string& service_account_folder = "/var/run/secrets/kubernetes.io/serviceaccount");
 
-/// Lists and watches each kind at an API server.
+/// What of a cluster is followed.
+struct ClusterView {
+  /// Each is listed and watched by itself, on a connection of its own.
+  std::set<Scope> scopes;
+  /// Of the Ingresses those with these labels, in the API server's words (labelSelector); empty:
+  /// all. The other kinds are followed whole: what belongs to an Ingress need not look like it.
+  std::string ingress_selector;
+  /// The state comes as the first events of the watch (WatchList, sendInitialEvents) where the API
+  /// server knows how, instead of as a list.
+  bool watch_list = false;
+};
+
+/// Lists and watches at an API server.
 std::unique_ptr<Source> make_api_server_source(boost::asio::io_context& context,
-                                               ClusterConfig config, const std::set<Kind>& kinds,
+                                               ClusterConfig config, const ClusterView& view,
                                                ObjectSink& sink, const base::Clock& clock,
                                                const base::Log& log);
 

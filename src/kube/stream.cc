@@ -153,7 +153,7 @@ base::Status trust(asio::ssl::context& context, const std::string& ca_pem) {
 }  // namespace
 
 base::StatusOr<std::shared_ptr<TlsSettings>> make_tls_settings(const ClusterConfig& config,
-                                                               const std::string& ca_pem) {
+                                                               const Certificates& certificates) {
   auto settings = std::make_shared<TlsSettings>();
   asio::ssl::context& context = settings->context;
   settings->name = config.tls_server_name.empty() ? config.host : config.tls_server_name;
@@ -163,13 +163,13 @@ base::StatusOr<std::shared_ptr<TlsSettings>> make_tls_settings(const ClusterConf
   context.set_verify_mode(settings->verify ? asio::ssl::verify_peer : asio::ssl::verify_none,
                           error);
   if (settings->verify) {
-    const base::Status status = trust(context, ca_pem);
+    const base::Status status = trust(context, certificates.authorities);
     if (!status.ok()) return status;
   }
-  if (!config.client_certificate_pem.empty()) {
-    context.use_certificate_chain(asio::buffer(config.client_certificate_pem), error);
+  if (!certificates.client_certificate.empty()) {
+    context.use_certificate_chain(asio::buffer(certificates.client_certificate), error);
     if (error) return complaint("client certificate", error);
-    context.use_private_key(asio::buffer(config.client_key_pem), asio::ssl::context::pem, error);
+    context.use_private_key(asio::buffer(certificates.client_key), asio::ssl::context::pem, error);
     if (error) return complaint("client key", error);
   }
   return settings;

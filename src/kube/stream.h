@@ -12,6 +12,7 @@
 #include <string>
 
 #include "base/status.h"
+#include "kube/credentials.h"
 #include "kube/source.h"
 
 namespace holdfast::kube {
@@ -34,7 +35,7 @@ class Stream {
 /// connections that were made with it.
 class TlsSettings;
 base::StatusOr<std::shared_ptr<TlsSettings>> make_tls_settings(const ClusterConfig& config,
-                                                               const std::string& ca_pem);
+                                                               const Certificates& certificates);
 
 /// Without settings: plain TCP.
 std::unique_ptr<Stream> make_stream(boost::asio::io_context& context,

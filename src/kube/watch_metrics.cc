@@ -43,8 +43,16 @@ base::MetricFamily family_of(const char* name, const char* help, base::MetricTyp
 
 }  // namespace
 
-void WatchMetrics::connected(Kind kind, bool connected) {
-  of(kind).connected.store(connected, std::memory_order_relaxed);
+WatchMetrics::WatchMetrics(const std::set<Scope>& scopes) {
+  for (const Scope& scope : scopes) ++of(scope.kind).scopes;
+}
+
+void WatchMetrics::connected(Kind kind) {
+  of(kind).connected.fetch_add(1, std::memory_order_relaxed);
+}
+
+void WatchMetrics::disconnected(Kind kind) {
+  of(kind).connected.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void WatchMetrics::event(Kind kind, WatchEventType type, base::WallTime now) {
@@ -74,14 +82,16 @@ void WatchMetrics::add_error(Kind kind, const char* reason, std::size_t count) {
   }
 }
 
-void WatchMetrics::objects(Kind kind, std::size_t count) {
-  of(kind).objects.store(count, std::memory_order_relaxed);
+void WatchMetrics::objects(Kind kind, std::size_t before, std::size_t now) {
+  // Unsigned, and so right in either direction.
+  of(kind).objects.fetch_add(now - before, std::memory_order_relaxed);
 }
 
 void WatchMetrics::collect(std::vector<base::MetricFamily>& out) const {
   using base::MetricType;
   base::MetricFamily connected =
-      family_of("holdfast_watch_connected", "1 while the API server is being watched, else 0.",
+      family_of("holdfast_watch_connected",
+                "1 while the API server is being watched, in every namespace that is; else 0.",
                 MetricType::kGauge);
   base::MetricFamily objects =
       family_of("holdfast_watch_objects", "Objects known from the API server.", MetricType::kGauge);
@@ -98,10 +108,13 @@ void WatchMetrics::collect(std::vector<base::MetricFamily>& out) const {
       family_of("holdfast_watch_errors_total",
                 "Lists and watches that failed, and objects that could not be read, by reason.",
                 MetricType::kCounter);
-  for (const Kind kind : kinds_) {
-    const PerKind& counters = per_kind_[static_cast<std::size_t>(kind)];
+  for (std::size_t index = 0; index < kKindCount; ++index) {
+    const PerKind& counters = per_kind_[index];
+    if (counters.scopes == 0) continue;
+    const auto kind = static_cast<Kind>(index);
     const std::pair<std::string, std::string> label("kind", to_string(kind));
-    add(connected, {label}, counters.connected.load(std::memory_order_relaxed) ? 1 : 0);
+    const bool all = counters.connected.load(std::memory_order_relaxed) == counters.scopes;
+    add(connected, {label}, all ? 1 : 0);
     add(objects, {label}, static_cast<double>(counters.objects.load(std::memory_order_relaxed)));
     add(last, {label}, counters.last_event_seconds.load(std::memory_order_relaxed));
     const auto add_counter = [&label](base::MetricFamily& family, const char* key,

@@ -1,7 +1,7 @@
 #pragma once
 
-// What is counted about lists and watches, one set of numbers a kind. The control thread counts,
-// any thread reads (relaxed atomics). Owned by the source. Never fails.
+// What is counted about lists and watches, one set of numbers a kind, whatever its scopes. The
+// control thread counts, any thread reads (relaxed atomics). Owned by the source. Never fails.
 
 #include <array>
 #include <atomic>
@@ -18,14 +18,17 @@ namespace holdfast::kube {
 /// The labels `type` and `reason` come from enumerations: 6 event types, 6 list reasons, 15 errors.
 class WatchMetrics {
  public:
-  explicit WatchMetrics(std::set<Kind> kinds) : kinds_(std::move(kinds)) {}
+  explicit WatchMetrics(const std::set<Scope>& scopes);
 
-  void connected(Kind kind, bool connected);
+  /// A watch of this kind has begun, or ended.
+  void connected(Kind kind);
+  void disconnected(Kind kind);
   void event(Kind kind, WatchEventType type, base::WallTime now);
   void list(Kind kind, ListReason reason);
   void error(Kind kind, const Failure& failure);
   void unreadable_objects(Kind kind, std::size_t count);
-  void objects(Kind kind, std::size_t count);
+  /// A scope of this kind that had `before` objects has `now`.
+  void objects(Kind kind, std::size_t before, std::size_t now);
 
   void collect(std::vector<base::MetricFamily>& out) const;
 
@@ -39,7 +42,9 @@ class WatchMetrics {
   using Counter = std::atomic<std::uint64_t>;
 
   struct PerKind {
-    std::atomic<bool> connected{false};
+    /// Fixed after construction. 0: the kind is not followed.
+    std::size_t scopes = 0;
+    std::atomic<std::size_t> connected{0};
     std::atomic<double> last_event_seconds{0};
     std::atomic<std::size_t> objects{0};
     std::array<Counter, kEventTypes> events{};
@@ -49,7 +54,6 @@ class WatchMetrics {
   PerKind& of(Kind kind) { return per_kind_[static_cast<std::size_t>(kind)]; }
   void add_error(Kind kind, const char* reason, std::size_t count);
 
-  const std::set<Kind> kinds_;
   std::array<PerKind, kKindCount> per_kind_;
 };
 

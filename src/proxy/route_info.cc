@@ -1,7 +1,7 @@
 #include "proxy/route_info.h"
 
-#include <algorithm>
 #include <functional>
+#include <unordered_map>
 #include <utility>
 
 namespace holdfast::proxy {
@@ -20,11 +20,13 @@ std::size_t content_hash(v1::Route route) {
 
 void RouteHistory::put(const v1::VirtualHost& host, base::WallTime when) {
   std::vector<Mark>& known = marks_[host.host()];
+  std::unordered_map<std::size_t, base::WallTime> since;
+  for (const Mark& mark : known) since.emplace(mark.content_hash, mark.since);
   std::vector<Mark> marks;
   for (const v1::Route& route : host.routes()) {
     const std::size_t hash = content_hash(route);
-    const auto same = std::ranges::find(known, hash, &Mark::content_hash);
-    marks.push_back({hash, same == known.end() ? when : same->since});
+    const auto same = since.find(hash);
+    marks.push_back({hash, same == since.end() ? when : same->second});
   }
   known = std::move(marks);
 }

@@ -11,8 +11,6 @@
 
 namespace {
 
-using bench::fail;
-
 /// A request head that is longer is no handshake of ours.
 constexpr std::size_t kHeadBytesMost = 16 * 1024;
 

@@ -10,8 +10,6 @@
 
 namespace {
 
-using bench::fail;
-
 /// One of the two connections of a pair, and the bytes that it still owes to its peer.
 struct Side {
   int fd = -1;

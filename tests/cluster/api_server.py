@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import pathlib
+import shutil
 import ssl
 import subprocess
 import urllib.parse
@@ -29,6 +30,11 @@ PATHS = {
     "EndpointSlice": ("/apis/discovery.k8s.io/v1", "endpointslices", True),
     "Ingress": ("/apis/networking.k8s.io/v1", "ingresses", True),
     "IngressClass": ("/apis/networking.k8s.io/v1", "ingressclasses", False),
+    "ServiceAccount": ("/api/v1", "serviceaccounts", True),
+    "Role": ("/apis/rbac.authorization.k8s.io/v1", "roles", True),
+    "RoleBinding": ("/apis/rbac.authorization.k8s.io/v1", "rolebindings", True),
+    "ClusterRole": ("/apis/rbac.authorization.k8s.io/v1", "clusterroles", False),
+    "ClusterRoleBinding": ("/apis/rbac.authorization.k8s.io/v1", "clusterrolebindings", False),
 }
 
 
@@ -57,24 +63,23 @@ class Api:
     idempotent."""
 
     def __init__(self, ca_file):
-        self._context = ssl.create_default_context(cafile=ca_file)
+        self._ca_file = ca_file
         self._connection = None
 
-    def request(self, method, path, body=None, content_type="application/json"):
+    def request(self, method, path, body=None, content_type="application/json", token=TOKEN):
         try:
-            return self._request(method, path, body, content_type)
+            return self._request(method, path, body, content_type, token)
         except (OSError, http.client.HTTPException):
-            return self._request(method, path, body, content_type)
+            return self._request(method, path, body, content_type, token)
 
-    def _request(self, method, path, body, content_type):
+    def _request(self, method, path, body, content_type, token):
         if self._connection is None:
-            self._connection = http.client.HTTPSConnection(
-                NODE, PORT, context=self._context, timeout=30
-            )
+            context = ssl.create_default_context(cafile=self._ca_file)
+            self._connection = http.client.HTTPSConnection(NODE, PORT, context=context, timeout=30)
         try:
             self._connection.request(
                 method, path, body=json.dumps(body) if body is not None else None,
-                headers={"Authorization": f"Bearer {TOKEN}", "Content-Type": content_type},
+                headers={"Authorization": f"Bearer {token}", "Content-Type": content_type},
             )  # fmt: skip
             response = self._connection.getresponse()
             text = response.read().decode()
@@ -92,14 +97,16 @@ class Api:
         return f"{prefix}{place}/{plural}/{urllib.parse.quote(name)}"
 
     def apply(self, *objects):
-        """Server-side apply: creates, or changes to exactly this."""
+        """Server-side apply: creates, or changes to exactly this. Returns the last as it is now."""
+        answer = None
         for item in objects:
             metadata = item["metadata"]
             path = self._path(item["kind"], metadata["name"], metadata.get("namespace", "default"))
-            self.request(
+            answer = self.request(
                 "PATCH", f"{path}?fieldManager=tests&force=true", item,
                 "application/apply-patch+yaml",
             )  # fmt: skip
+        return answer
 
     def delete(self, kind, name, namespace="default"):
         try:
@@ -107,6 +114,14 @@ class Api:
         except ApiError as error:
             if error.status != 404:
                 raise
+
+    def accepts(self, token):
+        """Whether the API server takes this token for somebody's."""
+        try:
+            self.request("GET", "/version", token=token)
+        except ApiError as error:
+            return error.status != 401
+        return True
 
     def ready(self):
         try:
@@ -116,7 +131,10 @@ class Api:
 
 
 class ApiServer:
-    """etcd and kube-apiserver; kill() and start() as often as a test likes, on the same data."""
+    """etcd and kube-apiserver, which tests may end and start as they like."""
+
+    url = f"https://{NODE}:{PORT}"
+    token = TOKEN
 
     def __init__(self, folder):
         self._folder = pathlib.Path(folder)
@@ -129,11 +147,20 @@ class ApiServer:
         self._write_credentials()
         self._start_etcd()
         self.start()
-        certificate = self._folder / "certs/apiserver.crt"
-        wait_until(certificate.exists, "the API server to make its certificate", START_SECONDS)
-        self.api = Api(certificate)
+        self.api = Api(self.certificate)
         self.wait_ready()
-        self._write_kubeconfig()
+        self.kubeconfig = self._folder / "kubeconfig"
+        self.write_kubeconfig(self.kubeconfig, {"token": TOKEN})
+
+    @property
+    def certificate(self):
+        """The API server's certificate, with the authority that signed it."""
+        return self._folder / "certs/apiserver.crt"
+
+    @property
+    def signing_key(self):
+        """Of service account tokens."""
+        return self._folder / "sa.key"
 
     def _write_credentials(self):
         (self._folder / "tokens.csv").write_text(f'{TOKEN},admin,1,"system:masters"\n')
@@ -173,7 +200,12 @@ class ApiServer:
             "--authorization-mode=RBAC", "--anonymous-auth=false",
             "--service-cluster-ip-range=10.96.0.0/16",
             "--disable-admission-plugins=ServiceAccount",
+            # Row W15: those who speak HTTP/2 are sent away now and then.
+            "--goaway-chance=0.02",
+            # Row W16: without it, SIGTERM waits a minute for watches to end.
+            "--shutdown-watch-termination-grace-period=1s",
         )  # fmt: skip
+        wait_until(self.certificate.exists, "the API server to make its certificate", START_SECONDS)
 
     def wait_ready(self):
         def ready():
@@ -186,23 +218,23 @@ class ApiServer:
     def log_end(self):
         return (self._folder / "servers.log").read_text()[-2000:]
 
-    def _write_kubeconfig(self):
-        self.kubeconfig = self._folder / "kubeconfig"
+    def write_kubeconfig(self, path, user, ca_file=None):
+        """`user` as in users[].user of a kubeconfig."""
         config = {
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "test",
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "admin"}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
             "clusters": [{
                 "name": "test",
                 "cluster": {
-                    "server": f"https://{NODE}:{PORT}",
-                    "certificate-authority": str(self._folder / "certs/apiserver.crt"),
+                    "server": self.url,
+                    "certificate-authority": str(ca_file or self.certificate),
                 },
             }],
-            "users": [{"name": "admin", "user": {"token": TOKEN}}],
+            "users": [{"name": "test", "user": user}],
         }  # fmt: skip
-        self.kubeconfig.write_text(json.dumps(config))
+        path.write_text(json.dumps(config))
 
     def kubectl(self, *arguments, stdin=None):
         done = subprocess.run(
@@ -213,16 +245,60 @@ class ApiServer:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def _kill(self, name):
+        process = self._processes.pop(name, None)
+        if process is not None:
+            process.kill()
+            process.wait()
+
     def kill(self):
         """SIGKILL to the API server; etcd stays."""
+        self._kill("kube-apiserver")
+
+    def shut_down(self):
+        """SIGTERM to the API server, which ends in order; etcd stays."""
         process = self._processes.pop("kube-apiserver")
-        process.kill()
-        process.wait()
+        process.terminate()
+        process.wait(START_SECONDS)
+
+    def forget_certificate(self):
+        """The next start() makes a certificate of another authority."""
+        shutil.rmtree(self._folder / "certs")
+
+    def compact(self):
+        """What was before now is gone from etcd, as it is every five minutes elsewhere."""
+        etcd = http.client.HTTPConnection("127.0.0.1", 2379, timeout=30)
+        header = self._etcd(etcd, "/v3/kv/range", {"key": "AA=="})["header"]
+        self._etcd(etcd, "/v3/kv/compaction", {"revision": header["revision"], "physical": True})
+        etcd.close()
+
+    @staticmethod
+    def _etcd(connection, path, body):
+        connection.request("POST", path, body=json.dumps(body))
+        response = connection.getresponse()
+        text = response.read().decode()
+        assert response.status == 200, text
+        return json.loads(text)
+
+    def back_up(self):
+        """Keeps etcd's data as it is now, for restore()."""
+        self._kill("etcd")
+        shutil.rmtree(self._folder / "backup", ignore_errors=True)
+        shutil.copytree(self._folder / "etcd", self._folder / "backup")
+        self._start_etcd()
+        self.wait_ready()
+
+    def restore(self):
+        """What back_up() kept is the truth again."""
+        self.kill()
+        self._kill("etcd")
+        shutil.rmtree(self._folder / "etcd")
+        shutil.copytree(self._folder / "backup", self._folder / "etcd")
+        self._start_etcd()
+        self.start()
+        self.wait_ready()
 
     def stop(self):
-        for name in ("kube-apiserver", "etcd"):
-            process = self._processes.pop(name, None)
-            if process is not None:
-                process.kill()
-                process.wait()
+        self.kill()
+        self._kill("etcd")
         self._log.close()

@@ -8,6 +8,7 @@ lost message cannot hide, and close. The clients' own count is what the test rea
 """
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import logging
@@ -27,6 +28,9 @@ HEADER = struct.Struct(">Q8s")
 FRAGMENTED_SHARE = 0.1
 FINISH_SECONDS = 60
 CONNECTS_AT_ONCE = 25
+# The others connect one by one while everything changes.
+FIRST_SHARE = 0.8
+JOIN_SECONDS = 0.1
 
 
 class Stream:
@@ -157,21 +161,47 @@ class Client:
         raise websockets.ConnectionClosedOK(None, None)
 
 
+async def join_later(clients, port, host, runs, finished):
+    """Connects while everything changes, again and again where there is no route just then."""
+    turned_away = 0
+    for client in clients:
+        while not finished.is_set():
+            try:
+                await client.connect(port, host)
+            except websockets.InvalidStatusCode:
+                turned_away += 1
+            else:
+                runs.append(asyncio.create_task(client.run(finished)))
+                break
+            finally:
+                await pause(finished)
+    return turned_away
+
+
+async def pause(finished):
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(finished.wait(), JOIN_SECONDS)
+
+
 async def connect(port, host, count):
     clients = [Client(number) for number in range(count)]
-    for start in range(0, count, CONNECTS_AT_ONCE):
-        batch = clients[start : start + CONNECTS_AT_ONCE]
+    first = int(count * FIRST_SHARE)
+    for start in range(0, first, CONNECTS_AT_ONCE):
+        batch = clients[start : min(start + CONNECTS_AT_ONCE, first)]
         await asyncio.gather(*(client.connect(port, host) for client in batch))
     finished = asyncio.Event()
-    runs = [asyncio.create_task(client.run(finished)) for client in clients]
+    runs = [asyncio.create_task(client.run(finished)) for client in clients[:first]]
+    later = asyncio.create_task(join_later(clients[first:], port, host, runs, finished))
     print("ready", flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
     finished.set()
+    turned_away = await later
     await asyncio.gather(*runs)
-    total = {
-        key: sum(client.result[key] for client in clients) for key in clients[0].result
-    }
-    print(json.dumps({"connections": count, **total}), flush=True)
+    opened = clients[: len(runs)]
+    total = {key: sum(client.result[key] for client in opened) for key in clients[0].result}
+    print(
+        json.dumps({"connections": len(runs), **total, "turned_away": turned_away}), flush=True
+    )
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ namespace fs = std::filesystem;
 /// Collects a folder of manifests into a World.
 class WorldSink final : public kube::ObjectSink {
  public:
-  void replace(kube::Kind kind, std::vector<kube::Object> objects) override {
-    builder_.replace(kind, objects);
+  void replace(const kube::Scope& scope, std::vector<kube::Object> objects) override {
+    builder_.replace(scope, objects);
   }
   void upsert(kube::Object object) override { builder_.upsert(object); }
   void remove(kube::Kind kind, const kube::ObjectName& name) override {

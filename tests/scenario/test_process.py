@@ -56,6 +56,12 @@ def test_version():
         ],
         ["standalone", "--manifests", "{dir}", "--no-such-flag"],
         ["ingress", "--kubeconfig", "/does/not/exist"],
+        ["ingress", "--kubeconfig", "/does/not/exist", "--namespaces", "a,Not-A-Name"],
+        ["ingress", "--kubeconfig", "/does/not/exist", "--label-selector", "a=b&c"],
+        [
+            "controller", "--manifests", "{dir}", "--discovery-listen", "unix:/tmp/x",
+            "--namespaces", "a",
+        ],
         ["proxy", "--discovery", "192.0.2.1:1234"],
         ["proxy", "--discovery", "unix:/tmp/a#b"],
         ["controller", "--kubeconfig", "/does/not/exist", "--discovery-listen", "unix:/tmp/x"],

@@ -56,6 +56,7 @@ CPP = (".h", ".cc")
 LINED = CPP + (".proto", ".py")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
+USING = re.compile(r"^\s*using (?:\w+::)+(\w+);")
 CLOCK = re.compile(
     r"(steady_clock|system_clock|high_resolution_clock)::now|\bstd::time\b|\bgettimeofday\b"
     r"|\bclock_gettime\b|(?<![\w.>])time\s*\(\s*(nullptr|NULL|0)\s*\)")
@@ -242,6 +243,16 @@ def check_names(tree: Tree) -> Iterator[Finding]:
                 yield Finding(path, number, f"the name {match.group(1)} says nothing.")
 
 
+def check_usings(tree: Tree) -> Iterator[Finding]:
+    """clang-tidy looks for these only where it is given the file alone."""
+    for path in tree.ending((".cc",)):
+        code = tree.code(path)
+        for number, line in enumerate(code, 1):
+            match = USING.match(line)
+            if match and len(re.findall(rf"\b{match.group(1)}\b", "\n".join(code))) == 1:
+                yield Finding(path, number, f"{match.group(1)} is not used.")
+
+
 def check_unfinished(tree: Tree) -> Iterator[Finding]:
     for path in tree.ending(CPP + (".proto",)):
         for number, line in enumerate(tree.lines(path), 1):
@@ -250,7 +261,7 @@ def check_unfinished(tree: Tree) -> Iterator[Finding]:
 
 
 RULES = [check_rooms, check_homes, check_include_roots, check_headers, check_clocks, check_sleeps,
-         check_sizes, check_readmes, check_names, check_unfinished]
+         check_sizes, check_readmes, check_names, check_usings, check_unfinished]
 
 
 def findings(root: str) -> list[Finding]:

@@ -50,6 +50,10 @@ class RulesTest(unittest.TestCase):
     def test_a_clean_tree(self) -> None:
         self.assertEqual(self.found(), [])
 
+    def test_usings(self) -> None:
+        self.expect("src/base/a.cc", "using std::vector;\n// vector\nusing std::map;\nmap a;\n", 1,
+                    "vector")
+
     def test_rooms(self) -> None:
         files = {"src/kube/objects.h": "#pragma once\n", "src/kube/source.h": "#pragma once\n",
                  "src/controller/README.md": "#\n",

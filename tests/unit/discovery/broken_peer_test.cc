@@ -133,7 +133,7 @@ class Script final : public v1::Discovery::Service {
   std::vector<v1::Hello> hellos_;
 };
 
-v1::Part part_with(std::uint64_t number, const model::ResourcePtr& upsert, bool commit) {
+v1::Part part_of(std::uint64_t number, const model::ResourcePtr& upsert, bool commit) {
   v1::Part part;
   part.set_transaction(number);
   *part.add_upserts() = *upsert;
@@ -144,12 +144,12 @@ v1::Part part_with(std::uint64_t number, const model::ResourcePtr& upsert, bool 
 TEST_F(DiscoveryTest, ABrokenServerCostsItsStreamAndNothingThatIsHeld) {
   Script script({
       // Interleaved.
-      {part_with(1, endpoint_set(1), false), part_with(2, endpoint_set(2), true)},
+      {part_of(1, endpoint_set(1), false), part_of(2, endpoint_set(2), true)},
       // Cut off before the commit.
-      {part_with(1, endpoint_set(3), false)},
-      {part_with(1, endpoint_set(4), true)},
-      {part_with(1, endpoint_set(4, 1), false)},
-      {part_with(1, endpoint_set(5), true)},
+      {part_of(1, endpoint_set(3), false)},
+      {part_of(1, endpoint_set(4), true)},
+      {part_of(1, endpoint_set(4, 1), false)},
+      {part_of(1, endpoint_set(5), true)},
   });
   grpc::ServerBuilder builder;
   builder.RegisterService(&script);
@@ -173,7 +173,7 @@ TEST_F(DiscoveryTest, ABrokenServerCostsItsStreamAndNothingThatIsHeld) {
 }
 
 TEST_F(DiscoveryTest, ASilentEndOfStreamIsTriedAgain) {
-  Script script({{}, {}, {part_with(1, endpoint_set(1), true)}});
+  Script script({{}, {}, {part_of(1, endpoint_set(1), true)}});
   grpc::ServerBuilder builder;
   builder.RegisterService(&script);
   builder.AddListeningPort(socket_address(), grpc::InsecureServerCredentials());

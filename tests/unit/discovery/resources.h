@@ -9,8 +9,6 @@
 
 namespace holdfast::discovery {
 
-namespace v1 = model::v1;
-
 inline model::ResourceKey set_key(int number) {
   return {v1::KIND_ENDPOINT_SET, "demo/service-" + std::to_string(number) + "/80"};
 }

@@ -28,6 +28,7 @@ TEST(ParseListPage, ReadsObjectsGoodAndBad) {
   EXPECT_EQ(page->objects[1].name.name, "b");
 }
 
+// Rows: L6.
 TEST(ParseListPage, RefusesEveryTruncation) {
   const std::string whole = kList;
   for (std::size_t length = 0; length < whole.size(); ++length) {
@@ -36,6 +37,7 @@ TEST(ParseListPage, RefusesEveryTruncation) {
   EXPECT_FALSE(parse_list_page(Kind::kService, whole + "x").ok());
 }
 
+// Rows: L6.
 TEST(ParseListPage, TellsAnEmptyListFromNone) {
   const auto empty = [](const char* items) {
     return parse_list_page(

@@ -1,125 +1,21 @@
-#include "kube/api_server_source.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <boost/asio/io_context.hpp>
-#include <functional>
-
-#include "tests/unit/kube/recording.h"
-#include "tests/unit/kube/scripted_api_server.h"
+#include "tests/unit/kube/source_fixture.h"
 #include "tests/unit/kube/temporary_folder.h"
 
 namespace holdfast::kube {
-
-namespace asio = boost::asio;
-
 namespace {
 
 using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-using ::testing::StartsWith;
 
-std::string service(const std::string& name, const std::string& version,
-                    const std::string& spec = "{}") {
-  return R"({"kind":"Service","apiVersion":"v1","metadata":{"namespace":"n","name":")" + name +
-         R"(","resourceVersion":")" + version + R"("},"spec":)" + spec + "}";
-}
-
-std::string list_of(const std::string& version, const std::string& items,
-                    const std::string& continue_token = "") {
-  return R"({"kind":"ServiceList","apiVersion":"v1","metadata":{"resourceVersion":")" + version +
-         R"(","continue":")" + continue_token + R"("},"items":[)" + items + "]}";
-}
-
-std::string event(const std::string& type, const std::string& object) {
-  return R"({"type":")" + type + R"(","object":)" + object + "}";
-}
-
-std::string status_of(int code, const std::string& reason) {
-  return R"({"kind":"Status","apiVersion":"v1","status":"Failure","message":"told so","reason":")" +
-         reason + R"(","code":)" + std::to_string(code) + "}";
-}
-
-constexpr char kToken[] = "very-secret-token";
-
-class ApiServerSourceTest : public testing::Test {
- protected:
-  ApiServerSourceTest() {
-    using std::chrono::milliseconds;
-    options.reflector.backoff_first = milliseconds(1);
-    options.reflector.backoff_most = milliseconds(2);
-    options.connect_timeout = options.head_timeout = options.body_timeout =
-        std::chrono::seconds(20);
-    config.host = "127.0.0.1";
-    config.plain_http = true;
-    config.token = kToken;
-  }
-
-  ~ApiServerSourceTest() override {
-    if (source) source->stop();
-    server.close();
-    // Everything ends by itself after stop().
-    context.run_for(std::chrono::seconds(10));
-    EXPECT_TRUE(context.stopped());
-    EXPECT_THAT(recording.lines.text, Not(HasSubstr(kToken)));
-  }
-
-  void start() {
-    config.port = server.port();
-    source = make_api_server_source(context, config, options, {Kind::kService}, recording.sink,
-                                    recording.clock, recording.log);
-    source->start();
-  }
-
-  void run_until(const std::function<bool()>& done) {
-    while (!done()) {
-      ASSERT_GT(context.run_one_for(std::chrono::seconds(10)), 0u)
-          << ::testing::PrintToString(server.targets) << recording.lines.text;
-    }
-  }
-  /// Until the whole script has been asked for, and then one more request has come.
-  void run_script() {
-    std::size_t at_end = 0;
-    run_until([&] {
-      if (!server.script_is_over()) return false;
-      if (at_end == 0) at_end = server.targets.size();
-      return server.targets.size() > at_end;
-    });
-  }
-  double metric(const std::string& name, const std::string& label = "") {
-    std::vector<base::MetricFamily> families;
-    source->collect(families);
-    for (const auto& family : families) {
-      if (family.name != name) continue;
-      for (const auto& sample : family.samples) {
-        if (label.empty() || sample.labels.back().second == label) return sample.value;
-      }
-    }
-    return 0;
-  }
-
-  Recording recording;
-  ClusterConfig config;
-  ApiServerOptions options;
-  asio::io_context context;
-  ScriptedApiServer server{context};
-  std::unique_ptr<Source> source;
-};
-
-auto is_list(const std::string& version) {
-  return version.empty() ? std::string("/api/v1/services?limit=500")
-                         : "/api/v1/services?limit=500&resourceVersion=" + version +
-                               "&resourceVersionMatch=NotOlderThan";
-}
-auto is_watch(const std::string& version) {
-  return StartsWith("/api/v1/services?watch=1&allowWatchBookmarks=true&resourceVersion=" + version +
-                    "&timeoutSeconds=");
-}
-
+// Rows: W1, W8, W14, W15.
 TEST_F(ApiServerSourceTest, ListsThenWatchesOnOneConnection) {
   server.on_request(answer(200, list_of("10", service("a", "3"))));
   server.on_request(
@@ -139,6 +35,7 @@ TEST_F(ApiServerSourceTest, ListsThenWatchesOnOneConnection) {
   EXPECT_EQ(metric("holdfast_watch_objects"), 1);
 }
 
+// Rows: W11.
 TEST_F(ApiServerSourceTest, AppliesEventsOfAnySplit) {
   server.on_request(answer(200, list_of("10", "")).in_pieces(1));
   server.on_request(
@@ -153,6 +50,7 @@ TEST_F(ApiServerSourceTest, AppliesEventsOfAnySplit) {
   EXPECT_EQ(metric("holdfast_watch_connected"), 1);
 }
 
+// Rows: L3, L5.
 TEST_F(ApiServerSourceTest, GathersPagesBeforeItTellsAnybody) {
   server.on_request(answer(200, list_of("10", service("a", "1"), "tok/1+")));
   server.on_request(answer(200, list_of("10", service("b", "2"))));
@@ -164,6 +62,7 @@ TEST_F(ApiServerSourceTest, GathersPagesBeforeItTellsAnybody) {
   EXPECT_THAT(recording.sink.calls, ElementsAre("replace Service: n/a@1 n/b@2"));
 }
 
+// Rows: L3.
 TEST_F(ApiServerSourceTest, AListOfTooManyObjectsIsTriedAgainFromTheStart) {
   options.list_objects = 2;
   const std::string two = service("a", "1") + "," + service("b", "2");
@@ -190,6 +89,7 @@ TEST_F(ApiServerSourceTest, PagesWithoutEndAreTooLarge) {
   EXPECT_EQ(metric("holdfast_watch_errors_total", "too_large"), 1);
 }
 
+// Rows: L4.
 TEST_F(ApiServerSourceTest, ListsWholeAfterA410InMidPaging) {
   server.on_request(answer(200, list_of("10", service("a", "1"), "c")));
   server.on_request(answer(410, status_of(410, "Expired")));
@@ -201,6 +101,7 @@ TEST_F(ApiServerSourceTest, ListsWholeAfterA410InMidPaging) {
   EXPECT_THAT(recording.sink.calls, ElementsAre("replace Service: n/b@2"));
 }
 
+// Rows: L2, L5, W3.
 TEST_F(ApiServerSourceTest, ListsAgainAfterA410InBothShapes) {
   server.on_request(answer(200, list_of("10", service("a", "1"))));
   server.on_request(answer(410, status_of(410, "Expired")));
@@ -218,6 +119,7 @@ TEST_F(ApiServerSourceTest, ListsAgainAfterA410InBothShapes) {
   EXPECT_EQ(metric("holdfast_watch_errors_total", "expired"), 3);
 }
 
+// Rows: L1, L2.
 TEST_F(ApiServerSourceTest, FallsBackWhenTheServerHasNotReachedTheVersion) {
   server.on_request(answer(200, list_of("10", "")));
   server.on_request(events({event("ERROR", status_of(410, "Expired"))}));
@@ -230,6 +132,7 @@ TEST_F(ApiServerSourceTest, FallsBackWhenTheServerHasNotReachedTheVersion) {
               ElementsAre(is_list(""), is_watch("10"), is_list("10"), is_list(""), is_watch("3")));
 }
 
+// Rows: W2, W10.
 TEST_F(ApiServerSourceTest, ResumesFromABookmark) {
   server.on_request(answer(200, list_of("10", "")));
   server.on_request(events({event("BOOKMARK", service("", "77"))}));
@@ -243,6 +146,7 @@ TEST_F(ApiServerSourceTest, ResumesFromABookmark) {
   EXPECT_THAT(recording.sink.calls, ElementsAre("replace Service:"));
 }
 
+// Rows: L6.
 TEST_F(ApiServerSourceTest, KeepsItsStateWhenAListIsCut) {
   const std::string whole = answer(200, list_of("20", service("b", "2"))).bytes;
   const std::string body = list_of("20", service("b", "2"));
@@ -266,21 +170,28 @@ TEST_F(ApiServerSourceTest, KeepsItsStateWhenAListIsCut) {
   }
 }
 
+// Rows: W4, W5, W6, W16.
 TEST_F(ApiServerSourceTest, RetriesTheWatchAndNeverListsWhileTheServerIsBusyOrBroken) {
   server.on_request(answer(200, list_of("10", "")));
   server.on_request(answer(429, status_of(429, "TooManyRequests")));
   server.on_request(answer(503, "overloaded", "Connection: close\r\n").closing());
+  server.on_request(not_found());
+  // The first may be taken for an idle connection's end, and is tried again.
   server.on_request(Reply{""}.closing());
+  server.on_request(Reply{""}.closing());
+  server.on_request(not_found());
   server.on_request(Reply{"HTTP/1.1 200 OK\r\n"}.closing());
+  server.on_request(not_found());
   server.on_request(answer(500, status_of(500, "InternalError")));
+  server.on_request(not_found());
   server.on_request(events({}));
   server.on_request(events({event("ERROR", status_of(500, "InternalError"))}));
   server.on_request(events({event("ERROR", status_of(429, "TooManyRequests"))}));
   start();
   run_script();
-  ASSERT_GE(server.targets.size(), 10u);
+  ASSERT_EQ(server.targets.size(), 15u);
   for (std::size_t i = 1; i < server.targets.size(); ++i) {
-    EXPECT_THAT(server.targets[i], is_watch("10")) << i;
+    EXPECT_THAT(server.targets[i], AnyOf(is_watch("10"), is_probe("10"))) << i;
   }
   EXPECT_EQ(metric("holdfast_watch_errors_total", "throttled"), 1);
   EXPECT_EQ(metric("holdfast_watch_errors_total", "server_error"), 2);
@@ -289,6 +200,7 @@ TEST_F(ApiServerSourceTest, RetriesTheWatchAndNeverListsWhileTheServerIsBusyOrBr
   EXPECT_EQ(metric("holdfast_watch_errors_total", "lost"), 2);
 }
 
+// Rows: W4, W11, W14.
 TEST_F(ApiServerSourceTest, ListsAfterGarbageUnknownErrorsAndGiants) {
   options.event_bytes = 1000;
   const auto relist = [&] { server.on_request(answer(200, list_of("10", ""))); };
@@ -314,6 +226,7 @@ TEST_F(ApiServerSourceTest, ListsAfterGarbageUnknownErrorsAndGiants) {
   EXPECT_EQ(metric("holdfast_watch_lists_total", "watch_failed"), 5);
 }
 
+// Rows: W9.
 TEST_F(ApiServerSourceTest, SkipsEventsThatItDoesNotKnow) {
   server.on_request(answer(200, list_of("10", "")));
   server.on_request(
@@ -326,6 +239,7 @@ TEST_F(ApiServerSourceTest, SkipsEventsThatItDoesNotKnow) {
   EXPECT_THAT(recording.sink.calls, ElementsAre("replace Service:", "upsert Service n/b@13"));
 }
 
+// Rows: W9.
 TEST_F(ApiServerSourceTest, ServesTheRestWhenAnObjectCannotBeRead) {
   server.on_request(answer(200, list_of("10", service("a", "1") + "," + service("bad", "2", "5"))));
   server.on_request(events(
@@ -341,6 +255,7 @@ TEST_F(ApiServerSourceTest, ServesTheRestWhenAnObjectCannotBeRead) {
   EXPECT_EQ(metric("holdfast_watch_errors_total", "unreadable_object"), 2);
 }
 
+// Rows: 3.4 (token).
 TEST_F(ApiServerSourceTest, TriesOnceMoreWithAFreshTokenAfterA401) {
   TemporaryFolder folder;
   folder.write("token", "old\n");
@@ -361,16 +276,24 @@ TEST_F(ApiServerSourceTest, TriesOnceMoreWithAFreshTokenAfterA401) {
   EXPECT_EQ(metric("holdfast_watch_errors_total", "unauthorized"), 1);
 }
 
+// Rows: W12, W15.
 TEST_F(ApiServerSourceTest, EndsAWatchThatTheServerForgot) {
-  options.watch_deadline = std::chrono::milliseconds(5);
+  options.reflector.watch_timeout_least = std::chrono::seconds(0);
+  options.reflector.watch_timeout_most = std::chrono::seconds(1);
+  options.watch_slack = std::chrono::milliseconds(5);
   server.on_request(answer(200, list_of("10", "")));
   server.on_request(open_events({event("BOOKMARK", service("", "11"))}));
+  server.on_request(not_found());
   start();
   run_script();
-  EXPECT_THAT(server.targets.back(), is_watch("11"));
+  EXPECT_THAT(server.targets, ElementsAre(is_list(""), AllOf(is_watch("10"), EndsWith("Seconds=0")),
+                                          is_probe("11"), is_watch("11")));
+  // What was aborted is not used again.
+  EXPECT_EQ(server.connections, 2);
   EXPECT_EQ(metric("holdfast_watch_errors_total", "timeout"), 1);
 }
 
+// Rows: W12.
 TEST_F(ApiServerSourceTest, WaitsNotForEverForAHead) {
   options.head_timeout = std::chrono::milliseconds(5);
   server.on_request(Reply{"HTTP/1.1 200"}.hanging());
@@ -380,6 +303,7 @@ TEST_F(ApiServerSourceTest, WaitsNotForEverForAHead) {
   EXPECT_EQ(metric("holdfast_watch_errors_total", "timeout"), 1);
 }
 
+// Rows: W15.
 TEST_F(ApiServerSourceTest, ConnectsAgainWhenAnIdleConnectionWasClosed) {
   server.on_request(answer(200, list_of("10", "")).closing());
   server.on_request(events({event("BOOKMARK", service("", "11"))}).closing());
@@ -389,16 +313,22 @@ TEST_F(ApiServerSourceTest, ConnectsAgainWhenAnIdleConnectionWasClosed) {
   EXPECT_EQ(server.connections, 3);
 }
 
+// Rows: W5.
 TEST_F(ApiServerSourceTest, ComesBackWhenTheServerDoes) {
   server.on_request(answer(200, list_of("10", service("a", "1"))));
   start();
-  const std::string port = server.port();
   run_until([&] { return server.targets.size() == 2; });
   server.close();
   run_until([&] { return metric("holdfast_watch_errors_total", "connect") >= 3; });
   EXPECT_EQ(metric("holdfast_watch_connected"), 0);
-  EXPECT_EQ(metric("holdfast_watch_lists_total", "start"), 1);
   EXPECT_THAT(recording.sink.calls, ElementsAre("replace Service: n/a@1"));
+  server.on_request(not_found());
+  server.on_request(open_events({event("ADDED", service("b", "11"))}));
+  server.reopen();
+  run_until([&] { return recording.sink.calls.size() == 2; });
+  EXPECT_EQ(recording.sink.calls.back(), "upsert Service n/b@11");
+  EXPECT_THAT(server.targets,
+              ElementsAre(is_list(""), is_watch("10"), is_probe("10"), is_watch("10")));
 }
 
 TEST_F(ApiServerSourceTest, SaysNothingAfterStop) {

@@ -18,6 +18,7 @@ class TokenSourceTest : public testing::Test {
   TokenSource source{"fixed", folder.path("token"), recording.clock, recording.log};
 };
 
+// Rows: 3.4 (token).
 TEST_F(TokenSourceTest, ReadsTheFileAgainAfterAMinute) {
   folder.write("token", " first\n");
   EXPECT_EQ(source.token(), "first");
@@ -28,6 +29,7 @@ TEST_F(TokenSourceTest, ReadsTheFileAgainAfterAMinute) {
   EXPECT_EQ(source.token(), "second");
 }
 
+// Rows: 3.4 (token).
 TEST_F(TokenSourceTest, KeepsTheOldTokenWhenTheFileIsOfNoUse) {
   EXPECT_EQ(source.token(), "fixed");
   folder.write("token", "good");
@@ -44,6 +46,7 @@ TEST_F(TokenSourceTest, KeepsTheOldTokenWhenTheFileIsOfNoUse) {
   EXPECT_EQ(recording.lines.text.find("good"), std::string::npos);
 }
 
+// Rows: 3.4 (token).
 TEST_F(TokenSourceTest, LooksAgainAfterARefusal) {
   folder.write("token", "first");
   EXPECT_EQ(source.token(), "first");
@@ -62,22 +65,37 @@ TEST(FixedTokenSource, HasNothingToRenew) {
   EXPECT_FALSE(none.renew(""));
 }
 
-TEST(CaSource, OffersWhatTheFileSaysOnceInAWhile) {
+// Rows: 3.4 (certificate authorities, client certificates).
+TEST(CertificateSource, OffersWhatTheFilesSayOnceInAWhileAndWhenInDoubt) {
   TemporaryFolder folder;
   base::FakeClock clock;
   folder.write("ca", "one");
-  CaSource source("one", folder.path("ca"), clock);
+  folder.write("key", "k1");
+  ClusterConfig config;
+  config.ca_pem = "one";
+  config.ca_file = folder.path("ca");
+  config.client_certificate_pem = "fixed";
+  config.client_key_pem = "k1";
+  config.client_key_file = folder.path("key");
+  CertificateSource source(config, clock);
   EXPECT_EQ(source.changed(), std::nullopt);
   folder.write("ca", "two");
   EXPECT_EQ(source.changed(), std::nullopt);
-  clock.advance(kCaRefresh);
-  EXPECT_EQ(source.changed(), "two");
-  EXPECT_EQ(source.pem(), "one");
-  source.accept("two");
+  clock.advance(kCertificateRefresh);
+  const std::optional<Certificates> fresh = source.changed();
+  ASSERT_TRUE(fresh);
+  EXPECT_EQ(fresh->authorities, "two");
+  EXPECT_EQ(fresh->client_certificate, "fixed");
+  EXPECT_EQ(source.current().authorities, "one");
+  source.accept(*fresh);
   folder.write("ca", "");
-  clock.advance(kCaRefresh);
+  clock.advance(kCertificateRefresh);
   EXPECT_EQ(source.changed(), std::nullopt);
-  EXPECT_EQ(source.pem(), "two");
+  EXPECT_EQ(source.current().authorities, "two");
+  folder.write("key", "k2");
+  EXPECT_EQ(source.changed(), std::nullopt);
+  source.look_again();
+  ASSERT_TRUE(source.changed());
 }
 
 }  // namespace

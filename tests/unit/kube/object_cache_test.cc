@@ -27,6 +27,7 @@ class ObjectCacheTest : public testing::Test {
   ObjectCache cache{Kind::kService, sink};
 };
 
+// Rows: L5, W8.
 TEST_F(ObjectCacheTest, PassesChangesOn) {
   cache.replace(list_of({service("b", "1"), service("a", "2")}));
   cache.upsert(service("c", "3"));

@@ -17,8 +17,10 @@ inline std::string name_of(const ObjectName& name) {
 
 class RecordingSink final : public ObjectSink {
  public:
-  void replace(Kind kind, std::vector<Object> objects) override {
-    std::string line = std::string("replace ") + to_string(kind) + ":";
+  void replace(const Scope& scope, std::vector<Object> objects) override {
+    std::string line = std::string("replace ") + to_string(scope.kind);
+    if (!scope.namespace_name.empty()) line += " in " + scope.namespace_name;
+    line += ":";
     for (const Object& object : objects) line += " " + described(object);
     calls.push_back(line);
     last_replaced = std::move(objects);

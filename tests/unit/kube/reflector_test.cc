@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "tests/support/fake_clock.h"
 
 namespace holdfast::kube {
@@ -18,11 +20,13 @@ Failure status_failure(int code, std::optional<std::chrono::seconds> retry_after
   return failure;
 }
 
-Failure error_event(int code) {
-  Failure failure = status_failure(code);
+Failure error_event_after(int code, std::optional<std::chrono::seconds> retry_after) {
+  Failure failure = status_failure(code, retry_after);
   failure.kind = FailureKind::kErrorEvent;
   return failure;
 }
+
+Failure error_event(int code) { return error_event_after(code, {}); }
 
 Failure failure_of(FailureKind kind) { return {kind, {}, ""}; }
 
@@ -52,6 +56,12 @@ class ReflectorTest : public testing::Test {
     EXPECT_GE(request->timeout, kWatchTimeoutLeast);
     EXPECT_LT(request->timeout, kWatchTimeoutMost);
   }
+  void expect_probe(const std::string& version) {
+    const Step step = next();
+    const auto* request = std::get_if<ProbeRequest>(&step.request);
+    ASSERT_NE(request, nullptr);
+    EXPECT_EQ(request->resource_version, version);
+  }
   Step next() {
     Step step = reflector.next();
     waited = step.wait;
@@ -65,11 +75,18 @@ class ReflectorTest : public testing::Test {
     reflector.watch_started();
   }
 
+  static ReflectorOptions options() {
+    ReflectorOptions options;
+    options.start_jitter = kNoWait;
+    return options;
+  }
+
   base::FakeClock clock;
-  Reflector reflector{ReflectorOptions(), clock};
+  Reflector reflector{options(), clock};
   base::Duration waited{0};
 };
 
+// Rows: L1, W1.
 TEST_F(ReflectorTest, ListsTheNewestStateThenWatchesFromItsVersion) {
   const ListRequest request = expect_list("", ListReason::kStart);
   EXPECT_EQ(request.limit, kListLimit);
@@ -79,6 +96,7 @@ TEST_F(ReflectorTest, ListsTheNewestStateThenWatchesFromItsVersion) {
   EXPECT_EQ(waited, kNoWait);
 }
 
+// Rows: L3.
 TEST_F(ReflectorTest, PagesAndWatchesFromTheFirstPagesVersion) {
   next();
   reflector.page_received("10", "token-1");
@@ -89,6 +107,7 @@ TEST_F(ReflectorTest, PagesAndWatchesFromTheFirstPagesVersion) {
   expect_watch("10");
 }
 
+// Rows: L4.
 TEST_F(ReflectorTest, ListsInOnePageAfterA410InMidPaging) {
   next();
   reflector.page_received("10", "token");
@@ -100,6 +119,7 @@ TEST_F(ReflectorTest, ListsInOnePageAfterA410InMidPaging) {
   EXPECT_EQ(request.continue_token, "");
 }
 
+// Rows: L4, L6.
 TEST_F(ReflectorTest, StartsTheListOverAfterAnyOtherErrorInMidPaging) {
   next();
   reflector.page_received("10", "token");
@@ -111,6 +131,7 @@ TEST_F(ReflectorTest, StartsTheListOverAfterAnyOtherErrorInMidPaging) {
   EXPECT_GE(waited, kBackoffFirst / 2);
 }
 
+// Rows: W1, W2, W8.
 TEST_F(ReflectorTest, RenewsAWatchThatEndedFromTheLastEventOfAnyType) {
   start_watch();
   reflector.event_received(event_at("11", WatchEventType::kAdded));
@@ -125,6 +146,7 @@ TEST_F(ReflectorTest, RenewsAWatchThatEndedFromTheLastEventOfAnyType) {
   expect_watch("90");
 }
 
+// Rows: W1.
 TEST_F(ReflectorTest, RenewsAQuietWatchWithoutAWaitOrAList) {
   start_watch();
   for (int i = 0; i < 100; ++i) {
@@ -136,9 +158,10 @@ TEST_F(ReflectorTest, RenewsAQuietWatchWithoutAWaitOrAList) {
   }
 }
 
+// Rows: W3, L2.
 TEST_F(ReflectorTest, ListsAfterA410InBothShapesWithTheLastVersion) {
   for (const Failure& failure : {status_failure(410), error_event(410)}) {
-    Reflector fresh(ReflectorOptions(), clock);
+    Reflector fresh(options(), clock);
     (void)fresh.next();
     fresh.page_received("10", "");
     (void)fresh.next();
@@ -151,6 +174,7 @@ TEST_F(ReflectorTest, ListsAfterA410InBothShapesWithTheLastVersion) {
   }
 }
 
+// Rows: W3.
 TEST_F(ReflectorTest, TakesTheReasonsExpiredAndGoneFor410) {
   for (const char* reason : {"Expired", "Gone"}) {
     Failure failure = error_event(0);
@@ -163,11 +187,12 @@ TEST_F(ReflectorTest, TakesTheReasonsExpiredAndGoneFor410) {
   EXPECT_FALSE(unrelated.expired());
 }
 
+// Rows: L2, W10.
 TEST_F(ReflectorTest, FallsBackToTheNewestStateWhenTheVersionIsGoneOrNotReached) {
   Failure too_large = status_failure(504, 1s);
   too_large.status.version_too_large = true;
   for (const Failure& failure : {status_failure(410), too_large}) {
-    Reflector fresh(ReflectorOptions(), clock);
+    Reflector fresh(options(), clock);
     (void)fresh.next();
     fresh.page_received("10", "");
     (void)fresh.next();
@@ -188,6 +213,7 @@ TEST_F(ReflectorTest, FallsBackToTheNewestStateWhenTheVersionIsGoneOrNotReached)
   }
 }
 
+// Rows: W3, 3.4 (backoff).
 TEST_F(ReflectorTest, WaitsFromTheSecond410InARow) {
   start_watch();
   reflector.watch_failed(error_event(410));
@@ -205,14 +231,25 @@ TEST_F(ReflectorTest, WaitsFromTheSecond410InARow) {
   EXPECT_GE(waited, kBackoffMost / 2);
 }
 
+// Rows: W5, W16.
 TEST_F(ReflectorTest, NeverListsWhenTheServerIsUnreachableOrBusyAtTheStartOfAWatch) {
   start_watch();
   reflector.event_received(event_at("20"));
   reflector.watch_failed(failure_of(FailureKind::kLost));
   for (const Failure& failure :
        {failure_of(FailureKind::kConnect), failure_of(FailureKind::kLost),
-        failure_of(FailureKind::kTimeout), status_failure(429), status_failure(500),
-        status_failure(503), status_failure(401), status_failure(403)}) {
+        failure_of(FailureKind::kTimeout), status_failure(500), status_failure(503)}) {
+    expect_probe("20");
+    reflector.probe_failed(failure);
+    expect_probe("20");
+    EXPECT_GE(waited, kBackoffFirst / 2) << failure.reason();
+    reflector.probe_passed();
+    expect_watch("20");
+    reflector.watch_failed(failure);
+  }
+  reflector.next();
+  reflector.probe_passed();
+  for (const Failure& failure : {status_failure(429), status_failure(401), status_failure(403)}) {
     expect_watch("20");
     reflector.watch_failed(failure);
     expect_watch("20");
@@ -221,19 +258,99 @@ TEST_F(ReflectorTest, NeverListsWhenTheServerIsUnreachableOrBusyAtTheStartOfAWat
   }
 }
 
+// Rows: L2.
+TEST_F(ReflectorTest, AsksWhetherTheVersionIsThereAfterALostConnection) {
+  start_watch();
+  clock.advance(5s);
+  reflector.watch_failed(failure_of(FailureKind::kLost));
+  expect_probe("10");
+  EXPECT_EQ(waited, kNoWait);
+  // Not found: the version is there. Forbidden, a bad request: nothing is known.
+  for (const int code : {404, 403, 400}) {
+    reflector.probe_failed(status_failure(code));
+    expect_watch("10");
+    EXPECT_EQ(waited, kNoWait);
+    reflector.watch_failed(failure_of(FailureKind::kConnect));
+    expect_probe("10");
+    EXPECT_GT(waited, kNoWait);
+  }
+  for (const int code : {401, 429, 503}) {
+    reflector.probe_failed(status_failure(code));
+    expect_probe("10");
+    EXPECT_GT(waited, kNoWait);
+  }
+  reflector.probe_passed();
+  // An API server that answers needs no more questions.
+  for (int i = 0; i < 3; ++i) {
+    expect_watch("10");
+    reflector.watch_started();
+    clock.advance(2s);
+    EXPECT_FALSE(reflector.watch_ended());
+  }
+}
+
+// Rows: L1, L2.
+TEST_F(ReflectorTest, ListsTheNewestStateWhenTheServerIsBehindTwice) {
+  Failure behind = status_failure(504, 1s);
+  behind.status.version_too_large = true;
+  start_watch();
+  reflector.watch_failed(failure_of(FailureKind::kConnect));
+  // A replica that lags has it a little later.
+  expect_probe("10");
+  reflector.probe_failed(behind);
+  expect_probe("10");
+  EXPECT_GE(waited, 1s);
+  reflector.probe_passed();
+  expect_watch("10");
+  reflector.watch_failed(failure_of(FailureKind::kConnect));
+  for (int i = 0; i < kBehindAnswers; ++i) {
+    expect_probe("10");
+    reflector.probe_failed(behind);
+  }
+  expect_list("", ListReason::kVersionUnavailable);
+  EXPECT_EQ(waited, kNoWait);
+  reflector.page_received("3", "");
+  expect_watch("3");
+}
+
+// Rows: 3.4 (start-up jitter).
+TEST_F(ReflectorTest, BeginsAtARandomMoment) {
+  std::set<base::Duration> waits;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    ReflectorOptions jittered;
+    jittered.seed = seed;
+    const base::Duration wait = Reflector(jittered, clock).next().wait;
+    EXPECT_LE(wait, kStartJitter);
+    waits.insert(wait);
+  }
+  EXPECT_GT(waits.size(), 15u);
+}
+
+// Rows: 3.4 (429, Retry-After), W16.
 TEST_F(ReflectorTest, HonoursRetryAfterUpToALimit) {
   next();
-  reflector.list_failed(status_failure(429, 45s));
+  reflector.list_failed(status_failure(429, 25s));
   next();
-  EXPECT_EQ(waited, 45s);
+  EXPECT_EQ(waited, 25s);
+  start_watch();
+  reflector.watch_failed(status_failure(429, 26s));
+  expect_watch("10");
+  EXPECT_EQ(waited, 26s);
+  reflector.watch_failed(error_event_after(429, 27s));
+  expect_watch("10");
+  EXPECT_EQ(waited, 27s);
+  reflector.watch_failed(status_failure(410));
+  next();
   reflector.list_failed(status_failure(503, 9999999s));
   next();
   EXPECT_EQ(waited, kRetryAfterMost);
+  EXPECT_LE(kRetryAfterMost, 30s);
   reflector.list_failed(status_failure(503, 0s));
   next();
   EXPECT_GT(waited, kNoWait);
 }
 
+// Rows: 3.4 (backoff).
 TEST_F(ReflectorTest, WaitsLongerEachTimeUpToTheMost) {
   base::Duration upper = kBackoffFirst;
   for (int i = 0; i < 12; ++i) {
@@ -248,6 +365,7 @@ TEST_F(ReflectorTest, WaitsLongerEachTimeUpToTheMost) {
   }
 }
 
+// Rows: 3.4 (backoff).
 TEST_F(ReflectorTest, ForgetsPastTroubleAfterTwoMinutesOfHealth) {
   for (int i = 0; i < 8; ++i) {
     next();
@@ -256,15 +374,18 @@ TEST_F(ReflectorTest, ForgetsPastTroubleAfterTwoMinutesOfHealth) {
   start_watch();
   clock.advance(kHealthyAfter - 1s);
   reflector.watch_failed(failure_of(FailureKind::kConnect));
-  expect_watch("10");
+  expect_probe("10");
   EXPECT_GE(waited, kBackoffMost / 2);
+  reflector.probe_passed();
+  expect_watch("10");
   reflector.watch_started();
   clock.advance(kHealthyAfter);
   reflector.watch_failed(status_failure(503));
-  expect_watch("10");
+  expect_probe("10");
   EXPECT_LE(waited, kBackoffFirst);
 }
 
+// Rows: W6.
 TEST_F(ReflectorTest, TreatsAWatchThatEndsAtOnceAsAnError) {
   start_watch();
   for (int i = 0; i < 10; ++i) {
@@ -279,6 +400,7 @@ TEST_F(ReflectorTest, TreatsAWatchThatEndsAtOnceAsAnError) {
   }
 }
 
+// Rows: W4.
 TEST_F(ReflectorTest, RetriesInternalErrorsAFewTimesThenLists) {
   start_watch();
   for (int i = 0; i < kErrorEventRetries; ++i) {
@@ -292,6 +414,7 @@ TEST_F(ReflectorTest, RetriesInternalErrorsAFewTimesThenLists) {
   EXPECT_GT(waited, kNoWait);
 }
 
+// Rows: W4, W5.
 TEST_F(ReflectorTest, BacksOffOnA429EventAndListsOnUnknownOnes) {
   start_watch();
   reflector.watch_failed(error_event(429));
@@ -308,17 +431,22 @@ TEST_F(ReflectorTest, BacksOffOnA429EventAndListsOnUnknownOnes) {
   }
 }
 
+// Rows: W1, W12.
 TEST_F(ReflectorTest, RenewsALostWatchAtOnceWhenItWasOfUse) {
   start_watch();
   clock.advance(5s);
   reflector.watch_failed(failure_of(FailureKind::kLost));
+  expect_probe("10");
+  EXPECT_EQ(waited, kNoWait);
+  reflector.probe_passed();
   expect_watch("10");
   EXPECT_EQ(waited, kNoWait);
   reflector.watch_failed(failure_of(FailureKind::kConnect));
-  expect_watch("10");
+  expect_probe("10");
   EXPECT_GT(waited, kNoWait);
 }
 
+// Rows: W2, L2.
 TEST_F(ReflectorTest, ListsWhenALongWatchBroughtNotEvenABookmark) {
   start_watch();
   clock.advance(kSilentWatchAge);
@@ -333,6 +461,7 @@ TEST_F(ReflectorTest, ListsWhenALongWatchBroughtNotEvenABookmark) {
   expect_watch("10");
 }
 
+// Rows: W7.
 TEST_F(ReflectorTest, DoesNotResumeFromTheUnorderedReplayOfAWatchFromZero) {
   next();
   reflector.page_received("0", "");

@@ -17,6 +17,7 @@
 #include <cstdio>
 #include <deque>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,10 @@ class ScriptedApiServer {
   [[nodiscard]] std::string port() const;
   /// Stops listening: connections are refused.
   void close();
+  /// Listens again, where it did before.
+  void reopen();
+  /// More bytes on the connection that was left hanging last.
+  void push(const std::string& bytes);
   [[nodiscard]] bool script_is_over() const { return script_.empty(); }
 
   /// Request targets, and heads, in order of arrival.
@@ -77,9 +82,18 @@ class ScriptedApiServer {
 
   boost::asio::io_context& context_;
   boost::asio::ip::tcp::acceptor acceptor_;
+  const boost::asio::ip::tcp::endpoint endpoint_;
   std::deque<Reply> script_;
   std::vector<std::weak_ptr<Socket>> sockets_;
+  std::weak_ptr<Socket> hanging_;
 };
+
+/// One watch event as a chunk.
+inline std::string chunk(const std::string& line) {
+  char size[32];
+  std::snprintf(size, sizeof(size), "%zx\r\n", line.size() + 1);
+  return size + line + "\n\r\n";
+}
 
 inline Reply answer(int status, const std::string& body, const std::string& headers) {
   return {"HTTP/1.1 " + std::to_string(status) + " X\r\nContent-Length: " +
@@ -88,11 +102,7 @@ inline Reply answer(int status, const std::string& body, const std::string& head
 
 inline Reply open_events(const std::vector<std::string>& lines) {
   std::string bytes = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-  for (const std::string& line : lines) {
-    char size[32];
-    std::snprintf(size, sizeof(size), "%zx\r\n", line.size() + 1);
-    bytes += size + line + "\n\r\n";
-  }
+  for (const std::string& line : lines) bytes += chunk(line);
   return Reply{bytes}.hanging();
 }
 
@@ -106,15 +116,14 @@ inline Reply events(const std::vector<std::string>& lines) {
 inline ScriptedApiServer::ScriptedApiServer(boost::asio::io_context& context)
     : context_(context),
       acceptor_(context,
-                boost::asio::ip::tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0)) {
+                boost::asio::ip::tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0)),
+      endpoint_(acceptor_.local_endpoint()) {
   boost::asio::co_spawn(context_, accept_all(), boost::asio::detached);
 }
 
 inline ScriptedApiServer::~ScriptedApiServer() { close(); }
 
-inline std::string ScriptedApiServer::port() const {
-  return std::to_string(acceptor_.local_endpoint().port());
-}
+inline std::string ScriptedApiServer::port() const { return std::to_string(endpoint_.port()); }
 
 inline void ScriptedApiServer::close() {
   boost::system::error_code ignored;  // Closed already.
@@ -122,6 +131,17 @@ inline void ScriptedApiServer::close() {
   for (const auto& weak : sockets_) {
     if (const auto socket = weak.lock()) socket->close(ignored);
   }
+}
+
+inline void ScriptedApiServer::reopen() {
+  acceptor_ = boost::asio::ip::tcp::acceptor(context_, endpoint_);
+  boost::asio::co_spawn(context_, accept_all(), boost::asio::detached);
+}
+
+inline void ScriptedApiServer::push(const std::string& bytes) {
+  const auto socket = hanging_.lock();
+  if (socket == nullptr) throw std::logic_error("no connection was left hanging");
+  boost::asio::write(*socket, boost::asio::buffer(bytes));
 }
 
 inline boost::asio::awaitable<void> ScriptedApiServer::accept_all() {
@@ -158,6 +178,7 @@ inline boost::asio::awaitable<void> ScriptedApiServer::serve(std::shared_ptr<Soc
     if (reply.then == Reply::Then::kClose) socket->close(error);
     if (reply.then == Reply::Then::kClose) co_return;
     if (reply.then == Reply::Then::kHang) {
+      hanging_ = socket;
       co_await socket->async_wait(Socket::wait_read,
                                   boost::asio::redirect_error(boost::asio::use_awaitable, error));
       co_return;

@@ -16,6 +16,7 @@ std::vector<std::string> drain(WatchFramer& framer) {
   return events;
 }
 
+// Rows: W11.
 TEST(WatchFramer, GivesWholeEventsWhateverTheSplit) {
   const std::string stream = "{\"a\":1}\n\n{\"b\":2}\r\n{}\n{\"cut\":";
   for (std::size_t piece = 1; piece <= stream.size(); ++piece) {
@@ -30,6 +31,7 @@ TEST(WatchFramer, GivesWholeEventsWhateverTheSplit) {
   }
 }
 
+// Rows: W11.
 TEST(WatchFramer, StopsAtAnEventThatIsTooLong) {
   WatchFramer exact(4);
   exact.append("1234\n");

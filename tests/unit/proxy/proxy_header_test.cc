@@ -10,8 +10,6 @@
 namespace holdfast::proxy {
 namespace {
 
-using State = ProxyHeaderState;
-
 std::string signature() { return {"\r\n\r\n\0\r\nQUIT\n", 12}; }
 
 /// A header of version 2 whose length says what `rest` has.
@@ -41,20 +39,20 @@ std::string ends6() {
 /// "SOURCE DESTINATION", "none" without them, or "bad"; the same in pieces and with bytes behind.
 std::string read(const std::string& bytes) {
   ProxyHeader header;
-  const State state = parse_proxy_header(bytes, header);
+  const ProxyHeaderState state = parse_proxy_header(bytes, header);
   for (std::size_t size = 0; size < bytes.size(); ++size) {
     ProxyHeader part;
-    const State of_part = parse_proxy_header(bytes.substr(0, size), part);
-    if (state == State::kDone) {
-      EXPECT_EQ(of_part, State::kNeedMore) << size << " of " << bytes;
+    const ProxyHeaderState of_part = parse_proxy_header(bytes.substr(0, size), part);
+    if (state == ProxyHeaderState::kDone) {
+      EXPECT_EQ(of_part, ProxyHeaderState::kNeedMore) << size << " of " << bytes;
     }
-    if (of_part == State::kBad) {
-      EXPECT_EQ(state, State::kBad) << size;
+    if (of_part == ProxyHeaderState::kBad) {
+      EXPECT_EQ(state, ProxyHeaderState::kBad) << size;
     }
   }
   ProxyHeader longer;
   EXPECT_EQ(parse_proxy_header(bytes + "GET / HTTP/1.1\r\n\r\n", longer), state) << bytes;
-  if (state != State::kDone) return state == State::kBad ? "bad" : "more";
+  if (state != ProxyHeaderState::kDone) return state == ProxyHeaderState::kBad ? "bad" : "more";
   EXPECT_EQ(header.bytes, bytes.size());
   EXPECT_EQ(longer.bytes, bytes.size());
   EXPECT_EQ(longer.ends, header.ends);
@@ -81,7 +79,7 @@ TEST(ProxyHeaderV1, MayNotKnow) {
 TEST(ProxyHeader, SpeaksForItselfOrForSomebodyUnknown) {
   const auto unknown = [](const std::string& bytes) {
     ProxyHeader header;
-    EXPECT_EQ(parse_proxy_header(bytes, header), State::kDone);
+    EXPECT_EQ(parse_proxy_header(bytes, header), ProxyHeaderState::kDone);
     return header.client_unknown;
   };
   const std::string signature("\r\n\r\n\0\r\nQUIT\n", 12);
@@ -148,9 +146,9 @@ TEST(ProxyHeaderV1, IsShort) {
   const std::string longest = "PROXY UNKNOWN " + std::string(kProxyHeaderV1BytesMost - 14, 'x');
   ProxyHeader header;
   EXPECT_EQ(parse_proxy_header(longest.substr(0, kProxyHeaderV1BytesMost - 1), header),
-            State::kNeedMore);
-  EXPECT_EQ(parse_proxy_header(longest, header), State::kBad);
-  EXPECT_EQ(parse_proxy_header(longest + "\r\n", header), State::kBad);
+            ProxyHeaderState::kNeedMore);
+  EXPECT_EQ(parse_proxy_header(longest, header), ProxyHeaderState::kBad);
+  EXPECT_EQ(parse_proxy_header(longest + "\r\n", header), ProxyHeaderState::kBad);
 }
 
 TEST(ProxyHeaderV2, NamesBothEnds) {
@@ -198,7 +196,7 @@ TEST(ProxyHeaderV2, IsBounded) {
   EXPECT_EQ(read(v2(0x20, 0x00, most)), "none");
   EXPECT_EQ(read(v2(0x20, 0x00, most + 'x')), "bad");
   ProxyHeader header;
-  EXPECT_EQ(parse_proxy_header(signature() + "\x21\x11\xff\xff", header), State::kBad)
+  EXPECT_EQ(parse_proxy_header(signature() + "\x21\x11\xff\xff", header), ProxyHeaderState::kBad)
       << "found before the bytes come";
 }
 

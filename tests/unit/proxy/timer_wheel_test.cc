@@ -27,91 +27,91 @@ class TestTimer final : public Timer {
   }
 };
 
-const Instant kStart = Instant(std::chrono::hours(5));
+const Instant kBegun = Instant(std::chrono::hours(5));
 
 TEST(TimerWheel, FiresOnceNotEarlyAndAtMostATickLate) {
-  TimerWheel wheel(kStart);
+  TimerWheel wheel(kBegun);
   TestTimer timer;
-  wheel.set(timer, kStart + 105ms);
-  wheel.advance(kStart + 104ms);
+  wheel.set(timer, kBegun + 105ms);
+  wheel.advance(kBegun + 104ms);
   EXPECT_EQ(timer.fired, 0);
-  wheel.advance(kStart + 105ms + kTimerTick);
+  wheel.advance(kBegun + 105ms + kTimerTick);
   EXPECT_EQ(timer.fired, 1);
-  wheel.advance(kStart + 10s);
+  wheel.advance(kBegun + 10s);
   EXPECT_EQ(timer.fired, 1);
   EXPECT_FALSE(timer.armed());
 }
 
 TEST(TimerWheel, MovedLaterItWaits) {
-  TimerWheel wheel(kStart);
+  TimerWheel wheel(kBegun);
   TestTimer timer;
-  wheel.set(timer, kStart + 100ms);
-  wheel.set(timer, kStart + 500ms);
-  wheel.advance(kStart + 499ms);
+  wheel.set(timer, kBegun + 100ms);
+  wheel.set(timer, kBegun + 500ms);
+  wheel.advance(kBegun + 499ms);
   EXPECT_EQ(timer.fired, 0);
-  wheel.advance(kStart + 500ms + kTimerTick);
+  wheel.advance(kBegun + 500ms + kTimerTick);
   EXPECT_EQ(timer.fired, 1);
 }
 
 TEST(TimerWheel, MovedEarlierItHurries) {
-  TimerWheel wheel(kStart);
+  TimerWheel wheel(kBegun);
   TestTimer timer;
-  wheel.set(timer, kStart + 1h);
-  wheel.set(timer, kStart + 100ms);
-  wheel.advance(kStart + 100ms + kTimerTick);
+  wheel.set(timer, kBegun + 1h);
+  wheel.set(timer, kBegun + 100ms);
+  wheel.advance(kBegun + 100ms + kTimerTick);
   EXPECT_EQ(timer.fired, 1);
 }
 
 TEST(TimerWheel, BeyondTheHorizonItIsPutOffUntilDue) {
-  TimerWheel wheel(kStart);
+  TimerWheel wheel(kBegun);
   TestTimer timer;
-  wheel.set(timer, kStart + 1h);
-  for (auto at = kStart; at < kStart + 1h; at += 7s) {
+  wheel.set(timer, kBegun + 1h);
+  for (auto at = kBegun; at < kBegun + 1h; at += 7s) {
     wheel.advance(at);
     ASSERT_EQ(timer.fired, 0);
   }
-  wheel.advance(kStart + 1h + 2 * kTimerTick);
+  wheel.advance(kBegun + 1h + 2 * kTimerTick);
   EXPECT_EQ(timer.fired, 1);
 }
 
 TEST(TimerWheel, ALongPauseOfTheProcessLosesNothing) {
-  TimerWheel wheel(kStart);
+  TimerWheel wheel(kBegun);
   TestTimer near;
   TestTimer far;
-  wheel.set(near, kStart + 1s);
-  wheel.set(far, kStart + 30s);
-  wheel.advance(kStart + 10min);
+  wheel.set(near, kBegun + 1s);
+  wheel.set(far, kBegun + 30s);
+  wheel.advance(kBegun + 10min);
   EXPECT_EQ(near.fired, 1);
   EXPECT_EQ(far.fired, 1);
 }
 
 TEST(TimerWheel, ATimerMayDestroyAnotherThatIsDueWithIt) {
-  TimerWheel wheel(kStart);
+  TimerWheel wheel(kBegun);
   TestTimer first;
   auto second = std::make_unique<TestTimer>();
   first.action = [&] { second.reset(); };
-  wheel.set(first, kStart + 100ms);
-  wheel.set(*second, kStart + 100ms);
-  wheel.advance(kStart + 1s);
+  wheel.set(first, kBegun + 100ms);
+  wheel.set(*second, kBegun + 100ms);
+  wheel.advance(kBegun + 1s);
   EXPECT_EQ(first.fired, 1);
   EXPECT_EQ(second, nullptr);
 }
 
 TEST(TimerWheel, NextIsNeverLaterThanTheEarliestTimer) {
-  TimerWheel wheel(kStart);
+  TimerWheel wheel(kBegun);
   EXPECT_FALSE(wheel.next().has_value());
   std::mt19937 random(7);
   std::vector<std::unique_ptr<TestTimer>> timers;
   Instant earliest = Instant::max();
   for (int i = 0; i < 200; ++i) {
-    const Instant when = kStart + std::chrono::milliseconds(1 + random() % 60000);
+    const Instant when = kBegun + std::chrono::milliseconds(1 + random() % 60000);
     earliest = std::min(earliest, when);
     timers.push_back(std::make_unique<TestTimer>());
     wheel.set(*timers.back(), when);
     ASSERT_TRUE(wheel.next().has_value());
     EXPECT_LE(*wheel.next(), earliest + kTimerTick);
   }
-  Instant now = kStart;
+  Instant now = kBegun;
   while (const auto next = wheel.next()) {
     ASSERT_GT(*next, now);
     now = *next;
