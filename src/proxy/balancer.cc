@@ -18,7 +18,6 @@ std::size_t below(std::size_t end, Random& random) {
   return static_cast<std::size_t>(((random.next() >> 32) * end) >> 32);
 }
 
-/// 0 to 1, without 1.
 std::uint32_t open_of(const Endpoint& endpoint) {
   return endpoint.open.load(std::memory_order_relaxed);
 }
