@@ -23,8 +23,8 @@ namespace {
 /// The objects of all files, and why some could not be read.
 class Objects final : public kube::ObjectSink {
  public:
-  void replace(kube::Kind kind, std::vector<kube::Object> objects) override {
-    builder_.replace(kind, objects);
+  void replace(const kube::Scope& scope, std::vector<kube::Object> objects) override {
+    builder_.replace(scope, objects);
   }
   void upsert(kube::Object object) override { builder_.upsert(object); }
   void remove(kube::Kind kind, const kube::ObjectName& name) override {

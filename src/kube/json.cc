@@ -53,6 +53,10 @@ class Filter {
 }  // namespace
 
 base::StatusOr<Json> parse_json(std::string_view text, const ItemVisitor& visit_item) {
+  // The parser takes one for the end of the text, whatever follows.
+  if (text.find('\0') != std::string_view::npos) {
+    return absl::InvalidArgumentError("not JSON: it has a NUL byte");
+  }
   std::string repaired;
   if (!base::is_utf8(text)) {
     repaired = base::repair_utf8(text);
