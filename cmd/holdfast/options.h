@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "proxy/connection_filter.h"
 
 namespace CLI {
 class App;
@@ -16,19 +17,24 @@ class App;
 
 namespace holdfast {
 
-/// What `holdfast status` is asked for. The filters are of connections; empty: none.
+/// What `holdfast status` is asked for.
 struct StatusFlags {
   std::string admin = "127.0.0.1:10254";
   /// "table" or "json".
   std::string output = "table";
-  std::string kind;
-  std::string ingress_namespace;
-  std::string ingress;
-  std::string service;
-  std::string endpoint;
-  std::string client;
+  proxy::ConnectionFilter filter;
   /// Connections, the newest; 1 to 1000.
   unsigned limit = 20;
+};
+
+/// What `holdfast check` is asked for.
+struct CheckFlags {
+  /// Files and folders; "-" is standard input.
+  std::vector<std::string> files;
+  /// "table" or "json".
+  std::string output = "table";
+  /// Warnings count as errors do.
+  bool strict = false;
 };
 
 struct Options {
@@ -50,6 +56,7 @@ struct Options {
   /// A sidecar's: names and values of annotations.
   std::vector<std::pair<std::string, std::string>> settings;
   StatusFlags status;
+  CheckFlags check;
   std::string manifests;
   std::string kubeconfig;
   std::string ingress_class = "holdfast";
@@ -90,6 +97,9 @@ void add_state_flag(CLI::App& app, Options& options);
 
 /// --admin, --output and the filters.
 void add_status_flags(CLI::App& app, Options& options);
+
+/// FILE..., --output and --strict.
+void add_check_flags(CLI::App& app, Options& options);
 
 /// What the parser could not see: addresses that are none, those that would expose the discovery
 /// stream, and PROXY headers of nobody. The error is one sentence that names the flag.

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <numeric>
 
+#include "base/ascii.h"
 #include "controller/annotation_table.h"
 #include "controller/duration.h"
 #include "controller/limits.h"
@@ -101,9 +102,31 @@ bool names(Values values, std::string_view name) {
                      [&](const auto& value) { return value.first == name; });
 }
 
-Settings finish(Draft draft) {
+/// What a browser asks of a cookie with such a name, in any case (RFC 6265bis section 4.1.3); it
+/// drops one that is otherwise. Half a sentence; empty: it takes this one.
+std::string_view wrong_prefix(const v1::Affinity& affinity) {
+  const std::string name = base::lower_case(affinity.cookie_name());
+  const bool host = name.starts_with("__host-");
+  if (!host && !name.starts_with("__secure-")) return {};
+  const bool secure = affinity.cookie_secure() == v1::SECURE_ALWAYS ||
+                      affinity.cookie_same_site() == v1::SAME_SITE_NONE;
+  if (!secure) return "browsers drop a cookie of this name without affinity-cookie-secure: true";
+  if (host && affinity.cookie_path() != "/") {
+    return "browsers drop a cookie of this name without affinity-cookie-path: /";
+  }
+  return {};
+}
+
+Settings finish(Draft draft, const OnWrongValue& on_wrong) {
   v1::RoutePolicy& policy = draft.policy();
-  if (draft.has_affinity) *policy.mutable_affinity() = std::move(draft.affinity);
+  if (draft.has_affinity) {
+    if (const std::string_view reason = wrong_prefix(draft.affinity); !reason.empty()) {
+      on_wrong(Severity::kError, "affinity-cookie-name", std::string(reason),
+               "the default (" + std::string(kCookieName) + ") applies");
+      draft.affinity.set_cookie_name(kCookieName);
+    }
+    *policy.mutable_affinity() = std::move(draft.affinity);
+  }
   if (draft.has_hash) *policy.mutable_hash_by() = std::move(draft.hash);
   if (draft.has_origins) *policy.mutable_origin_check() = std::move(draft.origins);
   if (!draft.health.path().empty()) {
@@ -170,7 +193,7 @@ Settings settings_of(Values values, Draft draft, const OnWrongValue& on_wrong) {
                                   : std::string(known->when_wrong);
     on_wrong(Severity::kError, name, std::string(status.message()), instead);
   }
-  return finish(std::move(draft));
+  return finish(std::move(draft), on_wrong);
 }
 
 Settings settings_of(const kube::Ingress& ingress, const Draft& defaults, ProblemList& problems) {

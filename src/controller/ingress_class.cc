@@ -63,4 +63,10 @@ bool IngressClassFilter::selects(const kube::Ingress& ingress, ProblemList& prob
   return without_class_is_ours_;
 }
 
+std::string class_named_by(const kube::Ingress& ingress) {
+  const std::string named = ingress.ingress_class_name.value_or("");
+  const auto legacy = ingress.metadata.annotations.find(kLegacyAnnotation);
+  return !named.empty() || legacy == ingress.metadata.annotations.end() ? named : legacy->second;
+}
+
 }  // namespace holdfast::controller

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "controller/compile.h"
 #include "controller/problem_list.h"
 
@@ -25,5 +27,8 @@ class IngressClassFilter {
   bool foreign_ = false;
   bool without_class_is_ours_ = false;
 };
+
+/// The class that an Ingress names, in either place; empty: none, so that the default class counts.
+std::string class_named_by(const kube::Ingress& ingress);
 
 }  // namespace holdfast::controller
