@@ -54,10 +54,19 @@ base::Status check_folder(const std::string& folder) {
 base::StatusOr<ControlPlaneOptions> control_plane_options(const Options& options) {
   ControlPlaneOptions result;
   result.endpoints_api = options.endpoints_api == "endpoints";
-  result.ingress_class = options.ingress_class;
   result.discovery_listen = options.discovery_listen;
   if (options.ingress_class.empty()) {
     return absl::InvalidArgumentError("--ingress-class: the name is empty");
+  }
+  result.compile.ingress_class = options.ingress_class;
+  result.compile.watch_without_class = options.watch_without_class;
+  if (!options.default_backend.empty()) {
+    auto backend = controller::parse_default_backend(options.default_backend);
+    if (!backend.ok()) {
+      return absl::InvalidArgumentError("--default-backend: " +
+                                        std::string(backend.status().message()));
+    }
+    result.compile.default_backend = *std::move(backend);
   }
   base::Status checked = check_cluster_view(options);
   if (!checked.ok()) return checked;
@@ -88,7 +97,7 @@ class ControlPlane::State final : public kube::ObjectSink {
       : options_(std::move(options)),
         clock_(clock),
         log_(log),
-        reconciler_({.ingress_class = options_.ingress_class}, scopes_of(options_), clock, log,
+        reconciler_(options_.compile, scopes_of(options_), clock, log,
                     [this](model::Transaction change) { publish(std::move(change)); }),
         server_(log, [this](const std::string&, const model::Refusal& refusal) {
           asio::post(context_, [this, refusal] { report_refusal(refusal); });

@@ -60,6 +60,9 @@ struct Options {
   std::string manifests;
   std::string kubeconfig;
   std::string ingress_class = "holdfast";
+  bool watch_without_class = false;
+  /// "NAMESPACE/SERVICE:PORT"; empty: none.
+  std::string default_backend;
   std::string discovery_listen;
   std::string discovery;
   /// Empty: nothing is kept.
@@ -82,7 +85,7 @@ void add_data_plane_flags(CLI::App& app, Options& options);
 /// --listen, --upstream, --http-proxy-listen, --trusted-proxies, --workers, --access-log, and a
 /// flag for each annotation that a sidecar has.
 void add_sidecar_flags(CLI::App& app, Options& options);
-/// --ingress-class.
+/// --ingress-class, --watch-without-class and --default-backend.
 void add_control_plane_flags(CLI::App& app, Options& options);
 /// --kubeconfig, --endpoints-api, --namespaces, --label-selector and --watch-list.
 void add_cluster_flags(CLI::App& app, Options& options);

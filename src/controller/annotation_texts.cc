@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "controller/limits.h"
 #include "controller/names.h"
 #include "controller/quote.h"
+#include "controller/service_port.h"
 #include "model/field_rules.h"
 
 namespace holdfast::controller {
@@ -140,24 +142,9 @@ base::Status set_hash_by(Draft& draft, std::string_view text) {
 }
 
 base::Status set_websocket_service(Draft& draft, std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  kube::IngressBackend backend;
-  backend.has_service = true;
-  backend.service_name = std::string(text.substr(0, std::min(colon, text.size())));
-  const std::string_view port = colon == std::string_view::npos ? "" : text.substr(colon + 1);
-  const auto [end, error] =
-      std::from_chars(port.data(), port.data() + port.size(), backend.port.number);
-  const bool by_number = error == std::errc() && end == port.data() + port.size();
-  if (!by_number) {
-    backend.port.number = 0;
-    backend.port.name = std::string(port);
-  }
-  const bool port_ok =
-      by_number ? backend.port.number >= 1 && backend.port.number <= 65535 : is_port_name(port);
-  if (!is_object_name(backend.service_name) || !port_ok) {
-    return wrong(quote(text) + " is not SERVICE:PORT, with the port's number or name");
-  }
-  draft.settings.websocket_service = std::move(backend);
+  std::optional<kube::IngressBackend> backend = parse_backend(text);
+  if (!backend) return wrong(quote(text) + " is not SERVICE:PORT, with the port's number or name");
+  draft.settings.websocket_service = *std::move(backend);
   return absl::OkStatus();
 }
 

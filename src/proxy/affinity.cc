@@ -8,6 +8,7 @@
 #include <random>
 #include <utility>
 
+#include "base/hex.h"
 #include "http/cookies.h"
 
 namespace holdfast::proxy {
@@ -44,11 +45,6 @@ std::uint64_t word(const Digest& digest, std::size_t at) {
   std::uint64_t result = 0;
   for (std::size_t i = 0; i < 8; ++i) result = result << 8 | digest[at + i];
   return result;
-}
-
-void append_hex(std::string& text, std::uint64_t number, std::size_t digits) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  for (std::size_t i = digits; i-- > 0;) text += kDigits[(number >> (4 * i)) & 15];
 }
 
 template <class Number>
@@ -112,7 +108,7 @@ void append_attributes(std::string& text, const v1::Affinity& affinity, std::str
 std::string make_salt() {
   std::random_device device;
   std::string salt;
-  for (std::size_t i = 0; i < kSaltWords; ++i) append_hex(salt, device(), kTagDigits);
+  for (std::size_t i = 0; i < kSaltWords; ++i) base::append_hex(salt, device(), kTagDigits);
   return salt;
 }
 
@@ -165,9 +161,9 @@ std::string set_cookie(std::string_view cookie_name, const v1::Affinity& affinit
                        bool https) {
   std::string text(cookie_name);
   text += '=';
-  append_hex(text, tag, kTagDigits);
-  append_hex(text, key.high, kWordDigits);
-  append_hex(text, key.low, kWordDigits);
+  base::append_hex(text, tag, kTagDigits);
+  base::append_hex(text, key.high, kWordDigits);
+  base::append_hex(text, key.low, kWordDigits);
   if (affinity.has_cookie_max_age()) {
     text += "; Max-Age=" + std::to_string(affinity.cookie_max_age().seconds());
   }

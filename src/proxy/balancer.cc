@@ -18,9 +18,6 @@ std::size_t below(std::size_t end, Random& random) {
   return static_cast<std::size_t>(((random.next() >> 32) * end) >> 32);
 }
 
-/// 0 to 1, without 1.
-double fraction(Random& random) { return static_cast<double>(random.next() >> 11) * 0x1p-53; }
-
 std::uint32_t open_of(const Endpoint& endpoint) {
   return endpoint.open.load(std::memory_order_relaxed);
 }
@@ -82,7 +79,7 @@ class Candidates {
       const double share = slowness(i);
       (share < 1 ? slow : warm) += share;
     }
-    double drawn = fraction(choice_.random) * (warm + slow);
+    double drawn = choice_.random.fraction() * (warm + slow);
     if (drawn >= slow) return std::nullopt;
     Place last;
     for (std::size_t i = 0; i < endpoints_.size(); ++i) {

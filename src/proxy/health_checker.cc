@@ -77,7 +77,7 @@ class HealthChecker::Check final : public Timer {
   }
   /// Until the next check: `least` intervals, and up to one more, so that checks spread.
   void wait(double least) {
-    const double random = static_cast<double>(checker_.worker_.random().next() >> 11) * 0x1p-53;
+    const double random = checker_.worker_.random().fraction();
     const double intervals = least + random * (least > 0 ? 2 * (1 - least) : 1);
     const auto interval = static_cast<double>(duration_of(group_.settings->interval()).count());
     checker_.worker_.set_timer(

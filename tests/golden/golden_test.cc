@@ -1,5 +1,6 @@
 // Goal: what the controller makes of manifests, all of it, readable in a review. Method: each
-// folder of cases/ has manifests and expected.txt, the compiled resources and problems as text.
+// folder of cases/ has manifests and expected.txt, the compiled resources and problems as text, and
+// may have flags.txt, a flag a line.
 // GOLDEN_REWRITE=1 writes expected.txt anew; the diff is then reviewed.
 
 #include <google/protobuf/text_format.h>
@@ -62,6 +63,22 @@ std::string text_of(const Compiled& compiled) {
   return text.str();
 }
 
+Options options_of(const fs::path& folder) {
+  Options options;
+  std::ifstream flags(folder / "flags.txt");
+  for (std::string flag; std::getline(flags, flag);) {
+    const std::string value = flag.substr(std::min(flag.find(' ') + 1, flag.size()));
+    if (flag.starts_with("--watch-without-class")) {
+      options.watch_without_class = true;
+    } else if (flag.starts_with("--default-backend ")) {
+      options.default_backend = *parse_default_backend(value);
+    } else {
+      ADD_FAILURE() << "no such flag: " << flag;
+    }
+  }
+  return options;
+}
+
 std::string compile_folder(const fs::path& folder) {
   const base::SystemClock clock;
   base::LineSink lines;
@@ -72,7 +89,7 @@ std::string compile_folder(const fs::path& folder) {
   if (!source.ok()) return std::string(source.status().message());
   (*source)->start();
   (*source)->stop();
-  return sink.unreadable() + text_of(compile(sink.world(), Options{}));
+  return sink.unreadable() + text_of(compile(sink.world(), options_of(folder)));
 }
 
 class Golden : public testing::TestWithParam<std::string> {};
