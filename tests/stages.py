@@ -261,7 +261,8 @@ def stage_fuzz(tally):
 def stage_bench(tally):
     build_release("holdfast", "bench_load", "bench_echo", "bench_relay")
     tally.add("bench", run(["tests/bench/run"]) == 0)
-    for part in ("states", "crowd"):
+    must(["tests/cluster/assets/build"])
+    for part in ("states", "crowd", "sidecar", "scale"):
         tally.add(f"bench: {part}", run([f"tests/bench/{part}"]) == 0)
 
 

@@ -24,6 +24,7 @@ struct Command {
   int (*run)(const Options& options);
 };
 
+Command check_command();
 Command controller_command();
 Command ingress_command();
 Command proxy_command();

@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -15,7 +14,6 @@
 #include <thread>
 #include <utility>
 
-#include "controller/names.h"
 #include "controller/reconciler.h"
 
 namespace holdfast {
@@ -53,31 +51,28 @@ base::Status check_folder(const std::string& folder) {
   return {};
 }
 
-base::StatusOr<kube::ObjectName> parse_config_map(const std::string& text) {
-  const std::size_t slash = std::min(text.find('/'), text.size());
-  kube::ObjectName name{text.substr(0, slash), text.substr(std::min(slash + 1, text.size()))};
-  if (!controller::is_object_name(name.namespace_name) || !controller::is_object_name(name.name)) {
-    return absl::InvalidArgumentError("--defaults-configmap: \"" + text +
-                                      "\" is not NAMESPACE/NAME");
-  }
-  return name;
-}
-
 }  // namespace
 
 base::StatusOr<ControlPlaneOptions> control_plane_options(const Options& options) {
   ControlPlaneOptions result;
   result.endpoints_api = options.endpoints_api == "endpoints";
-  result.ingress_class = options.ingress_class;
   result.discovery_listen = options.discovery_listen;
   if (options.ingress_class.empty()) {
     return absl::InvalidArgumentError("--ingress-class: the name is empty");
   }
-  if (!options.defaults_configmap.empty()) {
-    auto named = parse_config_map(options.defaults_configmap);
-    if (!named.ok()) return named.status();
-    result.defaults_config_map = *std::move(named);
+  result.compile.ingress_class = options.ingress_class;
+  result.compile.watch_without_class = options.watch_without_class;
+  if (!options.default_backend.empty()) {
+    auto backend = controller::parse_default_backend(options.default_backend);
+    if (!backend.ok()) {
+      return absl::InvalidArgumentError("--default-backend: " +
+                                        std::string(backend.status().message()));
+    }
+    result.compile.default_backend = *std::move(backend);
   }
+  auto defaults = defaults_config_map(options);
+  if (!defaults.ok()) return defaults.status();
+  result.compile.defaults_config_map = *std::move(defaults);
   base::Status checked = check_cluster_view(options);
   if (!checked.ok()) return checked;
   result.namespaces = options.namespaces;
@@ -108,9 +103,7 @@ class ControlPlane::State final : public kube::ObjectSink {
       : options_(std::move(options)),
         clock_(clock),
         log_(log),
-        reconciler_({.ingress_class = options_.ingress_class,
-                     .defaults_config_map = options_.defaults_config_map},
-                    scopes_of(options_), clock, log,
+        reconciler_(options_.compile, scopes_of(options_), clock, log,
                     [this](model::Transaction change) { publish(std::move(change)); }),
         server_(log, [this](const std::string&, const model::Refusal& refusal) {
           asio::post(context_, [this, refusal] { report_refusal(refusal); });

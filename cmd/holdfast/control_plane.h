@@ -31,8 +31,7 @@ struct ControlPlaneOptions {
   std::vector<std::string> namespaces;
   std::string label_selector;
   bool watch_list = false;
-  std::string ingress_class;
-  std::optional<kube::ObjectName> defaults_config_map;
+  controller::Options compile;
   /// Empty: only within this process.
   std::string discovery_listen;
 };

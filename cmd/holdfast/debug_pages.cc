@@ -55,8 +55,8 @@ void append_data_plane(std::string& out, const DataPlane& data) {
   out += "\"data_plane\":{\"ready\":";
   out += data.proxy().ready() ? "true" : "false";
   if (const discovery::Client* client = data.client()) {
-    base::append_json_fields(
-        out, {{"connected", client->connected()}, {"applied_transactions", client->applied()}});
+    base::append_json_fields(out, {{"connected", client->connection().is_open},
+                                   {"applied_transactions", client->applied()}});
   }
   out += ",\"resources\":";
   append_resources(out, data.proxy().resources());

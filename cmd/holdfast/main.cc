@@ -26,9 +26,9 @@ int usage_error(const base::Status& status) {
 
 namespace {
 
-std::array<Command, 6> commands() {
-  return {ingress_command(),    controller_command(), proxy_command(),
-          standalone_command(), sidecar_command(),    status_command()};
+std::array<Command, 7> commands() {
+  return {ingress_command(), controller_command(), proxy_command(), standalone_command(),
+          sidecar_command(), status_command(),     check_command()};
 }
 
 constexpr const char* kVersionText = "holdfast " HOLDFAST_VERSION;

@@ -6,12 +6,15 @@
 #include <CLI/Validators.hpp>
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 #include <string_view>
 
 #include "base/host_port.h"
 #include "base/ip_address.h"
 #include "base/machine.h"
+#include "base/text_list.h"
 #include "controller/annotations.h"
+#include "controller/defaults.h"
 #include "discovery/address.h"
 #include "kube/limits.h"
 #include "page_json.h"
@@ -66,18 +69,33 @@ bool is_namespace_name(const std::string& name) {
          name.back() != '-';
 }
 
+/// Several values a flag, by repetition or with commas and spaces between them.
+void add_list(CLI::App& app, const std::string& flag, std::vector<std::string>& values,
+              const std::string& help, const std::string& type_name) {
+  const auto set = [&values, flag](const std::vector<std::string>& texts) {
+    values.clear();
+    for (const std::string& text : texts) {
+      const std::vector<std::string_view> pieces = base::split_list(text, ',');
+      if (pieces.empty()) throw CLI::ValidationError(flag, "\"" + text + "\" names nothing");
+      values.insert(values.end(), pieces.begin(), pieces.end());
+    }
+  };
+  std::string defaults;
+  for (const std::string& value : values) defaults += defaults.empty() ? value : "," + value;
+  // One value a flag: without this the next positional would be taken for another.
+  app.add_option_function<std::vector<std::string>>(flag, set, help)
+      ->envname(environment_name(flag))
+      ->type_name(type_name)
+      ->default_str(defaults)
+      ->allow_extra_args(false);
+}
+
 /// Who the client is.
 void add_identity_flags(CLI::App& app, Options& options) {
-  add(app, "--http-proxy-listen", options.http_proxy_listen,
-      "Where every connection begins with a PROXY header (v1 or v2); repeatable")
-      ->type_name("ADDR:PORT")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  add(app, "--trusted-proxies", options.trusted_proxies,
-      "Whose X-Forwarded-* and PROXY headers are believed; repeatable")
-      ->type_name("CIDR")
-      ->delimiter(',')
-      ->allow_extra_args(false);
+  add_list(app, "--http-proxy-listen", options.http_proxy_listen,
+           "Where every connection begins with a PROXY header (v1 or v2); repeatable", "ADDR:PORT");
+  add_list(app, "--trusted-proxies", options.trusted_proxies,
+           "Whose X-Forwarded-* and PROXY headers are believed; repeatable", "CIDR");
 }
 
 /// --workers and --access-log.
@@ -89,6 +107,12 @@ void add_worker_flags(CLI::App& app, Options& options) {
   add(app, "--access-log", options.access_log, "Requests and WebSockets on standard output")
       ->type_name("off|json")
       ->check(CLI::IsMember({"off", "json"}));
+}
+
+void add_output_flag(CLI::App& app, std::string& output) {
+  add(app, "-o,--output", output, "Tables, or the same as JSON")
+      ->type_name("table|json")
+      ->check(CLI::IsMember({"table", "json"}));
 }
 
 void add_setting_flag(CLI::App& app, Options& options, const controller::Annotation& annotation) {
@@ -107,6 +131,18 @@ void add_setting_flag(CLI::App& app, Options& options, const controller::Annotat
   if (type == "lines") option->join('\n');
 }
 
+/// CLI11 takes a variable that is set but empty for one that is not set. An allow list that came
+/// out empty would then let everybody in; here it is what an empty flag is.
+void read_empty_settings(const CLI::App& app, Options& options) {
+  for (const controller::Annotation& annotation : controller::annotations()) {
+    if (annotation.scope != controller::Scope::kEverywhere) continue;
+    const std::string flag = "--" + std::string(annotation.name);
+    const char* text = std::getenv(environment_name(flag).c_str());
+    if (text == nullptr || *text != '\0' || app.count(flag) > 0) continue;
+    options.settings.emplace_back(annotation.name, "");
+  }
+}
+
 }  // namespace
 
 void add_common_flags(CLI::App& app, Options& options) {
@@ -119,17 +155,11 @@ void add_common_flags(CLI::App& app, Options& options) {
 }
 
 void add_data_plane_flags(CLI::App& app, Options& options) {
-  // One address a flag: without this the next positional would be taken for another.
-  add(app, "--http-listen", options.http_listen, "Where HTTP is served; repeatable")
-      ->type_name("ADDR:PORT")
-      ->delimiter(',')
-      ->allow_extra_args(false);
+  add_list(app, "--http-listen", options.http_listen, "Where HTTP is served; repeatable",
+           "ADDR:PORT");
   add_identity_flags(app, options);
-  add(app, "--upstream-source", options.upstream_sources,
-      "An address of this machine from which pods are connected to; repeatable")
-      ->type_name("ADDR")
-      ->delimiter(',')
-      ->allow_extra_args(false);
+  add_list(app, "--upstream-source", options.upstream_sources,
+           "An address of this machine from which pods are connected to; repeatable", "ADDR");
   add(app, "--zone", options.zone,
       "The topology zone of this node: pods that are meant for it are chosen where they are enough")
       ->type_name("NAME");
@@ -137,10 +167,7 @@ void add_data_plane_flags(CLI::App& app, Options& options) {
 }
 
 void add_sidecar_flags(CLI::App& app, Options& options) {
-  add(app, "--listen", options.listen, "Where HTTP is served; repeatable")
-      ->type_name("[ADDR]:PORT")
-      ->delimiter(',')
-      ->allow_extra_args(false);
+  add_list(app, "--listen", options.listen, "Where HTTP is served; repeatable", "[ADDR]:PORT");
   add(app, "--upstream", options.upstream, "Where the application listens")
       ->type_name("ADDR:PORT|unix:/PATH")
       ->required();
@@ -151,11 +178,17 @@ void add_sidecar_flags(CLI::App& app, Options& options) {
       add_setting_flag(app, options, annotation);
     }
   }
+  app.parse_complete_callback([&app, &options] { read_empty_settings(app, options); });
 }
 
 void add_control_plane_flags(CLI::App& app, Options& options) {
   add(app, "--ingress-class", options.ingress_class, "The IngressClass that is served")
       ->type_name("NAME");
+  app.add_flag("--watch-without-class", options.watch_without_class,
+               "Ingresses that name no class are served too, whatever the default class is")
+      ->envname(environment_name("--watch-without-class"));
+  add(app, "--default-backend", options.default_backend, "Gets what no Ingress serves")
+      ->type_name("NAMESPACE/SERVICE:PORT");
   add(app, "--defaults-configmap", options.defaults_configmap,
       "A ConfigMap of defaults for every Ingress: annotations' names without the prefix, and "
       "values")
@@ -211,21 +244,22 @@ void add_state_flag(CLI::App& app, Options& options) {
 void add_status_flags(CLI::App& app, Options& options) {
   StatusFlags& flags = options.status;
   add(app, "--admin", flags.admin, "Where its --admin-listen is")->type_name("ADDR:PORT");
-  add(app, "-o,--output", flags.output, "Tables, or the same as JSON")
-      ->type_name("table|json")
-      ->check(CLI::IsMember({"table", "json"}));
-  const auto filter = [&app](const char* flag, std::string& value, const char* whose) {
-    add(app, flag, value, std::string("Only connections ") + whose)->type_name("TEXT");
-  };
-  filter("--kind", flags.kind, "of a kind: websocket, request or stream");
-  filter("--namespace", flags.ingress_namespace, "of Ingresses in a namespace");
-  filter("--ingress", flags.ingress, "of an Ingress");
-  filter("--service", flags.service, "to a Service");
-  filter("--endpoint", flags.endpoint, "to an endpoint, such as 10.0.0.7:8080");
-  filter("--client", flags.client, "from an IP address");
+  add_output_flag(app, flags.output);
+  for (const proxy::ConnectionFilterPart& part : proxy::kConnectionFilterParts) {
+    add(app, "--" + std::string(part.name), flags.filter.*part.text,
+        "Only connections " + std::string(part.whose))
+        ->type_name("TEXT");
+  }
   add(app, "--limit", flags.limit, "So many connections, the newest")
       ->type_name("N")
       ->check(CLI::Range(1U, unsigned{kConnectionsMost}));
+}
+
+base::StatusOr<std::optional<kube::ObjectName>> defaults_config_map(const Options& options) {
+  if (options.defaults_configmap.empty()) return std::nullopt;
+  const auto name = controller::parse_config_map_name(options.defaults_configmap);
+  if (!name.ok()) return bad_flag("--defaults-configmap", std::string(name.status().message()));
+  return *name;
 }
 
 base::Status check_cluster_view(const Options& options) {
@@ -252,6 +286,16 @@ base::Status check_cluster_view(const Options& options) {
         "--namespaces and --label-selector are for an API server, not for --manifests");
   }
   return {};
+}
+
+void add_check_flags(CLI::App& app, Options& options) {
+  CheckFlags& flags = options.check;
+  app.add_option("FILE", flags.files, "Manifests: files, folders of them, or - for standard input")
+      ->type_name("")
+      ->required();
+  add_output_flag(app, flags.output);
+  app.add_flag("--strict", flags.strict, "Exit status 1 for warnings too")
+      ->envname(environment_name("--strict"));
 }
 
 base::Status check_addresses(const Options& options) {

@@ -3,12 +3,15 @@
 // What the flags and the environment say. Every flag --some-name can also be given as
 // HOLDFAST_SOME_NAME; the flag wins. Nothing here binds a port or starts a thread.
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/log.h"
 #include "base/status.h"
+#include "kube/objects.h"
+#include "proxy/connection_filter.h"
 
 namespace CLI {
 class App;
@@ -16,19 +19,24 @@ class App;
 
 namespace holdfast {
 
-/// What `holdfast status` is asked for. The filters are of connections; empty: none.
+/// What `holdfast status` is asked for.
 struct StatusFlags {
   std::string admin = "127.0.0.1:10254";
   /// "table" or "json".
   std::string output = "table";
-  std::string kind;
-  std::string ingress_namespace;
-  std::string ingress;
-  std::string service;
-  std::string endpoint;
-  std::string client;
+  proxy::ConnectionFilter filter;
   /// Connections, the newest; 1 to 1000.
   unsigned limit = 20;
+};
+
+/// What `holdfast check` is asked for.
+struct CheckFlags {
+  /// Files and folders; "-" is standard input.
+  std::vector<std::string> files;
+  /// "table" or "json".
+  std::string output = "table";
+  /// Warnings count as errors do.
+  bool strict = false;
 };
 
 struct Options {
@@ -50,9 +58,13 @@ struct Options {
   /// A sidecar's: names and values of annotations.
   std::vector<std::pair<std::string, std::string>> settings;
   StatusFlags status;
+  CheckFlags check;
   std::string manifests;
   std::string kubeconfig;
   std::string ingress_class = "holdfast";
+  bool watch_without_class = false;
+  /// "NAMESPACE/SERVICE:PORT"; empty: none.
+  std::string default_backend;
   /// NAMESPACE/NAME; empty: none.
   std::string defaults_configmap;
   std::string discovery_listen;
@@ -77,7 +89,7 @@ void add_data_plane_flags(CLI::App& app, Options& options);
 /// --listen, --upstream, --http-proxy-listen, --trusted-proxies, --workers, --access-log, and a
 /// flag for each annotation that a sidecar has.
 void add_sidecar_flags(CLI::App& app, Options& options);
-/// --ingress-class and --defaults-configmap.
+/// --ingress-class, --watch-without-class, --default-backend and --defaults-configmap.
 void add_control_plane_flags(CLI::App& app, Options& options);
 /// --kubeconfig, --endpoints-api, --namespaces, --label-selector and --watch-list.
 void add_cluster_flags(CLI::App& app, Options& options);
@@ -90,9 +102,15 @@ void add_state_flag(CLI::App& app, Options& options);
 /// --admin, --output and the filters.
 void add_status_flags(CLI::App& app, Options& options);
 
+/// FILE..., --output and --strict.
+void add_check_flags(CLI::App& app, Options& options);
+
 /// What the parser could not see: addresses that are none, those that would expose the discovery
 /// stream, and PROXY headers of nobody. The error is one sentence that names the flag.
 base::Status check_addresses(const Options& options);
+
+/// What --defaults-configmap says; absent: nothing. The error is one sentence that names the flag.
+base::StatusOr<std::optional<kube::ObjectName>> defaults_config_map(const Options& options);
 
 /// What --namespaces and --label-selector say. The error is one sentence that names the flag.
 base::Status check_cluster_view(const Options& options);

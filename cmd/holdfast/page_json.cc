@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <map>
 
 #include "base/log.h"
 
@@ -48,12 +47,9 @@ void append_connection(std::string& out, const proxy::ConnectionInfo& info) {
 /// What a parameter of the query asks for; the error says which is wrong.
 base::Status set_parameter(proxy::ConnectionQuery& query, const std::string& name,
                            const std::string& value) {
-  const std::map<std::string_view, std::string*> texts = {
-      {"kind", &query.kind},       {"namespace", &query.ingress_namespace},
-      {"ingress", &query.ingress}, {"service", &query.service},
-      {"client", &query.client},   {"endpoint", &query.endpoint}};
-  if (const auto text = texts.find(name); text != texts.end()) {
-    *text->second = value;
+  for (const proxy::ConnectionFilterPart& part : proxy::kConnectionFilterParts) {
+    if (part.name != name) continue;
+    query.filter.*part.text = value;
     return {};
   }
   std::uint64_t number = 0;

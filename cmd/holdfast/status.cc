@@ -10,15 +10,10 @@ namespace {
 
 std::string target_of(const StatusFlags& flags) {
   std::string target = "/debug/status?limit=" + std::to_string(flags.limit);
-  const auto filter = [&target](const char* name, const std::string& value) {
-    if (!value.empty()) target.append("&").append(name) += "=" + admin::percent_encoded(value);
-  };
-  filter("kind", flags.kind);
-  filter("namespace", flags.ingress_namespace);
-  filter("ingress", flags.ingress);
-  filter("service", flags.service);
-  filter("endpoint", flags.endpoint);
-  filter("client", flags.client);
+  for (const proxy::ConnectionFilterPart& part : proxy::kConnectionFilterParts) {
+    const std::string& value = flags.filter.*part.text;
+    if (!value.empty()) target.append("&").append(part.name) += "=" + admin::percent_encoded(value);
+  }
   return target;
 }
 

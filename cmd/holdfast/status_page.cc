@@ -24,7 +24,10 @@ void append_configuration(std::string& out, const DataPlane& data) {
   }
   base::append_json_fields(out, {{"refused", info.refused}});
   if (const discovery::Client* client = data.client()) {
-    base::append_json_fields(out, {{"connected", client->connected()}});
+    const discovery::Connection connection = client->connection();
+    const std::string since = time_text(connection.since);
+    base::append_json_fields(
+        out, {{"connected", connection.is_open}, {"connection_since", std::string_view(since)}});
   }
   out += '}';
 }
@@ -48,6 +51,7 @@ void append_endpoint(std::string& out, const proxy::EndpointInfo& endpoint) {
   base::append_json_string(out, endpoint.cluster);
   const double age = std::chrono::duration<double>(endpoint.since).count();
   base::append_json_fields(out, {{"endpoint", std::string_view(endpoint.address)},
+                                 {"zone", std::string_view(endpoint.zone)},
                                  {"state", std::string_view(endpoint.state)},
                                  {"open", std::uint64_t{endpoint.open}},
                                  {"age_seconds", age}});

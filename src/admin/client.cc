@@ -1,12 +1,10 @@
 #include "admin/client.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/empty_body.hpp>
@@ -18,6 +16,7 @@
 #include <cctype>
 
 #include "admin/limits.h"
+#include "admin/no_throw.h"
 #include "base/host_port.h"
 
 namespace holdfast::admin {
@@ -26,8 +25,6 @@ namespace {
 namespace asio = boost::asio;
 namespace http = boost::beast::http;
 using boost::beast::error_code;
-
-constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 
 struct Fetched {
   error_code error;

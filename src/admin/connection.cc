@@ -1,7 +1,5 @@
 #include "admin/connection.h"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/error.hpp>
@@ -13,15 +11,14 @@
 #include <array>
 #include <utility>
 
+#include "admin/no_throw.h"
+
 namespace holdfast::admin {
 namespace {
 
 namespace asio = boost::asio;
 namespace http = boost::beast::http;
 using boost::beast::error_code;
-
-// Errors are values here.
-constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 
 using Parser = http::request_parser<http::empty_body>;
 using Response = http::response<http::string_body>;

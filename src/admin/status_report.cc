@@ -74,8 +74,11 @@ Row route_row(const Json& route) {
 }
 
 Row endpoint_row(const Json& endpoint) {
-  return {service_of(text_of(endpoint, "cluster")), text_of(endpoint, "endpoint"),
-          text_of(endpoint, "state"), number_of(endpoint, "open"),
+  return {service_of(text_of(endpoint, "cluster")),
+          text_of(endpoint, "endpoint"),
+          text_of(endpoint, "zone"),
+          text_of(endpoint, "state"),
+          number_of(endpoint, "open"),
           age_of(endpoint.value("age_seconds", 0.0))};
 }
 
@@ -109,7 +112,10 @@ std::string configuration_lines(const Json& configuration) {
   if (const std::uint64_t refused = configuration.value("refused", std::uint64_t{0}); refused > 0) {
     lines += "Refused as a whole: " + std::to_string(refused) + "; the log says why.\n";
   }
-  if (!configuration.value("connected", true)) lines += "The controller is not connected.\n";
+  if (!configuration.value("connected", true)) {
+    lines += "The controller is not connected, since " +
+             text_of(configuration, "connection_since") + ".\n";
+  }
   return lines;
 }
 
@@ -129,7 +135,7 @@ std::string tables_of(const Json& page) {
   append_section(out, page, "routes", "Routes",
                  {"HOST", "PATH", "MATCH", "SERVICE", "INGRESS", "SINCE"}, route_row);
   append_section(out, page, "endpoints", "Endpoints",
-                 {"SERVICE", "ENDPOINT", "STATE", "OPEN", "AGE"}, endpoint_row);
+                 {"SERVICE", "ENDPOINT", "ZONE", "STATE", "OPEN", "AGE"}, endpoint_row);
   append_section(
       out, page, "connections", "Connections",
       {"KIND", "AGE", "CLIENT", "SERVICE", "ENDPOINT", "MESSAGES", "BYTES", "REQUEST ID"},

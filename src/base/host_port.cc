@@ -1,8 +1,7 @@
 #include "base/host_port.h"
 
-#include <charconv>
-
 #include "base/ip_address.h"
+#include "base/port.h"
 
 namespace holdfast::base {
 
@@ -26,10 +25,9 @@ StatusOr<HostPort> parse_host_port(const std::string& text) {
   } else if (result.host.empty() || result.host.find_first_of(":[]") != std::string::npos) {
     return bad;
   }
-  const char* first = text.data() + colon + 1;
-  const char* last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(first, last, result.port);
-  if (error != std::errc() || end != last) return bad;
+  const auto port = parse_port(std::string_view(text).substr(colon + 1));
+  if (!port) return bad;
+  result.port = *port;
   return result;
 }
 

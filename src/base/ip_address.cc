@@ -89,7 +89,9 @@ std::optional<Cidr> parse_cidr(const std::string& text) {
     const auto [end, error] = std::from_chars(text.data() + slash + 1, last, block.prefix_bits);
     if (error != std::errc() || end != last || block.prefix_bits > most) return std::nullopt;
   }
-  if (block.prefix_bits >= kMappedBits && is_mapped(*address)) {
+  if (is_mapped(*address)) {
+    // It would hold no IPv4 address, though it is written with one.
+    if (block.prefix_bits < kMappedBits) return std::nullopt;
     block.address = unmapped(*address);
     block.prefix_bits -= kMappedBits;
   }

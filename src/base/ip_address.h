@@ -49,7 +49,8 @@ struct Cidr {
 bool any_contains(const std::vector<Cidr>& blocks, const IpAddress& address);
 
 /// "10.0.0.0/8", "fd00::/8", or an address alone; absent when it is neither. A block of IPv4-mapped
-/// addresses is the IPv4 block.
+/// addresses is the IPv4 block; one that is written with such an address and holds others too
+/// ("::ffff:10.0.0.0/95") is none.
 std::optional<Cidr> parse_cidr(const std::string& text);
 
 /// "10.0.0.0/8": always with the prefix's length.

@@ -3,42 +3,16 @@
 #include <cmath>
 #include <cstddef>
 
+#include "base/hex.h"
 #include "base/log.h"
+#include "base/utf8.h"
 
 namespace holdfast::base {
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 
-unsigned char byte_at(std::string_view text, std::size_t i) {
-  return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
-}
-
-bool is_continuation(unsigned char byte) { return (byte & 0xC0) == 0x80; }
-
-/// The length of the well-formed UTF-8 sequence at `i`, or 0 (Unicode 15, table 3-7: no overlong
-/// forms, no surrogates, nothing above U+10FFFF). REQUIRES: the byte at `i` is at least 0x80.
-std::size_t sequence_length(std::string_view text, std::size_t i) {
-  const unsigned char lead = byte_at(text, i);
-  const unsigned char second = byte_at(text, i + 1);
-  if (lead >= 0xC2 && lead <= 0xDF) return is_continuation(second) ? 2 : 0;
-  if (lead >= 0xE0 && lead <= 0xEF) {
-    const unsigned char low = lead == 0xE0 ? 0xA0 : 0x80;
-    const unsigned char high = lead == 0xED ? 0x9F : 0xBF;
-    if (second < low || second > high) return 0;
-    return is_continuation(byte_at(text, i + 2)) ? 3 : 0;
-  }
-  if (lead >= 0xF0 && lead <= 0xF4) {
-    const unsigned char low = lead == 0xF0 ? 0x90 : 0x80;
-    const unsigned char high = lead == 0xF4 ? 0x8F : 0xBF;
-    if (second < low || second > high) return 0;
-    return is_continuation(byte_at(text, i + 2)) && is_continuation(byte_at(text, i + 3)) ? 4 : 0;
-  }
-  return 0;
-}
-
 void append_escaped(std::string& out, unsigned char byte) {
-  constexpr std::string_view kHex = "0123456789abcdef";
   switch (byte) {
     case '"':
       out += "\\\"";
@@ -57,8 +31,8 @@ void append_escaped(std::string& out, unsigned char byte) {
       return;
     default:
       out += "\\u00";
-      out += kHex[byte >> 4];
-      out += kHex[byte & 0xF];
+      out += kHexDigits[byte >> 4];
+      out += kHexDigits[byte & 0xF];
   }
 }
 
@@ -97,13 +71,13 @@ void append_json_string(std::string& out, std::string_view text) {
   std::size_t plain = 0;  // where the bytes that need no change began
   std::size_t i = 0;
   while (i < text.size()) {
-    const unsigned char byte = byte_at(text, i);
+    const auto byte = static_cast<unsigned char>(text[i]);
     const bool ascii = byte < 0x80;
     if (ascii && byte >= 0x20 && byte != '"' && byte != '\\') {
       ++i;
       continue;
     }
-    const std::size_t length = ascii ? 0 : sequence_length(text, i);
+    const std::size_t length = ascii ? 0 : utf8_sequence_bytes(text.substr(i));
     if (length != 0) {
       i += length;
       continue;

@@ -60,8 +60,9 @@ const std::array kAnnotations{
                                         assign(*draft.policy().mutable_slow_start(), value);
                                       }},
                .default_text = "30s",
-               .summary = "How long a pod that joins others gets less than its share of new "
-                          "connections, beginning with a tenth.",
+               .summary = "How long a pod that joins others, or returns to them after it was left "
+                          "out, gets less than its share of new connections, beginning with a "
+                          "tenth.",
                .scope = Scope::kIngress},
     Annotation{.name = "eject-after",
                .value = NumberValue{model::kEjectAfterRange,
@@ -110,7 +111,8 @@ const std::array kAnnotations{
                                       draft.has_affinity = value != 0;
                                     }},
                .default_text = "none",
-               .summary = "Whether a cookie brings a client back to its pod, on any replica.",
+               .summary = "Whether a cookie brings a client back to its pod, on any replica (a "
+                          "Service without a UID: on the same one).",
                .scope = Scope::kIngress},
     Annotation{.name = "affinity-cookie-name",
                .value = TextValue{"text", "a cookie's name", set_cookie_name},

@@ -2,14 +2,19 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/ascii.h"
 #include "base/ip_address.h"
+#include "base/port.h"
+#include "base/text_list.h"
+#include "base/utf8.h"
 #include "controller/limits.h"
 #include "controller/names.h"
 #include "controller/quote.h"
+#include "controller/service_port.h"
 #include "model/field_rules.h"
 
 namespace holdfast::controller {
@@ -22,36 +27,9 @@ base::Status wrong(const std::string& half_sentence) {
   return absl::InvalidArgumentError(half_sentence);
 }
 
-std::string_view trim(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r";
-  const std::size_t first = text.find_first_not_of(kSpace);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
-}
-
-/// The trimmed pieces of `text` between separators; empty ones are left out.
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> pieces;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(separator), text.size());
-    if (const std::string_view piece = trim(text.substr(0, end)); !piece.empty()) {
-      pieces.push_back(piece);
-    }
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return pieces;
-}
-
 /// As the Origin field of a handshake would say it: lower case, without the scheme's own port.
 std::string normal_origin(std::string_view text) {
-  std::string origin = base::lower_case(text);
-  for (const auto& [scheme, port] : {std::pair("http://", ":80"), std::pair("https://", ":443")}) {
-    if (origin.starts_with(scheme) && origin.ends_with(port)) {
-      origin.resize(origin.size() - std::string_view(port).size());
-      break;
-    }
-  }
-  return origin;
+  return std::string(base::without_default_port(base::lower_case(text)));
 }
 
 /// Makes `list` the blocks of `text`; the error names the first entry that is none.
@@ -59,7 +37,7 @@ template <class List>
 base::Status read_cidrs(std::string_view text, List& list) {
   list.Clear();
   base::Status status;
-  for (const std::string_view entry : split(text, ',')) {
+  for (const std::string_view entry : base::split_list(text, ',')) {
     const auto block = base::parse_cidr(std::string(entry));
     if (!block) {
       status.Update(wrong(quote(entry) + " is not an address or a block such as \"10.0.0.0/8\""));
@@ -80,18 +58,20 @@ base::StatusOr<v1::FieldChange> parse_change(std::string_view line) {
   if (!removes && colon == std::string_view::npos) {
     return wrong(quote(line) + " is neither \"Name: value\" nor \"-Name\"");
   }
-  const std::string_view name = removes ? trim(line.substr(1)) : trim(line.substr(0, colon));
+  const std::string_view name =
+      removes ? base::trim(line.substr(1)) : base::trim(line.substr(0, colon));
   if (!model::is_token(name)) return wrong(quote(name) + " is not the name of a header field");
   if (!model::may_be_changed(name)) {
     return wrong(quote(name) + " is not for an annotation to change");
   }
-  const std::string_view value = removes ? std::string_view() : trim(line.substr(colon + 1));
+  const std::string_view value = removes ? std::string_view() : base::trim(line.substr(colon + 1));
   if (name.size() + value.size() > model::kFieldBytes) {
     return wrong(quote(name) + " has more than " + std::to_string(model::kFieldBytes) + " bytes");
   }
   change.set_name(std::string(name));
   if (removes) return change;
   if (value.empty()) return wrong(quote(name) + " has no value (write \"-Name\" to remove it)");
+  if (!base::is_utf8(value)) return wrong(quote(value) + " is not UTF-8");
   if (!model::is_field_value(value)) return wrong(quote(value) + " has a control byte");
   change.set_value(std::string(value));
   return change;
@@ -101,7 +81,7 @@ base::StatusOr<v1::FieldChange> parse_change(std::string_view line) {
 template <class List>
 base::Status set_changes(std::string_view text, List& list) {
   List changes;
-  for (const std::string_view line : split(text, '\n')) {
+  for (const std::string_view line : base::split_list(text, '\n')) {
     auto change = parse_change(line);
     if (!change.ok()) return change.status();
     *changes.Add() = *std::move(change);
@@ -157,24 +137,9 @@ base::Status set_hash_by(Draft& draft, std::string_view text) {
 }
 
 base::Status set_websocket_service(Draft& draft, std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  kube::IngressBackend backend;
-  backend.has_service = true;
-  backend.service_name = std::string(text.substr(0, std::min(colon, text.size())));
-  const std::string_view port = colon == std::string_view::npos ? "" : text.substr(colon + 1);
-  const auto [end, error] =
-      std::from_chars(port.data(), port.data() + port.size(), backend.port.number);
-  const bool by_number = error == std::errc() && end == port.data() + port.size();
-  if (!by_number) {
-    backend.port.number = 0;
-    backend.port.name = std::string(port);
-  }
-  const bool port_ok =
-      by_number ? backend.port.number >= 1 && backend.port.number <= 65535 : is_port_name(port);
-  if (!is_object_name(backend.service_name) || !port_ok) {
-    return wrong(quote(text) + " is not SERVICE:PORT, with the port's number or name");
-  }
-  draft.settings.websocket_service = std::move(backend);
+  std::optional<kube::IngressBackend> backend = parse_backend(text);
+  if (!backend) return wrong(quote(text) + " is not SERVICE:PORT, with the port's number or name");
+  draft.settings.websocket_service = *std::move(backend);
   return absl::OkStatus();
 }
 
@@ -183,7 +148,7 @@ base::Status set_allowed_origins(Draft& draft, std::string_view text) {
   draft.origins.clear_allowed();
   draft.origins.clear_same_origin();
   base::Status status;
-  for (const std::string_view entry : split(text, ',')) {
+  for (const std::string_view entry : base::split_list(text, ',')) {
     const std::string origin = normal_origin(entry);
     if (origin == "same-origin") {
       draft.origins.set_same_origin(true);
@@ -238,7 +203,8 @@ base::Status set_upstream_host(Draft& draft, std::string_view text) {
 }
 
 base::Status set_rewrite_prefix(Draft& draft, std::string_view text) {
-  if (base::Status status = check_path(text, false); !status.ok()) return status;
+  // Pods resolve "." and ".." (RFC 3986 section 5.2.4), and would then be elsewhere.
+  if (base::Status status = check_path(text, true); !status.ok()) return status;
   draft.policy().set_rewrite_prefix(std::string(text));
   return absl::OkStatus();
 }

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <numeric>
 
+#include "base/ascii.h"
 #include "controller/annotation_table.h"
 #include "controller/annotation_texts.h"
 #include "controller/duration.h"
@@ -123,10 +124,33 @@ bool names(Values values, std::string_view name) {
                      [&](const auto& value) { return value.first == name; });
 }
 
-Settings finish(Draft draft) {
+/// What a browser asks of a cookie with such a name, in any case (RFC 6265bis section 4.1.3); it
+/// drops one that is otherwise. Half a sentence; empty: it takes this one.
+std::string_view wrong_prefix(const v1::Affinity& affinity) {
+  const std::string name = base::lower_case(affinity.cookie_name());
+  const bool host = name.starts_with("__host-");
+  if (!host && !name.starts_with("__secure-")) return {};
+  const bool secure = affinity.cookie_secure() == v1::SECURE_ALWAYS ||
+                      affinity.cookie_same_site() == v1::SAME_SITE_NONE;
+  if (!secure) return "browsers drop a cookie of this name without affinity-cookie-secure: true";
+  if (host && affinity.cookie_path() != "/") {
+    return "browsers drop a cookie of this name without affinity-cookie-path: /";
+  }
+  return {};
+}
+
+Settings finish(Draft draft, const Defaults& defaults, const OnWrongValue& on_wrong) {
   v1::RoutePolicy& policy = draft.policy();
   if (draft.allows_nobody) deny_everybody(policy);
-  if (draft.has_affinity) *policy.mutable_affinity() = std::move(draft.affinity);
+  if (draft.has_affinity) {
+    if (const std::string_view reason = wrong_prefix(draft.affinity); !reason.empty()) {
+      draft.affinity.set_cookie_name(defaults.draft.affinity.cookie_name());
+      if (!wrong_prefix(draft.affinity).empty()) draft.affinity.set_cookie_name(kCookieName);
+      on_wrong(Severity::kError, "affinity-cookie-name", std::string(reason),
+               "the default (" + draft.affinity.cookie_name() + ") applies");
+    }
+    *policy.mutable_affinity() = std::move(draft.affinity);
+  }
   if (draft.has_hash) *policy.mutable_hash_by() = std::move(draft.hash);
   if (draft.has_origins) *policy.mutable_origin_check() = std::move(draft.origins);
   if (!draft.health.path().empty()) {
@@ -214,7 +238,7 @@ Settings settings_of(Values values, const Defaults& defaults, const OnWrongValue
     on_wrong(Severity::kError, name, std::string(status.message()),
              instead_of_wrong(*known, defaults));
   }
-  return finish(std::move(draft));
+  return finish(std::move(draft), defaults, on_wrong);
 }
 
 Settings settings_of(const kube::Ingress& ingress, const Defaults& defaults,
@@ -229,9 +253,15 @@ Settings settings_of(const kube::Ingress& ingress, const Defaults& defaults,
                      [&](Severity severity, std::string_view name, const std::string& reason,
                          const std::string& instead) {
                        const std::string key = std::string(kAnnotationPrefix) + std::string(name);
+                       const auto elsewhere = defaults.said_by.find(name);
+                       const bool own = elsewhere == defaults.said_by.end() ||
+                                        ingress.metadata.annotations.contains(key);
+                       // What two of them say may be wrong only together.
+                       const std::string who =
+                           own ? "" : std::string(name) + " of " + elsewhere->second + ": ";
                        problems.add(severity, "Ingress", ingress.metadata.name,
-                                    "metadata.annotations[" + quote(key) + "]",
-                                    reason + "; " + instead);
+                                    own ? "metadata.annotations[" + quote(key) + "]" : "",
+                                    who + reason + "; " + instead);
                      });
 }
 

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/status.h"
 #include "kube/objects.h"
 #include "model/resource.h"
 
@@ -47,12 +48,26 @@ struct Problem {
   auto operator<=>(const Problem&) const = default;
 };
 
+/// A Service's port that no Ingress names: --default-backend.
+struct DefaultBackend {
+  std::string namespace_name;
+  kube::IngressBackend backend;
+};
+
+/// "NAMESPACE/SERVICE:PORT", the port by number or by name. The error is half a sentence.
+base::StatusOr<DefaultBackend> parse_default_backend(std::string_view text);
+
 struct Options {
   /// --ingress-class: the Ingresses that name this class are ours, if the IngressClass object of
   /// that name has our controller name, or does not exist.
   std::string ingress_class = "holdfast";
   /// IngressClass.spec.controller of ours.
   std::string controller_name = "holdfast.dev/ingress";
+  /// --watch-without-class: an Ingress that names no class, in either place, is ours whatever the
+  /// default class is.
+  bool watch_without_class = false;
+  /// For what no Ingress serves. An Ingress without rules and with a default backend comes first.
+  std::optional<DefaultBackend> default_backend = {};
   /// --defaults-configmap: what holds where neither an Ingress nor its class says anything.
   std::optional<kube::ObjectName> defaults_config_map = std::nullopt;
 };

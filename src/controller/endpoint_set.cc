@@ -60,7 +60,8 @@ class SetBuilder {
 
   v1::EndpointSet build(const kube::ObjectName& service) {
     // Both families of a dual-stack Service name the same pods; using both would double their
-    // weight. So the set has one: IPv4, unless only IPv6 has a ready endpoint.
+    // weight. So the set has one: IPv4, unless only IPv6 has a ready endpoint. Who comes back to a
+    // pod finds it by its UID and port, which are the same in both.
     const bool ipv6 = best_[true] > best_[false];
     v1::EndpointSet set;
     std::size_t count = 0;

@@ -34,7 +34,10 @@ IngressClassFilter without_classes(const Options& options) {
 }  // namespace
 
 IncrementalCompiler::IncrementalCompiler(Options options)
-    : options_(std::move(options)), classes_(without_classes(options_)) {
+    : options_(std::move(options)),
+      flag_name_{options_.default_backend.value_or(DefaultBackend()).namespace_name,
+                 "--default-backend"},
+      classes_(without_classes(options_)) {
   std::set<kube::ObjectName> none;
   lay_defaults(World(), none);
 }
@@ -45,6 +48,7 @@ Update IncrementalCompiler::update(const World& world, const Change& change) {
   std::set<kube::ObjectName> ingresses = change.ingresses;
   if (change.classes) classify(world, ingresses);
   if (change.classes || !change.config_maps.empty()) lay_defaults(world, ingresses);
+  if (options_.default_backend && !claimants_.contains(flag_name_)) ingresses.insert(flag_name_);
   for (const kube::ObjectName& service : change.services) {
     touch_service(service, ingresses, touched);
   }
@@ -103,12 +107,23 @@ void IncrementalCompiler::touch_endpoints(const kube::ObjectName& service, Touch
   }
 }
 
+std::optional<IngressResult> IncrementalCompiler::result_of(const World& world,
+                                                            const kube::ObjectName& name,
+                                                            ProblemList& problems) const {
+  if (name == flag_name_ && options_.default_backend) {
+    return compile_default_backend(*options_.default_backend, name, world, defaults_, problems);
+  }
+  const auto found = world.ingresses.find(name);
+  if (found == world.ingresses.end() || !classes_.selects(*found->second, problems)) return {};
+  return compile_ingress(*found->second, world, defaults_, problems);
+}
+
 void IncrementalCompiler::compile_one(const World& world, const kube::ObjectName& name,
                                       Touched& touched, Update& update) {
   ProblemList problems;
-  const auto found = world.ingresses.find(name);
+  std::optional<IngressResult> result = result_of(world, name, problems);
   const auto held = claimants_.find(name);
-  if (found == world.ingresses.end() || !classes_.selects(*found->second, problems)) {
+  if (!result) {
     if (held == claimants_.end()) return;
     leave(held->second, touched);
     ledger_.replace(held->second.problems, {});
@@ -116,19 +131,20 @@ void IncrementalCompiler::compile_one(const World& world, const kube::ObjectName
     return;
   }
   ++update.work.ingresses;
-  const kube::Ingress& ingress = *found->second;
-  IngressResult result = compile_ingress(ingress, world, defaults_, problems);
   const bool fresh = held == claimants_.end();
   auto& [key, claimant] = fresh ? *claimants_.try_emplace(name).first : *held;
   ledger_.replace(claimant.problems, problems.take());
-  const std::string& created = ingress.metadata.creation_timestamp;
+  const auto ingress = world.ingresses.find(name);
+  const bool is_flag = ingress == world.ingresses.end();
+  std::string created = is_flag ? "" : ingress->second->metadata.creation_timestamp;
   if (!fresh) {
-    if (claimant.created == created && claimant.result == result) return;
+    if (claimant.created == created && claimant.result == *result) return;
     leave(claimant, touched);
   }
+  claimant.is_flag = is_flag;
   claimant.name = &key;
-  claimant.created = created;
-  claimant.result = std::move(result);
+  claimant.created = std::move(created);
+  claimant.result = *std::move(result);
   enter(claimant, touched);
 }
 

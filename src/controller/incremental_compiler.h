@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -92,6 +93,9 @@ class IncrementalCompiler {
   void touch_service(const kube::ObjectName& service, std::set<kube::ObjectName>& ingresses,
                      Touched& touched) const;
   void touch_endpoints(const kube::ObjectName& service, Touched& touched) const;
+  /// What the claimant of that name asks for now; absent: there is none.
+  std::optional<IngressResult> result_of(const World& world, const kube::ObjectName& name,
+                                         ProblemList& problems) const;
   void compile_one(const World& world, const kube::ObjectName& name, Touched& touched,
                    Update& update);
   /// Enters a claimant at its hosts and clusters, or takes it from there.
@@ -102,6 +106,8 @@ class IncrementalCompiler {
   void make_endpoint_set(const World& world, const std::string& name, Update& update);
 
   const Options options_;
+  /// Whose problems those of --default-backend are. No object's name has such dashes.
+  const kube::ObjectName flag_name_;
 
   IngressClassFilter classes_;
   ProblemLedger ledger_;

@@ -38,7 +38,9 @@ IngressClassFilter::IngressClassFilter(const World& world, const Options& option
       newest = candidate.get();
     }
   }
-  default_is_ours_ = newest != nullptr && newest->metadata.name.name == ours_ && !foreign_;
+  const bool default_is_ours =
+      newest != nullptr && newest->metadata.name.name == ours_ && !foreign_;
+  without_class_is_ours_ = options.watch_without_class || default_is_ours;
 }
 
 bool IngressClassFilter::selects(const kube::Ingress& ingress, ProblemList& problems) const {
@@ -58,7 +60,13 @@ bool IngressClassFilter::selects(const kube::Ingress& ingress, ProblemList& prob
     return true;
   }
   if (has_legacy) return legacy->second == ours_ && !foreign_;
-  return default_is_ours_;
+  return without_class_is_ours_;
+}
+
+std::string class_named_by(const kube::Ingress& ingress) {
+  const std::string named = ingress.ingress_class_name.value_or("");
+  const auto legacy = ingress.metadata.annotations.find(kLegacyAnnotation);
+  return !named.empty() || legacy == ingress.metadata.annotations.end() ? named : legacy->second;
 }
 
 }  // namespace holdfast::controller

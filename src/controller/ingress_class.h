@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "controller/compile.h"
 #include "controller/problem_list.h"
 
@@ -7,8 +9,9 @@ namespace holdfast::controller {
 
 /// Which Ingresses are ours. The order of what decides: spec.ingressClassName; where there is none,
 /// the legacy annotation kubernetes.io/ingress.class; where there is neither, the default
-/// IngressClass (of several the newest, as the API server's admission plugin does it). An empty
-/// name counts as none. A value: two that are equal select the same. Pure.
+/// IngressClass (of several the newest, as the API server's admission plugin does it), or
+/// Options::watch_without_class. An empty name counts as none. A value: two that are equal select
+/// the same. Pure.
 class IngressClassFilter {
  public:
   /// A class of our name that belongs to another controller is a problem on that class.
@@ -22,7 +25,10 @@ class IngressClassFilter {
  private:
   std::string ours_;
   bool foreign_ = false;
-  bool default_is_ours_ = false;
+  bool without_class_is_ours_ = false;
 };
+
+/// The class that an Ingress names, in either place; empty: none, so that the default class counts.
+std::string class_named_by(const kube::Ingress& ingress);
 
 }  // namespace holdfast::controller

@@ -26,15 +26,18 @@ class IngressCompiler {
       : ingress_(ingress), world_(world), defaults_(defaults), problems_(problems) {}
 
   IngressResult run();
+  IngressResult run_default_backend();
 
  private:
+  /// How a backend stands in its object: with fields of its own, or as one text.
+  enum class Backend { kNested, kFlat };
+
   void add_settings();
   void add_rule(std::int32_t index);
   void add_path(const std::string& host, const Place& place);
-  void add_default_backend();
+  void add_default_backend(const std::string& field, Backend form);
+  IngressResult take_result();
   std::optional<Match> match_of(const kube::IngressPath& path, const std::string& field);
-  /// How a backend stands in its object: with fields of its own, or as one text.
-  enum class Backend { kNested, kFlat };
   std::optional<std::uint32_t> cluster_of(const kube::IngressBackend& backend,
                                           const std::string& field,
                                           Backend form = Backend::kNested);
@@ -42,14 +45,15 @@ class IngressCompiler {
                       const std::string& port_field);
 
   void error(std::string field, std::string message) {
-    problems_.add(Severity::kError, "Ingress", ingress_.metadata.name, std::move(field),
+    problems_.add(Severity::kError, kind_, ingress_.metadata.name, std::move(field),
                   std::move(message));
   }
   void warn(std::string field, std::string message) {
-    problems_.add(Severity::kWarning, "Ingress", ingress_.metadata.name, std::move(field),
+    problems_.add(Severity::kWarning, kind_, ingress_.metadata.name, std::move(field),
                   std::move(message));
   }
 
+  const char* kind_ = kIngressKind;
   const kube::Ingress& ingress_;
   const World& world_;
   const Defaults& defaults_;
@@ -71,10 +75,21 @@ IngressResult IngressCompiler::run() {
   }
   for (std::size_t i = 0; i < ingress_.rules.size(); ++i) add_rule(static_cast<std::int32_t>(i));
   if (ingress_.default_backend) {
-    add_default_backend();
+    add_default_backend(Place().text(), Backend::kNested);
   } else if (ingress_.rules.empty()) {
     error("spec", "there is neither a rule nor a default backend; nothing is served");
   }
+  return take_result();
+}
+
+IngressResult IngressCompiler::run_default_backend() {
+  kind_ = kFlagKind;
+  add_settings();
+  add_default_backend("", Backend::kFlat);
+  return take_result();
+}
+
+IngressResult IngressCompiler::take_result() {
   result_.hosts.reserve(hosts_.size());
   for (auto& [host, claims] : hosts_) {
     claims.shrink_to_fit();
@@ -125,12 +140,11 @@ void IngressCompiler::add_path(const std::string& host, const Place& place) {
   if (match && cluster) hosts_[host].push_back({*std::move(match), *cluster, place});
 }
 
-void IngressCompiler::add_default_backend() {
-  if (ingress_.rules.empty()) hosts_["*"];
-  const Place place;
-  const auto cluster = cluster_of(*ingress_.default_backend, place.text());
+void IngressCompiler::add_default_backend(const std::string& field, Backend form) {
+  const auto cluster = cluster_of(*ingress_.default_backend, field, form);
   if (!cluster) return;
-  for (auto& [host, claims] : hosts_) claims.push_back({Match(), *cluster, place});
+  if (ingress_.rules.empty()) hosts_["*"];
+  for (auto& [host, claims] : hosts_) claims.push_back({Match(), *cluster, Place()});
 }
 
 std::optional<Match> IngressCompiler::match_of(const kube::IngressPath& path,
@@ -245,6 +259,16 @@ const HostClaims* IngressResult::claims_of(const std::string& host) const {
 IngressResult compile_ingress(const kube::Ingress& ingress, const World& world,
                               const Defaults& defaults, ProblemList& problems) {
   return IngressCompiler(ingress, world, defaults, problems).run();
+}
+
+IngressResult compile_default_backend(const DefaultBackend& backend, const kube::ObjectName& name,
+                                      const World& world, const Defaults& defaults,
+                                      ProblemList& problems) {
+  // It is an Ingress that somebody wrote as a flag.
+  kube::Ingress ingress;
+  ingress.metadata.name = name;
+  ingress.default_backend = backend.backend;
+  return IngressCompiler(ingress, world, defaults, problems).run_default_backend();
 }
 
 }  // namespace holdfast::controller

@@ -84,4 +84,10 @@ struct IngressResult {
 IngressResult compile_ingress(const kube::Ingress& ingress, const World& world,
                               const Defaults& defaults, ProblemList& problems);
 
+/// What --default-backend asks for: the fallback of every host, and nothing but the defaults. What
+/// is wrong is a problem of `name`.
+IngressResult compile_default_backend(const DefaultBackend& backend, const kube::ObjectName& name,
+                                      const World& world, const Defaults& defaults,
+                                      ProblemList& problems);
+
 }  // namespace holdfast::controller

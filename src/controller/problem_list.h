@@ -8,6 +8,10 @@
 
 namespace holdfast::controller {
 
+/// Whose problem it is: an Ingress's, or that of a flag of ours.
+inline constexpr const char* kIngressKind = "Ingress";
+inline constexpr const char* kFlagKind = "Flag";
+
 /// Gathers the problems that one source finds (see ProblemLedger), in any order. Used by one
 /// thread; never fails.
 class ProblemList {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "controller/compile.h"
 
@@ -17,6 +19,9 @@ const kube::ServicePort* find_port(const kube::Service& service,
 /// The one that a cluster's name means; null also where that gives the name of a port, which it
 /// does only when the Service had no such port.
 const kube::ServicePort* find_port(const kube::Service& service, const model::ClusterName& name);
+
+/// "SERVICE:PORT", the port by number or by name, in forms that the API server takes.
+std::optional<kube::IngressBackend> parse_backend(std::string_view text);
 
 /// core/v1: absent means TCP.
 inline bool is_tcp(const std::string& protocol) { return protocol.empty() || protocol == "TCP"; }

@@ -13,8 +13,6 @@ namespace v1 = model::v1;
 
 namespace {
 
-constexpr const char* kIngress = "Ingress";
-
 class HostCompiler {
  public:
   HostCompiler(const std::string& host, ProblemList& problems) : host_(host), problems_(problems) {}
@@ -42,7 +40,7 @@ void HostCompiler::add(const Claimant& claimant) {
   const HostClaims* claims = result.claims_of(host_);
   if (claims == nullptr) return;
   v1::Route route;
-  route.mutable_origin()->set_kind(kIngress);
+  route.mutable_origin()->set_kind(claimant.kind());
   route.mutable_origin()->set_namespace_(claimant.name->namespace_name);
   route.mutable_origin()->set_name(claimant.name->name);
   // What we have serialised ourselves.
@@ -51,7 +49,7 @@ void HostCompiler::add(const Claimant& claimant) {
     route.set_websocket_cluster(result.clusters[*result.websocket_cluster]);
   }
   for (const Claim& wanted : claims->claims) {
-    route.mutable_origin()->set_field(wanted.place.text());
+    route.mutable_origin()->set_field(claimant.field_of(wanted));
     *route.mutable_path() = wanted.match.message();
     route.set_cluster(result.clusters[wanted.cluster]);
     claim(claimant, wanted, route);
@@ -62,7 +60,7 @@ void HostCompiler::claim(const Claimant& claimant, const Claim& claim, const v1:
   const std::size_t bytes = route.ByteSizeLong() + kRouteFramingBytes;
   if (bytes_ + bytes > model::kResourceBytes - kHostFieldBytes) {
     problems_.add(
-        Severity::kError, kIngress, *claimant.name, claim.place.text(),
+        Severity::kError, claimant.kind(), *claimant.name, claimant.field_of(claim),
         "host " + quote(host_) + " has more routes than fit into 1 MiB; this one is not served");
     return;
   }
@@ -71,8 +69,9 @@ void HostCompiler::claim(const Claimant& claimant, const Claim& claim, const v1:
     bytes_ += bytes;
     return;
   }
+  if (claimant.is_flag) return;
   const v1::Origin& winner = place->second.origin();
-  problems_.add(Severity::kError, kIngress, *claimant.name, claim.place.text(),
+  problems_.add(Severity::kError, claimant.kind(), *claimant.name, claimant.field_of(claim),
                 claim.match.text() + " of host " + quote(host_) + " belongs to " + winner.field() +
                     " of Ingress " + winner.namespace_() + "/" + winner.name() +
                     ", which comes first; this one is not served there");

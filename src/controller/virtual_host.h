@@ -11,20 +11,27 @@
 
 namespace holdfast::controller {
 
-/// An Ingress of ours as it was compiled last.
+/// An Ingress of ours as it was compiled last; or --default-backend.
 struct Claimant {
+  /// Comes after every Ingress, and yields without a word.
+  bool is_flag = false;
   /// Of whoever keeps it by its name.
   const kube::ObjectName* name = nullptr;
   /// RFC 3339 in UTC; may be empty.
   std::string created;
   IngressResult result;
   ProblemLedger::Findings problems;
+
+  [[nodiscard]] const char* kind() const { return is_flag ? kFlagKind : kIngressKind; }
+  [[nodiscard]] std::string field_of(const Claim& claim) const {
+    return is_flag ? "" : claim.place.text();
+  }
 };
 
 /// Oldest first, then by namespace and name: who comes first owns what two of them claim.
 struct ByAge {
   bool operator()(const Claimant* a, const Claimant* b) const {
-    return std::tie(a->created, *a->name) < std::tie(b->created, *b->name);
+    return std::tie(a->is_flag, a->created, *a->name) < std::tie(b->is_flag, b->created, *b->name);
   }
 };
 using Claimants = std::set<const Claimant*, ByAge>;

@@ -33,11 +33,15 @@ class Client::State {
     held_ = held.size();
     replica_.begin_with(std::move(held));
     thread_ = std::thread([this] { run(); });
+    watch_ = std::thread([this] { watch(); });
   }
   void stop();
   void collect(std::vector<base::MetricFamily>& out) const;
 
-  [[nodiscard]] bool connected() const { return connected_; }
+  [[nodiscard]] Connection connection() const {
+    const std::lock_guard lock(mutex_);
+    return connection_;
+  }
   [[nodiscard]] std::uint64_t applied() const { return applied_; }
 
  private:
@@ -49,6 +53,8 @@ class Client::State {
   base::Status follow(Call& call);
   bool answer(Call& call, std::uint64_t number, const model::Transaction& transaction);
   void wait();
+  void watch();
+  void set_open(bool open);
   std::shared_ptr<grpc::ClientContext> open_context();
 
   // Fixed after construction.
@@ -65,15 +71,18 @@ class Client::State {
   // Shared.
   mutable std::mutex mutex_;
   std::condition_variable stop_asked_;
+  std::condition_variable connection_changed_;
+  Connection connection_{.since = clock_.wall_now()};
   bool stopping_ = false;
   std::shared_ptr<grpc::ClientContext> context_;
-  std::atomic<bool> connected_ = false;
   std::atomic<std::uint64_t> streams_ = 0;
   std::atomic<std::uint64_t> applied_ = 0;
   std::atomic<std::uint64_t> refused_ = 0;
   std::atomic<std::uint64_t> held_ = 0;
 
   std::thread thread_;
+  /// Says what `thread_` cannot, which waits in gRPC for the server.
+  std::thread watch_;
 };
 
 void Client::State::stop() {
@@ -82,8 +91,31 @@ void Client::State::stop() {
     stopping_ = true;
     if (context_) context_->TryCancel();
     stop_asked_.notify_all();
+    connection_changed_.notify_all();
   }
   if (thread_.joinable()) thread_.join();
+  if (watch_.joinable()) watch_.join();
+}
+
+void Client::State::set_open(bool open) {
+  const std::lock_guard lock(mutex_);
+  if (connection_.is_open == open) return;
+  connection_ = {open, clock_.wall_now()};
+  connection_changed_.notify_all();
+}
+
+void Client::State::watch() {
+  std::unique_lock lock(mutex_);
+  const auto is = [this](bool open) { return stopping_ || connection_.is_open == open; };
+  while (!stopping_) {
+    if (!connection_changed_.wait_for(lock, options_.unreachable_after, [&] { return is(true); })) {
+      log_.warn("the controller cannot be reached, keeping what is in force",
+                {{"applied_transactions", applied_.load()}});
+      connection_changed_.wait(lock, [&] { return is(true); });
+      if (!stopping_) log_.info("the controller is reached again");
+    }
+    connection_changed_.wait(lock, [&] { return is(false); });
+  }
 }
 
 void Client::State::run() {
@@ -122,7 +154,7 @@ void Client::State::one_stream() {
     broken = follow(*call);
     if (!broken.ok()) context->TryCancel();
   }
-  connected_ = false;
+  set_open(false);
   const grpc::Status status = call->Finish();
   if (applied_on_stream_ && clock_.now() - since >= kHealthyStream) backoff_.reset();
 
@@ -142,7 +174,7 @@ bool Client::State::say_hello(Call& call) {
     if (!call.Write(message)) return false;
   }
   streams_ += 1;
-  connected_ = true;
+  set_open(true);
   log_.info("discovery stream open",
             {{"held", static_cast<std::uint64_t>(replica_.held().size())}});
   return true;
@@ -188,7 +220,7 @@ void Client::State::collect(std::vector<base::MetricFamily>& out) const {
   using enum base::MetricType;
   const std::uint64_t streams = streams_;
   add("holdfast_discovery_connected", "1 while the stream from the control plane is open.", kGauge,
-      connected_ ? 1 : 0);
+      connection().is_open ? 1 : 0);
   add("holdfast_discovery_resources_held", "Resources in force, by the last transaction applied.",
       kGauge, held_);
   add("holdfast_discovery_transactions_applied_total", "Transactions applied.", kCounter, applied_);
@@ -206,7 +238,7 @@ Client::~Client() { state_->stop(); }
 
 void Client::start(Held held) { state_->start(std::move(held)); }
 void Client::stop() { state_->stop(); }
-bool Client::connected() const { return state_->connected(); }
+Connection Client::connection() const { return state_->connection(); }
 std::uint64_t Client::applied() const { return state_->applied(); }
 void Client::collect(std::vector<base::MetricFamily>& out) const { state_->collect(out); }
 

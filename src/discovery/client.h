@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/status.h"
+#include "discovery/limits.h"
 #include "discovery/subscription.h"
 #include "model/resource.h"
 
@@ -26,6 +27,14 @@ struct ClientOptions {
   /// Who this is, for the server's log and debug pages.
   std::string node;
   std::string version;
+  /// A server that is away for longer is logged, once until it is back.
+  base::Duration unreachable_after = kUnreachableAfter;
+};
+
+/// The stream: whether it is open and Hello is said, and since when it is or is not.
+struct Connection {
+  bool is_open = false;
+  base::WallTime since;
 };
 
 /// A channel to "unix:PATH" or HOST:PORT of loopback; anything else is an error until mTLS exists.
@@ -43,8 +52,7 @@ class Client final : public base::MetricSource {
   /// Ends the stream and waits until the handler is not running and will not be called again.
   void stop();
 
-  /// The stream is open and Hello is said.
-  [[nodiscard]] bool connected() const;
+  [[nodiscard]] Connection connection() const;
   /// Transactions applied since the start; 0: nothing received yet.
   [[nodiscard]] std::uint64_t applied() const;
   void collect(std::vector<base::MetricFamily>& out) const override;

@@ -35,6 +35,8 @@ inline constexpr std::chrono::milliseconds kReconnectMost{30'000};
 /// that a controller killed again and again is found again at once. One that breaks each time costs
 /// two streams a second at most.
 inline constexpr std::chrono::milliseconds kHealthyStream{500};
+/// A server that is away for longer is told to people: restarts are shorter.
+inline constexpr std::chrono::seconds kUnreachableAfter{5};
 /// gRPC's own waits between two connects of a channel whose server is away. Both ends are on one
 /// machine, where a refused connect costs microseconds and nobody else tries: so the successor of a
 /// dead controller is found within about a second, however long it was away.

@@ -18,6 +18,16 @@ void cut_reason(std::string& reason) {
   reason.resize(end);
 }
 
+/// Those that a controller may not send, though a sidecar's own flags may make them.
+std::vector<model::Refusal> refused_here(const model::Transaction& transaction) {
+  std::vector<model::Refusal> refusals;
+  for (const auto& resource : transaction.upserts) {
+    if (!model::has_unix_socket(*resource)) continue;
+    refusals.push_back({model::key_of(*resource), "an endpoint is a Unix socket of this machine"});
+  }
+  return refusals;
+}
+
 v1::Verdict word_verdict(std::uint64_t number, std::vector<model::Refusal> refusals) {
   v1::Verdict verdict;
   verdict.set_transaction(number);
@@ -37,7 +47,8 @@ v1::Verdict word_verdict(std::uint64_t number, std::vector<model::Refusal> refus
 }  // namespace
 
 v1::Verdict Replica::apply(std::uint64_t number, const model::Transaction& transaction) {
-  std::vector<model::Refusal> refusals = handler_.apply(transaction);
+  std::vector<model::Refusal> refusals = refused_here(transaction);
+  if (refusals.empty()) refusals = handler_.apply(transaction);
   if (refusals.empty()) {
     for (const auto& resource : transaction.upserts) {
       held_[model::key_of(*resource)] = resource->version();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/hex.h"
 #include "http/chars.h"
 #include "http/limits.h"
 
@@ -112,7 +113,7 @@ ChunkDecoder::Phase ChunkDecoder::follow_trailer(char c) {
 std::size_t write_chunk_header(std::uint64_t size, char* out) {
   std::size_t digits = 1;
   while (digits < 16 && size >> (4 * digits) != 0) ++digits;
-  for (std::size_t i = digits; i-- > 0; size >>= 4) out[i] = "0123456789abcdef"[size & 15];
+  for (std::size_t i = digits; i-- > 0; size >>= 4) out[i] = base::kHexDigits[size & 15];
   out[digits] = '\r';
   out[digits + 1] = '\n';
   return digits + 2;

@@ -5,19 +5,16 @@
 #include <algorithm>
 #include <array>
 
+#include "base/port.h"
 #include "http/chars.h"
 
 namespace holdfast::http {
 namespace {
 
+/// RFC 3986 section 3.2.3: it may be empty, or have leading zeros.
 bool is_port(std::string_view digits) {
-  unsigned value = 0;
-  for (const char c : digits) {
-    if (!is_digit(c)) return false;
-    value = value * 10 + static_cast<unsigned>(c - '0');
-    if (value > 65535) return false;
-  }
-  return true;
+  while (digits.size() > 1 && digits.front() == '0') digits.remove_prefix(1);
+  return digits.empty() || base::parse_port(digits).has_value();
 }
 
 bool is_ipv6(std::string_view text) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/hex.h"
+
 namespace holdfast::http {
 
 namespace {
@@ -42,10 +44,9 @@ std::string_view trace_id(const Head& head) {
 }
 
 std::string make_traceparent(std::string_view trace_id, std::uint64_t parent_id) {
-  static constexpr char kDigits[] = "0123456789abcdef";
   std::string text = "00-";
   text.append(trace_id).append("-");
-  for (int shift = 60; shift >= 0; shift -= 4) text += kDigits[(parent_id >> shift) & 15];
+  base::append_hex(text, parent_id, 16);
   return text + "-01";
 }
 

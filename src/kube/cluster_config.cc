@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/port.h"
 #include "kube/credentials.h"
 #include "kube/json.h"
 #include "kube/source.h"
@@ -49,7 +50,7 @@ base::Status read_server(const std::string& url, ClusterConfig& config) {
   } else {
     config.host = rest.substr(0, host_end);
   }
-  config.port = http ? "80" : "443";
+  config.port = base::default_port(http ? "http" : "https");
   if (host_end < rest.size()) {
     config.port = rest.substr(host_end + 1);
     const bool digits = !config.port.empty() && config.port.size() <= 5 &&

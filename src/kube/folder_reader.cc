@@ -14,15 +14,15 @@
 namespace holdfast::kube {
 namespace {
 
+std::string error_text(int error) { return std::generic_category().message(error); }
+
+}  // namespace
+
 bool is_manifest(const std::string& name) {
   // Editors keep their copies, and kubelet its links, under names that begin with a dot.
   if (name.empty() || name[0] == '.') return false;
   return name.ends_with(".yaml") || name.ends_with(".yml") || name.ends_with(".json");
 }
-
-std::string error_text(int error) { return std::generic_category().message(error); }
-
-}  // namespace
 
 base::Status FolderReader::read(const std::set<std::string>& touched, ManifestFolder& manifests) {
   std::error_code error;
@@ -64,13 +64,13 @@ void FolderReader::read_file(const std::string& name, bool touched, ManifestFold
   if (!touched && known != stamps_.end() && known->second == stamp) return;
   stamps_[name] = stamp;
   if (S_ISREG(status.st_mode)) {
-    manifests.set_file(name, read_content(file.get(), name));
+    manifests.set_file(name, read_manifest(file.get(), name));
   } else {
     manifests.set_file(name, absl::InvalidArgumentError("not a file"));
   }
 }
 
-base::StatusOr<std::string> FolderReader::read_content(int descriptor, const std::string& name) {
+base::StatusOr<std::string> read_manifest(int descriptor, const std::string& name) {
   std::string content;
   std::string piece(kManifestReadBytes, '\0');
   for (;;) {

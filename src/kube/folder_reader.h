@@ -14,6 +14,13 @@
 
 namespace holdfast::kube {
 
+/// Whether a folder's file of that name counts: *.yaml, *.yml and *.json, unless hidden.
+bool is_manifest(const std::string& name);
+
+/// All that an open file, pipe or terminal has, at most kManifestFileBytes. `name` is for the
+/// error, which is half a sentence.
+base::StatusOr<std::string> read_manifest(int descriptor, const std::string& name);
+
 class FolderReader {
  public:
   explicit FolderReader(std::string folder) : folder_(std::move(folder)) {}
@@ -33,7 +40,6 @@ class FolderReader {
     bool operator==(const Stamp&) const = default;
   };
   void read_file(const std::string& name, bool touched, ManifestFolder& manifests);
-  static base::StatusOr<std::string> read_content(int descriptor, const std::string& name);
 
   const std::string folder_;
   std::map<std::string, Stamp> stamps_;

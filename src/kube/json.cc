@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/utf8.h"
 #include "kube/limits.h"
-#include "kube/utf8.h"
 
 namespace holdfast::kube {
 namespace {
@@ -53,9 +53,13 @@ class Filter {
 }  // namespace
 
 base::StatusOr<Json> parse_json(std::string_view text, const ItemVisitor& visit_item) {
+  // The parser takes one for the end of the text, whatever follows.
+  if (text.find('\0') != std::string_view::npos) {
+    return absl::InvalidArgumentError("not JSON: it has a NUL byte");
+  }
   std::string repaired;
-  if (!is_utf8(text)) {
-    repaired = repair_utf8(text);
+  if (!base::is_utf8(text)) {
+    repaired = base::repair_utf8(text);
     text = repaired;
   }
   try {

@@ -72,11 +72,12 @@ inline constexpr std::chrono::seconds kConnectTimeout{15};
 inline constexpr std::chrono::seconds kHeadTimeout{70};
 /// From the head of the response to the end of one page.
 inline constexpr std::chrono::seconds kBodyTimeout{120};
-/// TCP keepalive: dead after 30 s + 3 × 10 s; unacknowledged data: the same (TCP_USER_TIMEOUT).
-inline constexpr std::chrono::seconds kKeepaliveIdle{30};
-inline constexpr std::chrono::seconds kKeepaliveInterval{10};
+/// TCP keepalive: dead after 15 s + 3 × 5 s; unacknowledged data: the same (TCP_USER_TIMEOUT). No
+/// longer than the longest wait, and a link that is back is tried within the first 15 s.
+inline constexpr std::chrono::seconds kKeepaliveIdle{15};
+inline constexpr std::chrono::seconds kKeepaliveInterval{5};
 inline constexpr int kKeepaliveProbes = 3;
-inline constexpr std::chrono::seconds kUserTimeout{60};
+inline constexpr std::chrono::seconds kUserTimeout{30};
 
 /// A rotated token is in use this long after it was written.
 inline constexpr std::chrono::seconds kTokenRefresh{60};

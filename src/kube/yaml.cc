@@ -9,8 +9,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/utf8.h"
 #include "kube/limits.h"
-#include "kube/utf8.h"
 
 namespace holdfast::kube {
 namespace {
@@ -119,7 +119,8 @@ class Converter {
     const std::string& tag = node.Tag();
     text_bytes_ += node.Scalar().size();
     if (text_bytes_ > kYamlTextBytes) return complain(node, "too much text, aliases unfolded");
-    const std::string text = is_utf8(node.Scalar()) ? node.Scalar() : repair_utf8(node.Scalar());
+    const std::string text =
+        base::is_utf8(node.Scalar()) ? node.Scalar() : base::repair_utf8(node.Scalar());
     if (tag.empty() || tag == "?") return plain_scalar(text);
     // "!": quoted. A local tag says nothing that Kubernetes knows.
     if (tag.compare(0, kTagPrefix.size(), kTagPrefix) != 0) return text;
@@ -135,7 +136,7 @@ class Converter {
       if (!complaint_.ok()) return nullptr;
       const YAML::Node& key = entry.first;
       if (!key.IsScalar() && !key.IsNull()) return complain(key, "a key that is not a scalar");
-      const std::string name = key.IsNull() ? "null" : repair_utf8(key.Scalar());
+      const std::string name = key.IsNull() ? "null" : base::repair_utf8(key.Scalar());
       if (name == "<<" && key.Tag() == "?") {
         merged.push_back(entry.second);
       } else if (result.contains(name)) {

@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <string>
 
 #include "base/ascii.h"
 #include "base/ip_address.h"
+#include "base/port.h"
+#include "base/utf8.h"
 #include "model/limits.h"
 
 namespace holdfast::model {
@@ -15,14 +16,6 @@ namespace {
 
 bool is_alphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-bool is_port(std::string_view text) {
-  unsigned port = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  // With a leading zero it would be none that a browser names.
-  return error == std::errc() && end == text.data() + text.size() && text.front() != '0' &&
-         port <= 65535;
 }
 
 /// Host and port of "a:80", "[::1]:80", "a"; the port is empty where there is none.
@@ -39,7 +32,7 @@ Authority split(std::string_view text) {
   Authority authority{text.substr(0, colon), {}, true};
   if (colon != std::string_view::npos) {
     authority.port = text.substr(colon + 1);
-    authority.ok = is_port(authority.port);
+    authority.ok = base::parse_port(authority.port).value_or(0) != 0;
   }
   return authority;
 }
@@ -95,7 +88,7 @@ bool is_field_value(std::string_view text) {
   };
   const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
   return !text.empty() && !is_space(text.front()) && !is_space(text.back()) &&
-         std::all_of(text.begin(), text.end(), ok);
+         std::all_of(text.begin(), text.end(), ok) && base::is_utf8(text);
 }
 
 bool is_origin_pattern(std::string_view text) {
@@ -109,9 +102,7 @@ bool is_origin_pattern(std::string_view text) {
   };
   if (scheme.empty() || !std::all_of(scheme.begin(), scheme.end(), in_scheme)) return false;
   const Authority authority = split(text.substr(slashes + 3));
-  const bool default_port = (scheme == "http" && authority.port == "80") ||
-                            (scheme == "https" && authority.port == "443");
-  if (!authority.ok || default_port) return false;
+  if (!authority.ok || base::without_default_port(text) != text) return false;
   return is_dns_name(authority.host) || is_bracketed_ip(authority.host);
 }
 

@@ -16,6 +16,7 @@ bool is_token(std::string_view text);
 bool may_be_changed(std::string_view name);
 
 /// A field value without control bytes (RFC 9110 section 5.5) and surrounding space; not empty.
+/// UTF-8, though fields need not be: protobuf's strings are nothing else.
 bool is_field_value(std::string_view text);
 
 /// An origin as OriginCheck.allowed has it: "SCHEME://HOST[:PORT]" in lower case, HOST with or

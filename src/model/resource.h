@@ -73,6 +73,10 @@ ResourcePtr seal(v1::Resource resource);
 /// The error is one sentence naming the field.
 base::Status validate(const v1::Resource& resource);
 
+/// Whether an endpoint of an EndpointSet is a Unix socket: right for a sidecar's own flags, and for
+/// nobody else, since it is a file of the data plane's machine.
+bool has_unix_socket(const v1::Resource& resource);
+
 /// One JSON object, for debug pages.
 std::string to_json(const v1::Resource& resource);
 

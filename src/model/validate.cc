@@ -128,6 +128,13 @@ Status check(const v1::EndpointSet& set, const std::string& name) {
 
 }  // namespace
 
+bool has_unix_socket(const v1::Resource& resource) {
+  const auto& endpoints = resource.endpoint_set().endpoints();
+  return std::any_of(endpoints.begin(), endpoints.end(), [](const v1::Endpoint& endpoint) {
+    return endpoint.address().starts_with(kUnixPrefix);
+  });
+}
+
 Status validate(const v1::Resource& resource) {
   if (resource.ByteSizeLong() > kResourceBytes) {
     return wrong("the resource has more than ", std::to_string(kResourceBytes), " bytes");

@@ -5,28 +5,11 @@
 #include <string_view>
 
 #include "base/ascii.h"
+#include "base/port.h"
 
 namespace holdfast::proxy {
 
 namespace {
-
-struct Scheme {
-  std::string_view prefix;
-  std::string_view port;
-};
-constexpr std::array<Scheme, 2> kSchemes = {{{"http://", ":80"}, {"https://", ":443"}}};
-
-/// The port that `origin` means without saying so; empty for schemes that have none.
-std::string_view default_port(std::string_view origin) {
-  for (const Scheme& scheme : kSchemes) {
-    if (origin.starts_with(scheme.prefix)) return scheme.port;
-  }
-  return {};
-}
-
-void drop_suffix(std::string& text, std::string_view suffix) {
-  if (!suffix.empty() && text.ends_with(suffix)) text.resize(text.size() - suffix.size());
-}
 
 template <class List>
 bool contains(const List& list, std::string_view text) {
@@ -46,30 +29,32 @@ std::string wildcard_of(std::string_view origin) {
 bool is_same_origin(std::string_view origin, std::string_view authority) {
   const std::size_t slashes = origin.find("://");
   if (slashes == std::string_view::npos) return false;
-  std::string asked = base::lower_case(authority);
-  drop_suffix(asked, default_port(origin));
-  return !asked.empty() && origin.substr(slashes + 3) == asked;
+  const std::string asked =
+      std::string(origin.substr(0, slashes + 3)) + base::lower_case(authority);
+  return !authority.empty() && origin == base::without_default_port(asked);
 }
 
-bool origin_passes(const discovery::v1::OriginCheck& check, const http::RequestHead& request) {
+bool origin_passes(const discovery::v1::OriginCheck& check, const http::RequestHead& request,
+                   std::string_view host) {
   const std::size_t count = request.count("origin");
   if (count == 0) return check.missing_passes();
   if (count > 1) return false;
-  std::string origin = base::lower_case(request.find("origin")->value);
-  drop_suffix(origin, default_port(origin));
+  const std::string origin(
+      base::without_default_port(base::lower_case(request.find("origin")->value)));
   if (contains(check.allowed(), origin)) return true;
-  if (check.same_origin() && is_same_origin(origin, request.authority)) return true;
+  if (check.same_origin() && is_same_origin(origin, host)) return true;
   const std::string wildcard = origin.size() < 3 ? "" : wildcard_of(origin);
   return !wildcard.empty() && contains(check.allowed(), wildcard);
 }
 
 }  // namespace
 
-CloseReason check_admission(const Admission& admission, const base::IpAddress& client,
+CloseReason check_admission(const Admission& admission, const ClientIdentity& client,
                             const http::RequestHead& request, bool upgrade) {
-  const bool allowed = admission.allow.empty() || base::any_contains(admission.allow, client);
-  if (!allowed || base::any_contains(admission.deny, client)) return CloseReason::kAddressRefused;
-  if (upgrade && admission.origins && !origin_passes(*admission.origins, request)) {
+  const base::IpAddress& address = client.address;
+  const bool allowed = admission.allow.empty() || base::any_contains(admission.allow, address);
+  if (!allowed || base::any_contains(admission.deny, address)) return CloseReason::kAddressRefused;
+  if (upgrade && admission.origins && !origin_passes(*admission.origins, request, client.host)) {
     return CloseReason::kOriginRefused;
   }
   return CloseReason::kNone;

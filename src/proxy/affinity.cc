@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <random>
+#include <utility>
 
+#include "base/hex.h"
 #include "http/cookies.h"
-#include "proxy/balancer.h"
 
 namespace holdfast::proxy {
 
@@ -17,6 +19,8 @@ namespace {
 
 constexpr std::size_t kTagDigits = 8;
 constexpr std::size_t kWordDigits = 16;
+/// Of 32 bits each: more than anybody can try.
+constexpr std::size_t kSaltWords = 8;
 
 struct Named {
   std::uint32_t tag = 0;
@@ -43,11 +47,6 @@ std::uint64_t word(const Digest& digest, std::size_t at) {
   return result;
 }
 
-void append_hex(std::string& text, std::uint64_t number, std::size_t digits) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  for (std::size_t i = digits; i-- > 0;) text += kDigits[(number >> (4 * i)) & 15];
-}
-
 template <class Number>
 bool take_hex(std::string_view& text, std::size_t digits, Number& number) {
   const char* end = text.data() + digits;
@@ -65,13 +64,16 @@ std::optional<Named> parse(std::string_view value) {
   return good ? std::optional(named) : std::nullopt;
 }
 
-EndpointPtr find(const Cluster& cluster, const AffinityKey& key) {
-  const auto look = [&](const auto& endpoints, const auto& members) -> EndpointPtr {
+Pick find(const Cluster& cluster, const AffinityKey& key) {
+  const auto look = [&](const auto& endpoints, const auto& members) -> Pick {
     const auto found = std::ranges::find(members, key, &Membership::key);
-    return found == members.end() ? nullptr : endpoints[std::size_t(found - members.begin())];
+    if (found == members.end()) return {};
+    return {.endpoint = endpoints[std::size_t(found - members.begin())],
+            .health = found->health.get()};
   };
-  if (auto ready = look(cluster.ready, cluster.ready_members)) return ready;
-  return look(cluster.terminating, cluster.terminating_members);
+  Pick ready = look(cluster.ready, cluster.ready_members);
+  return ready.endpoint != nullptr ? std::move(ready)
+                                   : look(cluster.terminating, cluster.terminating_members);
 }
 
 std::string_view name_of(v1::SameSite same_site) {
@@ -103,18 +105,28 @@ void append_attributes(std::string& text, const v1::Affinity& affinity, std::str
 
 }  // namespace
 
+std::string make_salt() {
+  std::random_device device;
+  std::string salt;
+  for (std::size_t i = 0; i < kSaltWords; ++i) base::append_hex(salt, device(), kTagDigits);
+  return salt;
+}
+
 std::uint32_t affinity_tag(const std::string& salt, const std::string& cluster) {
   return static_cast<std::uint32_t>(word(digest_of({"cluster", salt, cluster}), 0));
 }
 
-AffinityKey affinity_key(const std::string& salt, const std::string& address,
-                         const std::string& pod_uid) {
-  const Digest digest = digest_of({"endpoint", salt, address, pod_uid});
+AffinityKey affinity_key(const std::string& salt, const std::string& identity) {
+  const Digest digest = digest_of({"endpoint", salt, identity});
   return {word(digest, 0), word(digest, 8)};
 }
 
 AffinityClaim find_claim(const http::RequestHead& request, std::string_view cookie_name,
-                         const v1::Affinity& affinity, const Cluster& cluster, base::Instant now) {
+                         const Balancing& balancing, const Cluster& cluster, base::Instant now) {
+  const EjectionPolicy& ejection = balancing.ejection;
+  const auto is_in = [&](const Membership& member) {
+    return !member.health->is_out(ejection, now);
+  };
   AffinityClaim claim;
   http::CookieValues cookies(request, cookie_name);
   std::string_view value;
@@ -122,13 +134,14 @@ AffinityClaim find_claim(const http::RequestHead& request, std::string_view cook
     const auto named = parse(value);
     if (!named || named->tag != cluster.affinity_tag) continue;
     claim.gone = true;
-    EndpointPtr endpoint = find(cluster, named->key);
-    if (endpoint == nullptr) continue;
-    const bool avoided = !affinity.fail_when_gone() && endpoint->is_out(now) &&
-                         std::ranges::any_of(cluster.ready, [&](const EndpointPtr& other) {
-                           return !other->is_out(now);
-                         });
-    if (!avoided) return {std::move(endpoint), false};
+    Pick pick = find(cluster, named->key);
+    if (pick.endpoint == nullptr) continue;
+    const bool in =
+        !pick.health->is_out(ejection, now) && pick.health->may_connect(ejection, pick.probe);
+    if (in || balancing.affinity->fail_when_gone() ||
+        std::ranges::none_of(cluster.ready_members, is_in)) {
+      return {std::move(pick), false};
+    }
   }
   return claim;
 }
@@ -148,9 +161,9 @@ std::string set_cookie(std::string_view cookie_name, const v1::Affinity& affinit
                        bool https) {
   std::string text(cookie_name);
   text += '=';
-  append_hex(text, tag, kTagDigits);
-  append_hex(text, key.high, kWordDigits);
-  append_hex(text, key.low, kWordDigits);
+  base::append_hex(text, tag, kTagDigits);
+  base::append_hex(text, key.high, kWordDigits);
+  base::append_hex(text, key.low, kWordDigits);
   if (affinity.has_cookie_max_age()) {
     text += "; Max-Age=" + std::to_string(affinity.cookie_max_age().seconds());
   }

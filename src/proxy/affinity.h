@@ -12,6 +12,7 @@
 
 #include "holdfast/discovery/v1/discovery.pb.h"
 #include "http/head.h"
+#include "proxy/balancer.h"
 #include "proxy/endpoint.h"
 #include "proxy/route.h"
 
@@ -20,15 +21,16 @@ namespace holdfast::proxy {
 /// Behind the name of the cookie of handshakes, where they go to a Service of their own.
 inline constexpr std::string_view kWebSocketCookieSuffix = "-websocket";
 
+/// A random salt that nobody can guess, for sets that bring none.
+std::string make_salt();
 std::uint32_t affinity_tag(const std::string& salt, const std::string& cluster);
-/// `address` is Endpoint::text.
-AffinityKey affinity_key(const std::string& salt, const std::string& address,
-                         const std::string& pod_uid);
+/// `identity` is what the endpoint is to the cluster: its pod, or its address.
+AffinityKey affinity_key(const std::string& salt, const std::string& identity);
 
 /// What the cookies of a request say.
 struct AffinityClaim {
-  /// The endpoint to go to; null: choose one.
-  EndpointPtr endpoint;
+  /// The endpoint to go to; none: choose one.
+  Pick pick;
   /// There was a cookie of this cluster's, and no endpoint that it names.
   bool gone = false;
 };
@@ -37,8 +39,7 @@ struct AffinityClaim {
 /// has set says nothing. Terminating endpoints count: a session goes on while its pod serves. Where
 /// a pod may be left, one that is out of the choice counts only while all are.
 AffinityClaim find_claim(const http::RequestHead& request, std::string_view cookie_name,
-                         const discovery::v1::Affinity& affinity, const Cluster& cluster,
-                         base::Instant now);
+                         const Balancing& balancing, const Cluster& cluster, base::Instant now);
 
 /// The key of an endpoint of the cluster; absent when it is none.
 std::optional<AffinityKey> key_of(const Cluster& cluster, const Endpoint& endpoint);

@@ -1,7 +1,10 @@
 #include "proxy/balancer.h"
 
 #include <algorithm>
+#include <cassert>
 #include <limits>
+#include <optional>
+#include <utility>
 
 #include "base/hash.h"
 #include "proxy/limits.h"
@@ -15,29 +18,45 @@ std::size_t below(std::size_t end, Random& random) {
   return static_cast<std::size_t>(((random.next() >> 32) * end) >> 32);
 }
 
-/// 0 to 1, without 1.
-double fraction(Random& random) { return static_cast<double>(random.next() >> 11) * 0x1p-53; }
-
 std::uint32_t open_of(const Endpoint& endpoint) {
   return endpoint.open.load(std::memory_order_relaxed);
 }
 
-/// The endpoints among which one is chosen: those of a list that were not tried and, where it is
-/// strict, are not out.
+/// A place among the candidates; absent: there is none.
+using Place = std::optional<std::size_t>;
+
+/// Who is left out beside those that were tried.
+enum class Leaving : std::uint8_t {
+  /// Those that are out.
+  kOut,
+  /// Those of them that are not just being probed.
+  kFailed,
+  kNobody,
+};
+
+/// The endpoints among which one is chosen: those of a list that were not tried and are not left
+/// out.
 class Candidates {
  public:
   Candidates(const std::vector<EndpointPtr>& endpoints, const std::vector<Membership>& members,
-             const Choice& choice, bool strict)
-      : endpoints_(endpoints), members_(members), choice_(choice), strict_(strict) {}
-
-  EndpointPtr by_turn(RoundRobinTurn& turn, bool slow_too = true) const {
-    const std::size_t count = count_of(slow_too);
-    if (count == 0) return nullptr;
-    return nth(turn.next.fetch_add(1, std::memory_order_relaxed) % count, slow_too);
+             const Choice& choice, Leaving leaving)
+      : endpoints_(endpoints), members_(members), choice_(choice), leaving_(leaving) {
+    assert(endpoints.size() == members.size());
   }
 
-  EndpointPtr least_open(bool slow_too = true) const {
-    const EndpointPtr* best = nullptr;
+  /// None that is being probed.
+  [[nodiscard]] bool strict() const { return leaving_ == Leaving::kOut; }
+  [[nodiscard]] const EndpointPtr& endpoint(std::size_t place) const { return endpoints_[place]; }
+  [[nodiscard]] EndpointHealth& health(std::size_t place) const { return *members_[place].health; }
+
+  Place by_turn(std::atomic<std::uint32_t>& turn, bool slow_too = true) const {
+    const std::size_t count = count_of(slow_too);
+    if (count == 0) return std::nullopt;
+    return nth(turn.fetch_add(1, std::memory_order_relaxed) % count, slow_too);
+  }
+
+  [[nodiscard]] Place least_open(bool slow_too = true) const {
+    Place best;
     std::uint32_t fewest = std::numeric_limits<std::uint32_t>::max();
     std::size_t equals = 0;
     for (std::size_t i = 0; i < endpoints_.size(); ++i) {
@@ -46,13 +65,13 @@ class Candidates {
       equals = open < fewest ? 1 : equals + 1;
       fewest = open;
       // The k-th equal takes the place with a chance of 1 in k: in the end each has the same.
-      if (equals == 1 || below(equals, choice_.random) == 0) best = &endpoints_[i];
+      if (equals == 1 || below(equals, choice_.random) == 0) best = i;
     }
-    return best == nullptr ? nullptr : *best;
+    return best;
   }
 
-  /// One that is slow to start, by its share; null: one of the others has its turn.
-  EndpointPtr slow_one() const {
+  /// One that is slow to start, by its share; absent: one of the others has its turn.
+  [[nodiscard]] Place slow_one() const {
     double warm = 0;
     double slow = 0;
     for (std::size_t i = 0; i < endpoints_.size(); ++i) {
@@ -60,23 +79,23 @@ class Candidates {
       const double share = slowness(i);
       (share < 1 ? slow : warm) += share;
     }
-    double drawn = fraction(choice_.random) * (warm + slow);
-    if (drawn >= slow) return nullptr;
-    const EndpointPtr* last = nullptr;
+    double drawn = choice_.random.fraction() * (warm + slow);
+    if (drawn >= slow) return std::nullopt;
+    Place last;
     for (std::size_t i = 0; i < endpoints_.size(); ++i) {
       const double share = has(i) ? slowness(i) : 1;
       if (share >= 1) continue;
-      last = &endpoints_[i];
+      last = i;
       if (drawn < share) break;
       drawn -= share;
     }
-    return last == nullptr ? nullptr : *last;
+    return last;
   }
 
   /// Rendezvous hashing: each key has an order of its own in which it likes the endpoints, and one
   /// that joins or leaves moves no key but those that like it best. With bounded loads: who has its
   /// bound already is passed over.
-  EndpointPtr by_hash(std::uint64_t key, std::uint32_t factor_percent) const {
+  [[nodiscard]] Place by_hash(std::uint64_t key, std::uint32_t factor_percent) const {
     std::uint64_t total = 0;
     std::size_t count = 0;
     for (std::size_t i = 0; i < endpoints_.size(); ++i) {
@@ -84,32 +103,36 @@ class Candidates {
       total += open_of(*endpoints_[i]);
       ++count;
     }
-    if (count == 0) return nullptr;
+    if (count == 0) return std::nullopt;
     const std::uint64_t bound = load_bound(factor_percent, total, count);
-    const EndpointPtr* best = nullptr;
+    Place best;
     std::pair<bool, std::uint64_t> best_score;
     for (std::size_t i = 0; i < endpoints_.size(); ++i) {
       if (!has(i)) continue;
-      const Endpoint& endpoint = *endpoints_[i];
-      const std::pair score(open_of(endpoint) < bound, base::mix(key ^ endpoint.hash));
-      if (best != nullptr && score <= best_score) continue;
-      best = &endpoints_[i];
+      const std::pair score(open_of(*endpoints_[i]) < bound, base::mix(key ^ members_[i].identity));
+      if (best && score <= best_score) continue;
+      best = i;
       best_score = score;
     }
-    return best == nullptr ? nullptr : *best;
+    return best;
   }
 
  private:
   [[nodiscard]] bool has(std::size_t index) const {
-    const EndpointPtr& endpoint = endpoints_[index];
-    return (!strict_ || !endpoint->is_out(choice_.now)) &&
-           std::ranges::find(choice_.tried, endpoint) == choice_.tried.end();
+    return !leaves(*members_[index].health) &&
+           std::ranges::find(choice_.tried, endpoints_[index]) == choice_.tried.end();
+  }
+  [[nodiscard]] bool leaves(const EndpointHealth& health) const {
+    const EjectionPolicy& ejection = choice_.balancing.ejection;
+    if (leaving_ == Leaving::kOut) return health.is_out(ejection, choice_.now);
+    return leaving_ == Leaving::kFailed && health.has_failed(ejection, choice_.now);
   }
 
   /// What an endpoint gets of a full share; 1: all of it.
   [[nodiscard]] double slowness(std::size_t index) const {
-    if (index >= members_.size() || !members_[index].newcomer) return 1;
-    const base::Duration age = choice_.now - members_[index].since;
+    const base::Instant since = members_[index].in_since();
+    if (since == base::Instant::min()) return 1;
+    const base::Duration age = choice_.now - since;
     if (age >= choice_.balancing.slow_start) return 1;
     return std::max(kSlowStartPercentLeast / 100.0,
                     static_cast<double>(age.count()) /
@@ -124,40 +147,58 @@ class Candidates {
     return count;
   }
 
-  [[nodiscard]] EndpointPtr nth(std::size_t place, bool slow_too) const {
-    const EndpointPtr* last = nullptr;
+  [[nodiscard]] Place nth(std::size_t place, bool slow_too) const {
+    Place last;
     for (std::size_t i = 0; i < endpoints_.size(); ++i) {
       if (!has(i) || (!slow_too && slowness(i) < 1)) continue;
-      last = &endpoints_[i];
+      last = i;
       if (place-- == 0) break;
     }
     // Another worker may have put one out since they were counted.
-    return last == nullptr ? nullptr : *last;
+    return last;
   }
 
   const std::vector<EndpointPtr>& endpoints_;
   const std::vector<Membership>& members_;
   const Choice& choice_;
-  const bool strict_;
+  const Leaving leaving_;
 };
 
 /// Of so many, at least `percent_least` are not out.
-bool are_usable(const std::vector<EndpointPtr>& endpoints, base::Instant now,
+bool are_usable(const std::vector<Membership>& members, const Choice& choice,
                 std::size_t percent_least) {
-  const auto usable = static_cast<std::size_t>(std::ranges::count_if(
-      endpoints, [&](const EndpointPtr& endpoint) { return !endpoint->is_out(now); }));
-  return usable * 100 >= endpoints.size() * percent_least;
+  const auto usable =
+      static_cast<std::size_t>(std::ranges::count_if(members, [&](const Membership& member) {
+        return !member.health->is_out(choice.balancing.ejection, choice.now);
+      }));
+  return usable * 100 >= members.size() * percent_least;
 }
 
-EndpointPtr choose(const Cluster& cluster, const Candidates& candidates, const Choice& choice) {
-  const bool slow = choice.balancing.slow_start > base::Duration(0) &&
-                    cluster.last_joined > base::Instant::min() &&
-                    choice.now - cluster.last_joined < choice.balancing.slow_start;
-  if (slow) {
-    if (EndpointPtr chosen = candidates.slow_one()) return chosen;
+Place choose(const Cluster& cluster, const Candidates& candidates, const Choice& choice) {
+  const Balancing& balancing = choice.balancing;
+  if (choice.key && balancing.hash_by) {
+    return candidates.by_hash(*choice.key, balancing.hash_by->balance_factor());
   }
-  const bool by_turn = choice.balancing.load_balance == discovery::v1::LOAD_BALANCE_ROUND_ROBIN;
-  return by_turn ? candidates.by_turn(*cluster.turn, !slow) : candidates.least_open(!slow);
+  const base::Instant last = std::max(cluster.last_joined, cluster.state->returned_at());
+  const bool slow = balancing.slow_start > base::Duration(0) && last > base::Instant::min() &&
+                    choice.now - last < balancing.slow_start;
+  if (slow) {
+    if (const Place chosen = candidates.slow_one()) return chosen;
+  }
+  const bool by_turn = balancing.load_balance == discovery::v1::LOAD_BALANCE_ROUND_ROBIN;
+  return by_turn ? candidates.by_turn(cluster.state->next_turn, !slow)
+                 : candidates.least_open(!slow);
+}
+
+Pick pick_from(const Cluster& cluster, const Candidates& candidates, const Choice& choice) {
+  while (const Place place = choose(cluster, candidates, choice)) {
+    Pick pick{.endpoint = candidates.endpoint(*place), .health = &candidates.health(*place)};
+    if (pick.health->may_connect(choice.balancing.ejection, pick.probe) || !candidates.strict()) {
+      return pick;
+    }
+    // Another worker's probe has begun since it was looked at, and has put it out.
+  }
+  return {};
 }
 
 }  // namespace
@@ -167,28 +208,26 @@ std::uint64_t load_bound(std::uint32_t factor_percent, std::uint64_t total, std:
   return (factor_percent * (total + 1) + divisor - 1) / divisor;
 }
 
-EndpointPtr pick_endpoint(const Cluster& cluster, const Choice& choice) {
+Pick pick_endpoint(const Cluster& cluster, const Choice& choice) {
   const bool ready = !cluster.ready.empty();
   const auto& endpoints = ready ? cluster.ready : cluster.terminating;
   const auto& members = ready ? cluster.ready_members : cluster.terminating_members;
   const bool hashed = choice.key && choice.balancing.hash_by;
   if (!hashed && !cluster.local.empty() &&
-      are_usable(cluster.local, choice.now, kZoneUsablePercentLeast)) {
-    const Candidates local(cluster.local, cluster.local_members, choice, true);
-    if (EndpointPtr chosen = choose(cluster, local, choice)) return chosen;
+      are_usable(cluster.local_members, choice, kZoneUsablePercentLeast)) {
+    const Candidates local(cluster.local, cluster.local_members, choice, Leaving::kOut);
+    Pick pick = pick_from(cluster, local, choice);
+    if (pick.endpoint != nullptr) return pick;
   }
   // Ejection has a floor of its own; failing checks have this one.
   const bool checked = cluster.health_check.has_value();
-  const bool usable = !checked || are_usable(endpoints, choice.now, kUsablePercentLeast);
-  for (const bool strict : {true, false}) {
-    if (strict && !usable) continue;
-    const Candidates candidates(endpoints, members, choice, strict);
-    EndpointPtr chosen =
-        hashed ? candidates.by_hash(*choice.key, choice.balancing.hash_by->balance_factor())
-               : choose(cluster, candidates, choice);
-    if (chosen != nullptr) return chosen;
+  const bool usable = !checked || are_usable(members, choice, kUsablePercentLeast);
+  for (const Leaving leaving : {Leaving::kOut, Leaving::kFailed, Leaving::kNobody}) {
+    if (leaving != Leaving::kNobody && !usable) continue;
+    Pick pick = pick_from(cluster, Candidates(endpoints, members, choice, leaving), choice);
+    if (pick.endpoint != nullptr) return pick;
   }
-  return nullptr;
+  return {};
 }
 
 }  // namespace holdfast::proxy

@@ -24,19 +24,26 @@ struct Choice {
   Random& random;
 };
 
-/// Null when every endpoint is in `tried`. Those that are out (Endpoint::is_out) are chosen only
-/// when no other is left; those of other zones only when too few of ours are left, or by hash,
-/// where all replicas have to agree.
-EndpointPtr pick_endpoint(const Cluster& cluster, const Choice& choice);
+/// An endpoint that was chosen, and the right to connect to it. The cluster outlives it.
+struct Pick {
+  /// Null: there is none.
+  EndpointPtr endpoint;
+  EndpointHealth* health = nullptr;
+  Probe probe = {};
+};
+
+/// None when every endpoint is in `tried`. Those that are out (EndpointHealth::is_out) are chosen
+/// only when no other is left, those that are just being probed first; those of other zones only
+/// when too few of ours are left, or by hash, where all replicas have to agree.
+Pick pick_endpoint(const Cluster& cluster, const Choice& choice);
 
 /// Of `total` open connections over `endpoints`: with so many an endpoint takes no more by hash.
 std::uint64_t load_bound(std::uint32_t factor_percent, std::uint64_t total, std::size_t endpoints);
 
-/// A connect to an endpoint of the cluster has failed for its own fault. True when that has put it
-/// out. Not more than kEjectedPercentMost of the cluster are put out, save that workers who do it
-/// at the same moment may not know of each other.
-bool count_failed_connect(const Cluster& cluster, Endpoint& endpoint, const Balancing& balancing,
-                          base::Instant now);
-void count_made_connect(Endpoint& endpoint);
+/// A connect to an endpoint of the cluster, begun at `begun`, has failed for its own fault. True
+/// when that has put it out. Not more than kEjectedPercentMost of the cluster are put out, save
+/// that workers who do it at the same moment may not know of each other.
+bool count_failed_connect(const Cluster& cluster, EndpointHealth& health,
+                          const EjectionPolicy& policy, base::Instant begun, base::Instant now);
 
 }  // namespace holdfast::proxy

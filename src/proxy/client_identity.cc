@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/ascii.h"
+#include "base/port.h"
 #include "http/chars.h"
 #include "http/target.h"
 #include "proxy/limits.h"
@@ -14,16 +16,8 @@ namespace {
 /// "[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]:65535" and no more.
 constexpr std::size_t kEntryBytesMost = 53;
 
-bool is_port(std::string_view text) {
-  constexpr std::size_t kDigitsMost = 5;
-  if (text.empty() || text.size() > kDigitsMost || text.front() == '0') return false;
-  unsigned value = 0;
-  for (const char c : text) {
-    if (!http::is_digit(c)) return false;
-    value = value * 10 + static_cast<unsigned>(c - '0');
-  }
-  return value <= 65535;
-}
+/// One that a connection can have.
+bool is_port(std::string_view text) { return base::parse_port(text).value_or(0) != 0; }
 
 /// An entry of X-Forwarded-For: an address, IPv6 in brackets or not, with a port or without.
 std::optional<base::IpAddress> parse_entry(std::string_view entry) {
@@ -108,12 +102,22 @@ bool is_request_id(std::string_view text) {
                      [](char c) { return (http::char_class(c) & http::kToken) != 0; });
 }
 
+/// Whether a trusted proxy was spoken to over TLS; absent: it does not say. Where every proxy on
+/// the way added its own scheme, the first is the client's. WebSockets have schemes of their own
+/// (RFC 6455 section 3), which some proxies write there.
+std::optional<bool> says_https(const http::RequestHead& request) {
+  const http::Field* field = request.find("x-forwarded-proto");
+  if (field == nullptr || field->value.empty()) return std::nullopt;
+  std::string_view protos = field->value;
+  const std::string proto = base::lower_case(http::take_element(protos));
+  if (proto == "https" || proto == "wss") return true;
+  return proto == "http" || proto == "ws" ? std::optional(false) : std::nullopt;
+}
+
 /// What a trusted proxy says of the hop before it.
 void believe(const http::RequestHead& request, ClientIdentity& identity) {
-  const std::string_view proto = only(request, "x-forwarded-proto");
-  const bool is_https = http::equal_ignoring_case(proto, "https");
-  const bool says_proto = is_https || http::equal_ignoring_case(proto, "http");
-  if (says_proto) identity.https = is_https;
+  const std::optional<bool> https = says_https(request);
+  if (https) identity.https = *https;
   const std::string_view host = only(request, "x-forwarded-host");
   if (is_host(host)) identity.host = host;
   const std::string_view port = only(request, "x-forwarded-port");
@@ -121,8 +125,8 @@ void believe(const http::RequestHead& request, ClientIdentity& identity) {
     identity.port = port;
   } else if (const std::string_view named = port_of(identity.host); !named.empty()) {
     identity.port = named;
-  } else if (says_proto) {
-    identity.port = identity.https ? "443" : "80";
+  } else if (https) {
+    identity.port = base::default_port(identity.scheme());
   }
   const std::string_view id = only(request, "x-request-id");
   if (is_request_id(id)) identity.request_id = id;

@@ -1,11 +1,12 @@
-// The clusters of a transaction: their endpoints, who of them is new, who is for our zone, and the
-// health checks that their Cluster resource asks for.
+// The clusters of a transaction: their endpoints and what was known of them, who of them is new,
+// who is for our zone, and the health checks that their Cluster resource asks for.
 
 #include <algorithm>
 #include <set>
 #include <unordered_map>
 #include <utility>
 
+#include "base/hash.h"
 #include "proxy/affinity.h"
 #include "proxy/limits.h"
 #include "proxy/snapshot_compiler.h"
@@ -31,6 +32,31 @@ Members members_of(const Cluster* cluster) {
   return members;
 }
 
+/// What the endpoints of a set are to those who come back to them: a pod and its port, so that a
+/// key stays where it is when a dual-stack Service's set changes to the other family. An endpoint
+/// of no pod, or of a pod that has several in the set, is its address as well.
+class Identities {
+ public:
+  explicit Identities(const v1::EndpointSet& set) {
+    for (const v1::Endpoint& endpoint : set.endpoints()) ++count_[pod_of(endpoint)];
+  }
+
+  /// `address` is Endpoint::text.
+  [[nodiscard]] std::string of(const v1::Endpoint& endpoint, const std::string& address) const {
+    if (endpoint.uid().empty()) return address;
+    const std::string pod = pod_of(endpoint);
+    return count_.at(pod) == 1 ? pod : address + '/' + pod;
+  }
+
+ private:
+  /// No address begins with a colon and has a slash.
+  static std::string pod_of(const v1::Endpoint& endpoint) {
+    return ':' + std::to_string(endpoint.port()) + '/' + endpoint.uid();
+  }
+
+  std::unordered_map<std::string, int> count_;
+};
+
 /// Whether those hinted for `zone` can take its share: EndpointSlice hints are followed only when
 /// every endpoint has some, as kube-proxy does.
 bool is_enough(const v1::EndpointSet& set, const std::string& zone) {
@@ -55,13 +81,13 @@ std::shared_ptr<const Cluster> SnapshotCompiler::cluster_in_force(const std::str
   return found == clusters_.end() ? nullptr : found->second;
 }
 
-std::shared_ptr<RoundRobinTurn> SnapshotCompiler::intern_turn(const std::string& name) {
-  auto& known = turns_[name];
+std::shared_ptr<ClusterState> SnapshotCompiler::intern_state(const std::string& name) {
+  auto& known = states_[name];
   if (auto alive = known.lock()) return alive;
-  auto made = std::make_shared<RoundRobinTurn>();
+  auto made = std::make_shared<ClusterState>();
   // Replicas that start together must not move in step. Not near the end of its range, where it
   // would miss a turn.
-  made->next = static_cast<std::uint32_t>(random_.next() >> 48);
+  made->next_turn = static_cast<std::uint32_t>(random_.next() >> 48);
   known = made;
   return made;
 }
@@ -70,21 +96,28 @@ std::shared_ptr<Cluster> SnapshotCompiler::compile_cluster(const std::string& na
                                                            const v1::EndpointSet& set) {
   const std::shared_ptr<const Cluster> before = cluster_in_force(name);
   const Members known = members_of(before.get());
+  const Identities identities(set);
   const base::Instant now = clock_.now();
   auto cluster = std::make_shared<Cluster>();
-  cluster->turn = intern_turn(name);
-  cluster->affinity_tag = affinity_tag(set.salt(), name);
+  cluster->state = intern_state(name);
+  const std::string& salt = set.salt().empty() ? secret_ : set.salt();
+  cluster->affinity_tag = affinity_tag(salt, name);
   const bool keeps_keys = before != nullptr && before->affinity_tag == cluster->affinity_tag;
   const bool zoned = !zone_.empty() && is_enough(set, zone_);
   for (const v1::Endpoint& endpoint : set.endpoints()) {
     EndpointPtr interned = intern_endpoint(name, endpoint);
     if (interned == nullptr) return nullptr;
+    const std::string identity = identities.of(endpoint, interned->text);
+    const std::uint64_t hash = base::mix(base::fnv1a(identity));
     const auto found = known.find(interned.get());
     Membership member{.since = now, .newcomer = before != nullptr && !before->ready.empty()};
-    if (found != known.end()) member = *found->second;
-    if (found == known.end() || !keeps_keys) {
-      member.key = affinity_key(set.salt(), interned->text, endpoint.uid());
+    if (found != known.end()) {
+      member = *found->second;
+    } else {
+      member.health = std::make_shared<EndpointHealth>(cluster->state);
     }
+    if (member.identity != hash || !keeps_keys) member.key = affinity_key(salt, identity);
+    member.identity = hash;
     if (endpoint.terminating()) {
       cluster->terminating.push_back(std::move(interned));
       cluster->terminating_members.push_back(member);
@@ -141,10 +174,6 @@ void SnapshotCompiler::commit_clusters() {
   pending_checks_.clear();
   const std::lock_guard lock(mutex_);
   for (auto& [name, cluster] : pending_clusters_) {
-    const auto before = clusters_.find(name);
-    // First what comes, so that what stays is not taken for new.
-    if (cluster != nullptr) hold(*cluster);
-    if (before != clusters_.end()) let_go(*before->second);
     if (cluster == nullptr) {
       clusters_.erase(name);
     } else {
@@ -152,24 +181,6 @@ void SnapshotCompiler::commit_clusters() {
     }
   }
   pending_clusters_.clear();
-}
-
-void SnapshotCompiler::hold(const Cluster& cluster) {
-  for (const auto* endpoints : {&cluster.ready, &cluster.terminating}) {
-    for (const EndpointPtr& endpoint : *endpoints) {
-      // What an address did before it was anybody's says nothing.
-      if (++holders_[endpoint.get()] == 1) endpoint->forget_failures();
-    }
-  }
-}
-
-void SnapshotCompiler::let_go(const Cluster& cluster) {
-  for (const auto* endpoints : {&cluster.ready, &cluster.terminating}) {
-    for (const EndpointPtr& endpoint : *endpoints) {
-      const auto held = holders_.find(endpoint.get());
-      if (--held->second == 0) holders_.erase(held);
-    }
-  }
 }
 
 }  // namespace holdfast::proxy

@@ -13,10 +13,10 @@ bool ConnectionQuery::matches(const ConnectionInfo& info) const {
   const auto accepts = [](const std::string& wanted, const std::string& text) {
     return wanted.empty() || wanted == text;
   };
-  return info.number < before && accepts(kind, info.kind) &&
-         accepts(ingress_namespace, info.ingress_namespace) && accepts(ingress, info.ingress) &&
-         accepts(service, info.service) && accepts(endpoint, info.endpoint) &&
-         accepts(client, info.client);
+  return info.number < before && accepts(filter.kind, info.kind) &&
+         accepts(filter.ingress_namespace, info.ingress_namespace) &&
+         accepts(filter.ingress, info.ingress) && accepts(filter.service, info.service) &&
+         accepts(filter.endpoint, info.endpoint) && accepts(filter.client, info.client);
 }
 
 }  // namespace holdfast::proxy

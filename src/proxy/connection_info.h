@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "proxy/connection_filter.h"
 #include "proxy/endpoint.h"
 #include "proxy/route.h"
 
@@ -38,14 +39,8 @@ struct ConnectionInfo {
   void set_route(const RoutePolicy& policy, const Endpoint* endpoint);
 };
 
-/// A filter: each text that is not empty must be that of the connection.
 struct ConnectionQuery {
-  std::string kind;
-  std::string ingress_namespace;
-  std::string ingress;
-  std::string service;
-  std::string endpoint;
-  std::string client;
+  ConnectionFilter filter;
   /// Only those with smaller numbers: the last one of the page before.
   std::uint64_t before = std::numeric_limits<std::uint64_t>::max();
   /// So many at most, the newest.

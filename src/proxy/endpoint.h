@@ -1,9 +1,11 @@
 #pragma once
 
-// Endpoints, how many connections each has, and what keeps one out of the choice. An Endpoint is
-// one address, port and pod UID; it is the same object in every snapshot and on every worker as
-// long as anything refers to it, so that its state survives every change of the configuration.
+// Endpoints, how many connections each has, and the clusters that have them. An Endpoint is one
+// address, port and pod UID of a namespace; it is the same object in every snapshot and on every
+// worker as long as anything refers to it, so that its count survives every change of the
+// configuration. What a cluster knows of its endpoints is the cluster's own (Membership).
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -16,38 +18,19 @@
 #include "base/clock.h"
 #include "holdfast/discovery/v1/discovery.pb.h"
 #include "proxy/address.h"
+#include "proxy/endpoint_health.h"
 
 namespace holdfast::proxy {
 
 /// Any thread; immutable but for the atomics. Shared by snapshots and leases.
 struct Endpoint {
-  explicit Endpoint(const Address& where, std::string_view pod_uid = {});
-
-  /// Ejected, or found unhealthy: chosen only when every other one is out as well.
-  [[nodiscard]] bool is_out(base::Instant now) const {
-    return failing_checks.load(std::memory_order_relaxed) > 0 || is_ejected(now);
-  }
-  [[nodiscard]] bool is_ejected(base::Instant now) const {
-    return now.time_since_epoch().count() < ejected_until.load(std::memory_order_relaxed);
-  }
-
-  void forget_failures();
+  explicit Endpoint(const Address& where) : address(where), text(where.to_string()) {}
 
   const Address address;
   /// "10.244.0.7:8080", for logs and metrics.
   const std::string text;
-  /// Of address and pod: the same in every process.
-  const std::uint64_t hash;
-  // All that a choice looks at, on a cache line of its own.
-  /// Open upgraded connections and requests under way, of all workers.
+  /// Open upgraded connections and requests under way, of all workers and clusters.
   alignas(64) std::atomic<std::uint32_t> open{0};
-  /// In a row, and how often that has put it out lately (balancer's ejection).
-  std::atomic<std::uint32_t> connect_failures{0};
-  std::atomic<std::uint32_t> ejections{0};
-  /// Clusters whose health checks it fails now.
-  std::atomic<std::uint32_t> failing_checks{0};
-  /// An Instant's count; 0: never.
-  std::atomic<std::int64_t> ejected_until{0};
 };
 using EndpointPtr = std::shared_ptr<Endpoint>;
 
@@ -74,11 +57,6 @@ class EndpointLease {
   EndpointPtr endpoint_;
 };
 
-/// Whose turn it is in a cluster, for all workers; survives endpoint changes.
-struct RoundRobinTurn {
-  alignas(64) std::atomic<std::uint32_t> next{0};
-};
-
 /// What an affinity cookie names an endpoint of a cluster by.
 struct AffinityKey {
   std::uint64_t high = 0;
@@ -94,6 +72,17 @@ struct Membership {
   /// It joined others that were ready: slow start is for it.
   bool newcomer = false;
   AffinityKey key = {};
+  /// What hashing knows it by: the pod and its port, whichever of the pod's addresses is used. The
+  /// same in every process.
+  std::uint64_t identity = 0;
+  /// Never null. Stays while the endpoint is one of the cluster's.
+  std::shared_ptr<EndpointHealth> health = {};
+
+  /// When it joined others or last returned to them, for slow start; Instant::min(): it has always
+  /// been in.
+  [[nodiscard]] base::Instant in_since() const {
+    return std::max(newcomer ? since : base::Instant::min(), health->returned_at());
+  }
 };
 
 /// What a snapshot knows of one cluster. Immutable; shared by the workers.
@@ -109,7 +98,7 @@ struct Cluster {
   std::vector<Membership> local_members;
   /// When the last newcomer joined.
   base::Instant last_joined = base::Instant::min();
-  std::shared_ptr<RoundRobinTurn> turn;
+  std::shared_ptr<ClusterState> state;
   /// What all affinity cookies of this cluster begin with, and no other's.
   std::uint32_t affinity_tag = 0;
   /// Absent: no health checks.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "http/head.h"
@@ -43,61 +44,69 @@ std::string head_of(const v1::HealthCheck& settings, const Endpoint& endpoint) {
 /// One endpoint of one cluster, from one check to the next.
 class HealthChecker::Check final : public Timer {
  public:
-  /// `out`: what was found before, at another pace.
-  Check(HealthChecker& checker, std::string cluster, EndpointPtr endpoint, Settings settings,
-        bool out)
+  Check(HealthChecker& checker, Group& group, std::string cluster, EndpointPtr endpoint,
+        std::shared_ptr<EndpointHealth> health)
       : checker_(checker),
+        group_(group),
         cluster_(std::move(cluster)),
         endpoint_(std::move(endpoint)),
-        settings_(std::move(settings)) {
-    set_out(out);
+        health_(std::move(health)) {
     wait(0);
   }
   ~Check() override;
 
+  [[nodiscard]] Group& group() const { return group_; }
   [[nodiscard]] const Endpoint& endpoint() const { return *endpoint_; }
-  [[nodiscard]] bool is_out() const { return out_; }
-  [[nodiscard]] std::string head() const { return head_of(*settings_, *endpoint_); }
-  [[nodiscard]] base::Duration timeout() const { return duration_of(settings_->timeout()); }
+  [[nodiscard]] std::string head() const { return head_of(*group_.settings, *endpoint_); }
+  [[nodiscard]] base::Duration timeout() const { return duration_of(group_.settings->timeout()); }
 
+  /// The group's settings have changed. What was found holds where the question is the same.
+  void start_over(bool same_question);
   void begin();
   void end(bool success);
-  /// Its probe is gone without a result.
-  void drop_probe() { probe_ = nullptr; }
+  /// Its request is gone.
+  void drop_request();
+
+  /// Its place in the group's line; absent: it does not wait there.
+  std::optional<std::list<Check*>::iterator> place = {};
 
  private:
-  void on_deadline() override { checker_.begin(*this); }
+  void on_deadline() override {
+    checker_.stand_in_line(*this);
+    checker_.begin_waiting();
+  }
   /// Until the next check: `least` intervals, and up to one more, so that checks spread.
   void wait(double least) {
-    const double random = static_cast<double>(checker_.worker_.random().next() >> 11) * 0x1p-53;
+    const double random = checker_.worker_.random().fraction();
     const double intervals = least + random * (least > 0 ? 2 * (1 - least) : 1);
-    const auto interval = static_cast<double>(duration_of(settings_->interval()).count());
+    const auto interval = static_cast<double>(duration_of(group_.settings->interval()).count());
     checker_.worker_.set_timer(
         *this, checker_.worker_.now() + base::Duration(std::int64_t(intervals * interval)));
   }
+  /// Neither waits in line nor asks.
+  void stop();
   void set_out(bool out);
 
   HealthChecker& checker_;
+  Group& group_;
   const std::string cluster_;
   const EndpointPtr endpoint_;
-  const Settings settings_;
-  Probe* probe_ = nullptr;
+  const std::shared_ptr<EndpointHealth> health_;
+  Request* request_ = nullptr;
   /// Of results other than what `out_` says, in a row.
   int contrary_ = 0;
   bool out_ = false;
 };
 
 /// One request to an endpoint, and what it answers.
-class HealthChecker::Probe final : public Connection {
+class HealthChecker::Request final : public Connection {
  public:
-  Probe(HealthChecker& checker, Check& check)
+  Request(HealthChecker& checker, Check& check)
       : Connection(checker.worker_),
         checker_(checker),
         check_(&check),
         head_(check.head()),
-        socket_(nullptr, SocketCloser{&checker.worker_.sockets()}) {
-    ++checker_.under_way_;
-  }
+        socket_(nullptr, SocketCloser{&checker.worker_.sockets()}) {}
 
   void start() {
     worker_.set_timer(*this, worker_.now() + check_->timeout());
@@ -113,8 +122,7 @@ class HealthChecker::Probe final : public Connection {
   }
   void on_turn() override {}
   void abort(CloseReason) override {
-    if (Check* check = std::exchange(check_, nullptr)) check->drop_probe();
-    --checker_.under_way_;
+    if (Check* check = std::exchange(check_, nullptr)) check->drop_request();
     socket_ = nullptr;
     retire();
   }
@@ -164,11 +172,11 @@ class HealthChecker::Probe final : public Connection {
   }
 
   void end(bool success) {
-    Check* check = std::exchange(check_, nullptr);
+    Check* check = check_;
     abort(CloseReason::kCompleted);
-    HealthChecker& checker = checker_;
-    if (check != nullptr) check->end(success);
-    checker.begin_waiting();
+    if (check == nullptr) return;
+    check->end(success);
+    checker_.begin_waiting();
   }
 
   HealthChecker& checker_;
@@ -183,18 +191,36 @@ class HealthChecker::Probe final : public Connection {
 };
 
 HealthChecker::Check::~Check() {
+  stop();
   set_out(false);
-  checker_.forget(*this);
-  if (probe_ != nullptr) probe_->abort(CloseReason::kCompleted);
+}
+
+void HealthChecker::Check::stop() {
+  if (place) checker_.leave_line(*this);
+  if (request_ != nullptr) request_->abort(CloseReason::kCompleted);
+}
+
+void HealthChecker::Check::start_over(bool same_question) {
+  stop();
+  contrary_ = 0;
+  if (!same_question) set_out(false);
+  wait(0);
 }
 
 void HealthChecker::Check::begin() {
-  probe_ = new Probe(checker_, *this);
-  probe_->start();
+  ++checker_.under_way_;
+  ++group_.under_way;
+  request_ = new Request(checker_, *this);
+  request_->start();
+}
+
+void HealthChecker::Check::drop_request() {
+  request_ = nullptr;
+  --checker_.under_way_;
+  --group_.under_way;
 }
 
 void HealthChecker::Check::end(bool success) {
-  probe_ = nullptr;
   (success ? checker_.succeeded_ : checker_.failed_).add();
   contrary_ = success == out_ ? contrary_ + 1 : 0;
   if (contrary_ >= (out_ ? kHealthSuccessesBack : kHealthFailuresOut)) {
@@ -208,13 +234,8 @@ void HealthChecker::Check::end(bool success) {
 }
 
 void HealthChecker::Check::set_out(bool out) {
-  if (out == out_) return;
   out_ = out;
-  if (out) {
-    endpoint_->failing_checks.fetch_add(1, std::memory_order_relaxed);
-  } else {
-    endpoint_->failing_checks.fetch_sub(1, std::memory_order_relaxed);
-  }
+  health_->set_fails_checks(out, checker_.worker_.now());
 }
 
 HealthChecker::HealthChecker(Worker& worker) : worker_(worker) {}
@@ -226,48 +247,68 @@ void HealthChecker::apply(const Change& change) {
     if (cluster != nullptr && cluster->health_check) {
       update(name, *cluster);
     } else {
-      checks_.erase(name);
+      groups_.erase(name);
     }
   }
   begin_waiting();
 }
 
 void HealthChecker::update(const std::string& name, const Cluster& cluster) {
-  Checks& checks = checks_[name];
-  Checks next;
-  const bool goes_on = checks.settings != nullptr && same(*checks.settings, *cluster.health_check);
-  next.settings =
-      goes_on ? checks.settings : std::make_shared<const v1::HealthCheck>(*cluster.health_check);
-  for (const EndpointPtr& endpoint : cluster.ready) {
-    const auto found = checks.by_endpoint.find(endpoint);
-    if (goes_on && found != checks.by_endpoint.end()) {
-      next.by_endpoint.insert(checks.by_endpoint.extract(found));
+  Group& group = groups_[name];
+  const v1::HealthCheck& wanted = *cluster.health_check;
+  if (group.settings == nullptr || !same(*group.settings, wanted)) {
+    const bool same_question =
+        group.settings != nullptr && proxy::same_question(*group.settings, wanted);
+    group.settings = std::make_shared<const v1::HealthCheck>(wanted);
+    for (const auto& [health, check] : group.checks) check->start_over(same_question);
+  }
+  decltype(group.checks) next;
+  for (std::size_t i = 0; i < cluster.ready.size(); ++i) {
+    const std::shared_ptr<EndpointHealth>& health = cluster.ready_members[i].health;
+    const auto found = group.checks.find(health);
+    if (found != group.checks.end()) {
+      next.insert(group.checks.extract(found));
     } else {
-      const bool out = found != checks.by_endpoint.end() && found->second->is_out() &&
-                       same_question(*checks.settings, *next.settings);
-      next.by_endpoint.emplace(endpoint,
-                               std::make_unique<Check>(*this, name, endpoint, next.settings, out));
+      next.emplace(health, std::make_unique<Check>(*this, group, name, cluster.ready[i], health));
     }
   }
   // What is left of the old ones ends here.
-  std::swap(checks, next);
+  std::swap(group.checks, next);
 }
 
-void HealthChecker::begin(Check& check) {
-  waiting_.push_back(&check);
-  begin_waiting();
+void HealthChecker::stand_in_line(Check& check) {
+  Group& group = check.group();
+  if (group.waiting.empty()) group.turn = turns_.insert(turns_.end(), &group);
+  check.place = group.waiting.insert(group.waiting.end(), &check);
+}
+
+void HealthChecker::leave_line(Check& check) {
+  Group& group = check.group();
+  group.waiting.erase(*check.place);
+  check.place.reset();
+  if (group.waiting.empty()) turns_.erase(group.turn);
+}
+
+bool HealthChecker::may_begin(const Group& group) const {
+  const std::size_t free = kHealthChecksUnderWayMost - under_way_;
+  if (group.under_way == 0) return free > 0;
+  return free > kHealthChecksKeptFree && group.under_way < kHealthChecksPerClusterMost;
 }
 
 void HealthChecker::begin_waiting() {
   if (std::exchange(beginning_, true)) return;
-  while (!waiting_.empty() && under_way_ < kHealthChecksUnderWayMost) {
-    Check* check = waiting_.front();
-    waiting_.pop_front();
-    check->begin();
+  // Until nobody has begun one in a whole round.
+  for (std::size_t passed = 0; passed < turns_.size() && under_way_ < kHealthChecksUnderWayMost;) {
+    Group& group = *turns_.front();
+    turns_.splice(turns_.end(), turns_, turns_.begin());
+    ++passed;
+    if (!may_begin(group)) continue;
+    passed = 0;
+    Check& check = *group.waiting.front();
+    leave_line(check);
+    check.begin();
   }
   beginning_ = false;
 }
-
-void HealthChecker::forget(const Check& check) { std::erase(waiting_, &check); }
 
 }  // namespace holdfast::proxy

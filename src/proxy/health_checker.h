@@ -2,14 +2,19 @@
 
 // The health checks of a process: GET requests of our own to every ready endpoint of the clusters
 // that ask for it. Each check is a connection of its own, at a random time within the interval.
-// What comes of it is noted on the endpoints, where all workers see it, and taken back when a check
-// ends because its cluster, its endpoint or the wish for it is gone.
+// What comes of it is noted with the cluster's endpoints (EndpointHealth), where all workers see
+// it, and taken back when a check ends because its cluster, its endpoint or the wish for it is
+// gone.
+//
+// Only so many are under way at once. The clusters whose checks wait take turns, none has more than
+// its share, and half of the room is for those that have none under way: pods that do not answer
+// delay the checks of their own cluster.
 //
 // Lives on one worker: everything but the counters on that worker's thread, or while it does not
 // run. The worker and its log outlive it.
 
 #include <cstddef>
-#include <deque>
+#include <list>
 #include <map>
 #include <memory>
 #include <string>
@@ -34,19 +39,27 @@ class HealthChecker {
 
  private:
   class Check;
-  class Probe;
+  class Request;
   using Settings = std::shared_ptr<const discovery::v1::HealthCheck>;
-  /// Of one cluster.
-  struct Checks {
+  /// The checks of one cluster.
+  struct Group {
     Settings settings;
-    std::map<EndpointPtr, std::unique_ptr<Check>> by_endpoint;
+    std::size_t under_way = 0;
+    /// Those whose time has come, in that order.
+    std::list<Check*> waiting;
+    /// In turns_, while any waits.
+    std::list<Group*>::iterator turn;
+    /// What is left of them goes first: it still looks at the rest.
+    std::map<std::shared_ptr<EndpointHealth>, std::unique_ptr<Check>> checks;
   };
 
   void update(const std::string& name, const Cluster& cluster);
-  /// At most kHealthChecksUnderWayMost run; the others wait for their turn.
-  void begin(Check& check);
+  /// Puts a check into its group's line, and takes it out again: in constant time, since whole
+  /// clusters come and go while thousands wait.
+  void stand_in_line(Check& check);
+  void leave_line(Check& check);
   void begin_waiting();
-  void forget(const Check& check);
+  [[nodiscard]] bool may_begin(const Group& group) const;
 
   Worker& worker_;
   Counter succeeded_;
@@ -54,9 +67,10 @@ class HealthChecker {
   std::size_t under_way_ = 0;
   /// begin_waiting() is at work: one that ends at once must not call it again.
   bool beginning_ = false;
-  std::deque<Check*> waiting_;
+  /// The groups with checks that wait; the next to begin one is in front.
+  std::list<Group*> turns_;
   /// By cluster.
-  std::map<std::string, Checks> checks_;
+  std::map<std::string, Group> groups_;
 };
 
 }  // namespace holdfast::proxy

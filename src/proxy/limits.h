@@ -82,10 +82,16 @@ static_assert(kHeadBufferBytesMost >= kProxyHeaderV2BytesMost);
 
 // Shares, in per cent.
 
-/// What an endpoint that has just joined gets of a full share: enough to see whether it works.
+/// What an endpoint that has just joined or returned gets of a full share: enough to see whether it
+/// works.
 inline constexpr unsigned kSlowStartPercentLeast = 10;
 /// Of a cluster's endpoints may be ejected: when more fail it is not their fault, or no help.
 inline constexpr std::size_t kEjectedPercentMost = 50;
+/// Of connect-timeout: a connect that its client has given up after so much of it has failed. A pod
+/// that is there answers within milliseconds, and where one SYN was lost within little more than
+/// the second after which the kernel sends the next: a quarter of the default 5 s is longer than
+/// that, and shorter than the patience of most clients.
+inline constexpr unsigned kAbandonedPercentLeast = 25;
 /// What the endpoints for our zone must be, of the zone's even share of all of them; with fewer all
 /// are used.
 inline constexpr std::size_t kZoneSharePercentLeast = 50;
@@ -107,6 +113,12 @@ inline constexpr double kHealthJitter = 0.1;
 /// Checks under way: a thousand endpoints are not a thousand connections at once. Their descriptors
 /// are of kReservedDescriptors.
 inline constexpr std::size_t kHealthChecksUnderWayMost = 64;
+/// So many are free when a cluster that has one under way begins another: as many clusters more can
+/// begin one at any time, whatever the pods of the others take to answer.
+inline constexpr std::size_t kHealthChecksKeptFree = 32;
+/// Of one cluster.
+inline constexpr std::size_t kHealthChecksPerClusterMost = 16;
+static_assert(kHealthChecksPerClusterMost <= kHealthChecksUnderWayMost - kHealthChecksKeptFree);
 
 // Counts.
 

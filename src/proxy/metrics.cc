@@ -21,7 +21,7 @@ constexpr std::array<const char*, kDirectionCount> kDirectionLabels = {"upstream
                                                                        "downstreamward"};
 constexpr std::array<const char*, 6> kStatusLabels = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
 constexpr std::array<const char*, kConnectFailureCount> kConnectFailureLabels = {
-    "refused", "timeout", "ports", "descriptors", "other"};
+    "refused", "timeout", "ports", "descriptors", "abandoned", "other"};
 
 /// In place of the names of routes without series of their own.
 constexpr const char* kOtherRoutes = "_other";
@@ -205,7 +205,8 @@ void collect_routes(std::vector<std::shared_ptr<RoutePolicy>> policies,
 }
 
 void collect_clusters(const std::map<std::string, std::shared_ptr<const Cluster>>& clusters,
-                      base::Instant now, std::vector<MetricFamily>& out) {
+                      const ClusterPolicies& policies, base::Instant now,
+                      std::vector<MetricFamily>& out) {
   MetricFamily ejected =
       family_of("holdfast_endpoints_ejected",
                 "Endpoints out of the choice because connects to them failed.", MetricType::kGauge);
@@ -220,15 +221,15 @@ void collect_clusters(const std::map<std::string, std::shared_ptr<const Cluster>
                            {"service", parts->service},
                            {"port", parts->port}};
     const auto count = [&](auto is_so) {
-      return static_cast<std::uint64_t>(std::ranges::count_if(cluster.ready, is_so));
+      return static_cast<std::uint64_t>(std::ranges::count_if(cluster.ready_members, is_so));
     };
+    const EjectionPolicy ejection = policy_of(policies, entry.first).ejection;
     const std::uint64_t out_now =
-        count([&](const EndpointPtr& endpoint) { return endpoint->is_ejected(now); });
+        count([&](const Membership& member) { return member.health->is_ejected(ejection, now); });
     if (out_now > 0) add(ejected, labels, out_now);
     if (!cluster.health_check) continue;
-    add(unhealthy, labels, count([](const EndpointPtr& endpoint) {
-          return endpoint->failing_checks.load(std::memory_order_relaxed) > 0;
-        }));
+    add(unhealthy, labels,
+        count([](const Membership& member) { return member.health->fails_checks(); }));
   }
   out.push_back(std::move(ejected));
   out.push_back(std::move(unhealthy));

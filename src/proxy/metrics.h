@@ -9,6 +9,7 @@
 
 #include "base/metric.h"
 #include "proxy/endpoint.h"
+#include "proxy/endpoint_info.h"
 #include "proxy/health_checker.h"
 #include "proxy/route.h"
 #include "proxy/worker.h"
@@ -22,7 +23,8 @@ void collect_routes(std::vector<std::shared_ptr<RoutePolicy>> policies,
 
 /// Series by cluster: namespace, service and port label each of them. Any thread.
 void collect_clusters(const std::map<std::string, std::shared_ptr<const Cluster>>& clusters,
-                      base::Instant now, std::vector<base::MetricFamily>& out);
+                      const ClusterPolicies& policies, base::Instant now,
+                      std::vector<base::MetricFamily>& out);
 
 /// Any thread.
 void collect_checks(const HealthChecker& checker, std::vector<base::MetricFamily>& out);

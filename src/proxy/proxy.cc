@@ -167,8 +167,11 @@ class Proxy::State {
   }
 
   [[nodiscard]] std::vector<EndpointInfo> endpoints() const {
-    return list_endpoints(compiler_.clusters(), slow_starts(compiler_.resources()),
-                          shared_.clock.now());
+    const std::vector<model::ResourcePtr> resources = compiler_.resources();
+    std::vector<EndpointInfo> endpoints =
+        list_endpoints(compiler_.clusters(), policies_of(resources), shared_.clock.now());
+    set_zones(endpoints, resources);
+    return endpoints;
   }
 
   [[nodiscard]] std::optional<std::vector<ConnectionInfo>> connections(
@@ -194,7 +197,8 @@ class Proxy::State {
 
   void collect(std::vector<base::MetricFamily>& out) const {
     collect_routes(compiler_.policies(), out);
-    collect_clusters(compiler_.clusters(), shared_.clock.now(), out);
+    collect_clusters(compiler_.clusters(), policies_of(compiler_.resources()), shared_.clock.now(),
+                     out);
     std::vector<const WorkerCounters*> counters;
     for (const auto& worker : workers_) counters.push_back(&worker->counters());
     collect_workers(counters, out);

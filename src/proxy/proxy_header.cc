@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "base/ip_address.h"
+#include "base/port.h"
 #include "proxy/limits.h"
 
 namespace holdfast::proxy {
@@ -51,23 +51,14 @@ std::string_view take_word(std::string_view& line) {
   return word;
 }
 
-/// Decimal without leading zeros, 0 to 65535.
-std::optional<std::uint16_t> parse_port(std::string_view text) {
-  if (text.size() > 1 && text.front() == '0') return std::nullopt;
-  std::uint16_t port = 0;
-  const char* end = text.data() + text.size();
-  const auto [last, error] = std::from_chars(text.data(), end, port);
-  return error == std::errc() && last == end ? std::optional(port) : std::nullopt;
-}
-
 /// What stands behind "TCP4 " or "TCP6 ".
 std::optional<Ends> parse_ends_v1(std::string_view line, bool ipv6) {
   // A space behind the last word would be lost to take_word().
   if (std::count(line.begin(), line.end(), ' ') != 3) return std::nullopt;
   const auto source = base::parse_ip(std::string(take_word(line)));
   const auto destination = base::parse_ip(std::string(take_word(line)));
-  const auto source_port = parse_port(take_word(line));
-  const auto destination_port = parse_port(line);
+  const auto source_port = base::parse_port(take_word(line));
+  const auto destination_port = base::parse_port(line);
   if (!source || !destination || !source_port || !destination_port) return std::nullopt;
   if (source->ipv6 != ipv6 || destination->ipv6 != ipv6) return std::nullopt;
   return Ends{Address(*source, *source_port), Address(*destination, *destination_port)};

@@ -4,6 +4,7 @@
 #include <random>
 
 #include "base/hash.h"
+#include "base/hex.h"
 
 namespace holdfast::proxy {
 
@@ -36,12 +37,9 @@ RequestId RequestId::make(Random& random) {
 }
 
 std::string RequestId::hex() const {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text(32, '0');
-  for (std::size_t i = 0; i < 16; ++i) {
-    text[i] = kDigits[(high_ >> (60 - 4 * i)) & 15];
-    text[16 + i] = kDigits[(low_ >> (60 - 4 * i)) & 15];
-  }
+  std::string text;
+  base::append_hex(text, high_, 16);
+  base::append_hex(text, low_, 16);
   return text;
 }
 

@@ -16,6 +16,8 @@ class Random {
   /// The same numbers each time, for tests.
   explicit Random(std::uint64_t seed);
   std::uint64_t next();
+  /// In [0, 1), evenly.
+  double fraction() { return static_cast<double>(next() >> 11) * 0x1p-53; }
 
  private:
   std::array<std::uint64_t, 4> state_;

@@ -21,6 +21,7 @@
 #include "holdfast/discovery/v1/discovery.pb.h"
 #include "proxy/close_reason.h"
 #include "proxy/counter.h"
+#include "proxy/endpoint_health.h"
 
 namespace holdfast::proxy {
 
@@ -32,9 +33,17 @@ constexpr Direction opposite(Direction direction) {
                                                : Direction::kUpstreamward;
 }
 
-/// How a TCP connect failed.
-enum class ConnectFailure : std::uint8_t { kRefused, kTimeout, kPorts, kDescriptors, kOther };
-inline constexpr std::size_t kConnectFailureCount = 5;
+/// How a connect failed. kAbandoned: the client left, though not before it was to be expected that
+/// the connection is made.
+enum class ConnectFailure : std::uint8_t {
+  kRefused,
+  kTimeout,
+  kPorts,
+  kDescriptors,
+  kAbandoned,
+  kOther,
+};
+inline constexpr std::size_t kConnectFailureCount = 6;
 
 /// Closes by reason and close code. 5 KiB: made at a route's first close.
 struct CloseCounters {
@@ -119,11 +128,9 @@ struct Balancing {
   discovery::v1::LoadBalance load_balance = discovery::v1::LOAD_BALANCE_UNSPECIFIED;
   std::optional<discovery::v1::Affinity> affinity;
   std::optional<discovery::v1::HashBy> hash_by;
-  /// 0: a new endpoint has its full share at once.
+  /// 0: an endpoint that joins or returns has its full share at once.
   base::Duration slow_start{};
-  /// 0: never.
-  std::uint32_t eject_after = 0;
-  base::Duration eject_for{};
+  EjectionPolicy ejection;
 };
 
 /// Who is let in.

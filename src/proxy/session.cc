@@ -131,7 +131,7 @@ Task<Session::Next> Session::serve() {
     exchange.open_request =
         CountedOne(exchange.target->policy->counters(worker_.index()).open_requests);
   }
-  const CloseReason refused = check_admission(exchange.route->admission, exchange.client.address,
+  const CloseReason refused = check_admission(exchange.route->admission, exchange.client,
                                               exchange.request, exchange.upgrade);
   if (refused != CloseReason::kNone) co_return co_await refuse(refused);
   if (exchange.request.content_length > exchange.route->body_bytes_most) {
@@ -317,10 +317,10 @@ void Session::record() {
   if (const http::Field* agent = exchange.request.find("User-Agent")) {
     line.user_agent = agent->value;
   }
-  line.trace_id = http::trace_id(exchange.request);
   const std::string own_trace = exchange.id.hex();
-  const bool started = exchange.route != nullptr && exchange.route->forwarding.starts_trace;
-  if (line.trace_id.empty() && started && line.id != own_trace) line.trace_id = own_trace;
+  if (exchange.trace == Exchange::Trace::kGiven) line.trace_id = http::trace_id(exchange.request);
+  if (exchange.trace == Exchange::Trace::kStarted && line.id != own_trace)
+    line.trace_id = own_trace;
   line.policy = policy;
   if (exchange.lease) {
     line.endpoint = exchange.lease.endpoint()->text;

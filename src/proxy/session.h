@@ -16,8 +16,10 @@
 #include <vector>
 
 #include "http/head.h"
+#include "http/serialize.h"
 #include "proxy/access_log.h"
 #include "proxy/address.h"
+#include "proxy/balancer.h"
 #include "proxy/body_pump.h"
 #include "proxy/client_identity.h"
 #include "proxy/connection.h"
@@ -106,6 +108,8 @@ class Session final : public Connection {
     bool upstream_deaf = false;
     /// Some of the request's body was taken from the client.
     bool body_begun = false;
+    /// Whose traceparent the pod was sent: the client's, or one of which `id` is the trace.
+    enum class Trace : std::uint8_t { kNone, kGiven, kStarted } trace = Trace::kNone;
   };
 
   Session(Worker& worker, const Address& peer, std::uint16_t listen_port);
@@ -140,12 +144,19 @@ class Session final : public Connection {
   // session_upstream.cc: reaching an endpoint and getting a response head.
   std::string upstream_head();
   Task<CloseReason> reach_upstream();
-  /// Null: none, for that reason, which is set only where it is another than before.
-  EndpointPtr choose_endpoint(const Cluster& cluster, CloseReason& why_none);
-  Task<CloseReason> connect(const Endpoint& endpoint, base::Instant deadline);
-  CloseReason count_connect_failure(int error);
+  /// None, for that reason, which is set only where it is another than before.
+  Pick choose_endpoint(const Cluster& cluster, CloseReason& why_none);
+  /// One try to connect to an endpoint; its cluster outlives it.
+  struct Try {
+    EndpointHealth& health;
+    base::Instant begun;
+  };
+  Task<CloseReason> connect(Try attempt);
+  CloseReason count_connect_failure(const Try& attempt, int error);
+  /// The client has left before there was a connection.
+  CloseReason count_abandoned_connect(const Try& attempt);
   /// The endpoint's doing: it may be ejected for it.
-  void note_failed_connect(RouteCounters& counters);
+  void note_failed_connect(const Try& attempt, ConnectFailure failure);
   void drop_upstream(bool clean);
   [[nodiscard]] bool may_try_again() const;
   Task<CloseReason> send_upstream(std::string_view bytes);
@@ -187,10 +198,9 @@ class Session final : public Connection {
   Pumped pump_response(BodyPump& body);
   /// What to wait for so that the rest of the request's body can move.
   [[nodiscard]] unsigned request_interests(const BodyPump& body) const;
-  /// What the route changes in an answer.
-  [[nodiscard]] std::vector<http::Field> response_fields() const;
-  /// What we add to one.
-  [[nodiscard]] std::vector<http::Field> added_fields() const;
+  /// The head of the pod's answer for the client, with what the route changes, and, unless it is an
+  /// interim one, what we add. The date and the fields of `forwarding` are set here.
+  [[nodiscard]] std::string response_head(http::ResponseForwarding forwarding) const;
   Next become_relay();
 
   /// Who is connected, as the kernel or a trusted proxy's PROXY header says.

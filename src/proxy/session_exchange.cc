@@ -171,12 +171,7 @@ Task<CloseReason> Session::forward_interim_response() {
   if (++exchange.interim_responses > kInterimResponsesMost) co_return CloseReason::kBadResponse;
   // RFC 9110 section 15.2: never to HTTP/1.0.
   if (exchange.request.minor_version == 0) co_return CloseReason::kNone;
-  http::ResponseForwarding forwarding;
-  forwarding.date = worker_.date();
-  const std::vector<http::Field> set = response_fields();
-  forwarding.set = set;
-  std::string head;
-  http::append_response_head(head, exchange.response, forwarding);
+  const std::string head = response_head({});
   if (!co_await send_downstream(head)) co_return CloseReason::kDownstreamReset;
   if (exchange.response.status == 100 && !exchange.body_begun) {
     // The body that the client held back for it is due from now.
@@ -215,17 +210,11 @@ Task<Session::Next> Session::forward_response(std::optional<BodyPump>& request_b
 
   http::ResponseForwarding forwarding;
   forwarding.framing = until_close ? Framing::kUntilClose : re_framed ? Framing::kChunked : source;
-  forwarding.date = worker_.date();
   // Bytes that a client sent behind a handshake are frames nobody may see: the connection ends.
   const bool stray_frames = exchange.upgrade && (!in_.empty() || downstream_->readable());
   forwarding.close =
       !exchange.request.keep_alive || until_close || !request_body->done() || stray_frames;
-  const std::vector<http::Field> set = response_fields();
-  forwarding.set = set;
-  const std::vector<http::Field> added = added_fields();
-  forwarding.add = added;
-  std::string head;
-  http::append_response_head(head, exchange.response, forwarding);
+  std::string head = response_head(forwarding);
   exchange.response_progress = worker_.now();
 
   BodyPump body(worker_, *exchange.upstream, exchange.upstream_in, exchange.response, *downstream_,
@@ -290,30 +279,30 @@ Task<CloseReason> Session::stream_response(BodyPump& body, BodyPump& request_bod
   }
 }
 
-std::vector<http::Field> Session::response_fields() const {
+std::string Session::response_head(http::ResponseForwarding forwarding) const {
+  const Exchange& exchange = *exchange_;
   std::vector<http::Field> set;
-  for (const auto& change : exchange_->route->forwarding.response_fields) {
+  for (const auto& change : exchange.route->forwarding.response_fields) {
     set.push_back({change.name(), change.value()});
   }
-  return set;
-}
-
-std::vector<http::Field> Session::added_fields() const {
-  if (exchange_->affinity_cookie.empty()) return {};
-  return {{"Set-Cookie", exchange_->affinity_cookie}};
+  std::vector<http::Field> added;
+  const bool interim = exchange.response.status < 200 && !forwarding.websocket_upgrade;
+  if (!interim && !exchange.affinity_cookie.empty()) {
+    added.push_back({"Set-Cookie", exchange.affinity_cookie});
+  }
+  forwarding.date = worker_.date();
+  forwarding.set = set;
+  forwarding.add = added;
+  std::string head;
+  http::append_response_head(head, exchange.response, forwarding);
+  return head;
 }
 
 Session::Next Session::become_relay() {
   Exchange& exchange = *exchange_;
   http::ResponseForwarding forwarding;
   forwarding.websocket_upgrade = true;
-  forwarding.date = worker_.date();
-  const std::vector<http::Field> set = response_fields();
-  forwarding.set = set;
-  const std::vector<http::Field> added = added_fields();
-  forwarding.add = added;
-  std::string head;
-  http::append_response_head(head, exchange.response, forwarding);
+  const std::string head = response_head(forwarding);
   exchange.status = 101;
   exchange.reason = CloseReason::kCompleted;
   worker_.counters().handshakes.observe(worker_.now() - exchange.started);

@@ -33,7 +33,8 @@ Task<CloseReason> Session::read_proxy_header() {
   if (header.ends) {
     peer_ = header.ends->source;
     destination_ = header.ends->destination;
-    listen_port_ = destination_->port();
+    // Nobody connects to port 0, but a proxy may write it (section 2.1) where it does not know.
+    if (destination_->port() != 0) listen_port_ = destination_->port();
   }
   co_return CloseReason::kNone;
 }

@@ -12,8 +12,8 @@
 #include "http/serialize.h"
 #include "http/traceparent.h"
 #include "proxy/affinity.h"
-#include "proxy/balancer.h"
 #include "proxy/hash_key.h"
+#include "proxy/limits.h"
 #include "proxy/rewrite.h"
 #include "proxy/session.h"
 #include "proxy/session_wait.h"
@@ -67,7 +67,7 @@ int pending_error(int descriptor) {
 }  // namespace
 
 std::string Session::upstream_head() {
-  const Exchange& exchange = *exchange_;
+  Exchange& exchange = *exchange_;
   const Forwarding& route = exchange.route->forwarding;
   const std::string client = base::to_string(exchange.client.address);
   const std::string id = exchange.id.to_string();
@@ -79,11 +79,13 @@ std::string Session::upstream_head() {
     set.push_back({change.name(), change.value()});
   }
   // What the route says of a field goes before what we would.
-  const auto ours = [&](std::string_view name, std::string_view value) {
-    const bool changed = std::any_of(set.begin(), set.end(), [&](const http::Field& field) {
+  const auto is_changed = [&](std::string_view name) {
+    return std::any_of(set.begin(), set.end(), [&](const http::Field& field) {
       return http::equal_as_variable(field.name, name);
     });
-    if (!changed) set.push_back({name, value});
+  };
+  const auto ours = [&](std::string_view name, std::string_view value) {
+    if (!is_changed(name)) set.push_back({name, value});
   };
   ours("X-Forwarded-For", exchange.client.forwarded_for);
   ours("X-Forwarded-Proto", exchange.client.scheme());
@@ -96,7 +98,14 @@ std::string Session::upstream_head() {
       if (speaks_of_client(field.name)) ours(field.name, "");
     }
   }
-  if (route.starts_trace && http::trace_id(exchange.request).empty()) {
+  using Trace = Exchange::Trace;
+  exchange.trace = Trace::kNone;
+  if (is_changed("traceparent")) {
+    // The pod gets what the route says, which names no request.
+  } else if (!http::trace_id(exchange.request).empty()) {
+    exchange.trace = Trace::kGiven;
+  } else if (route.starts_trace) {
+    exchange.trace = Trace::kStarted;
     trace = http::make_traceparent(exchange.id.hex(), worker_.random().next() | 1);
     ours("traceparent", trace);
     // It belongs to the trace that this one is not.
@@ -119,19 +128,19 @@ std::string Session::upstream_head() {
   return head;
 }
 
-EndpointPtr Session::choose_endpoint(const Cluster& cluster, CloseReason& why_none) {
+Pick Session::choose_endpoint(const Cluster& cluster, CloseReason& why_none) {
   Exchange& exchange = *exchange_;
   const Balancing& balancing = exchange.route->balancing;
   exchange.affinity_cookie.clear();
   if (balancing.affinity) {
-    AffinityClaim claim = find_claim(exchange.request, exchange.target->affinity_cookie,
-                                     *balancing.affinity, cluster, worker_.now());
+    AffinityClaim claim = find_claim(exchange.request, exchange.target->affinity_cookie, balancing,
+                                     cluster, worker_.now());
     const bool must_be_it = balancing.affinity->fail_when_gone();
     if (claim.gone && must_be_it) why_none = CloseReason::kAffinityGone;
-    const bool tried =
-        claim.endpoint != nullptr && std::ranges::count(exchange.tried, claim.endpoint) > 0;
-    if (claim.endpoint != nullptr && !tried) return claim.endpoint;
-    if ((claim.gone || tried) && must_be_it) return nullptr;
+    const bool named = claim.pick.endpoint != nullptr;
+    const bool tried = named && std::ranges::count(exchange.tried, claim.pick.endpoint) > 0;
+    if (named && !tried) return std::move(claim.pick);
+    if ((claim.gone || tried) && must_be_it) return {};
   }
   Choice choice{.balancing = balancing,
                 .tried = exchange.tried,
@@ -140,38 +149,38 @@ EndpointPtr Session::choose_endpoint(const Cluster& cluster, CloseReason& why_no
   if (balancing.hash_by) {
     choice.key = hash_key(*balancing.hash_by, exchange.request, exchange.client.address);
   }
-  EndpointPtr endpoint = pick_endpoint(cluster, choice);
-  if (balancing.affinity && endpoint != nullptr) {
-    if (const auto key = key_of(cluster, *endpoint)) {
+  Pick pick = pick_endpoint(cluster, choice);
+  if (balancing.affinity && pick.endpoint != nullptr) {
+    if (const auto key = key_of(cluster, *pick.endpoint)) {
       exchange.affinity_cookie =
           set_cookie(exchange.target->affinity_cookie, *balancing.affinity, cluster.affinity_tag,
                      *key, exchange.route->forwarding.matched, exchange.client.https);
     }
   }
-  return endpoint;
+  return pick;
 }
 
 Task<CloseReason> Session::reach_upstream() {
   Exchange& exchange = *exchange_;
-  const Route& route = *exchange.route;
   CloseReason last = CloseReason::kNoEndpoint;
   while (exchange.tries < kTriesMost) {
     // Asked anew each time: what is tried next may have come with a change a moment ago.
     const auto cluster = worker_.snapshot().find_cluster(exchange.target->cluster);
     if (cluster == nullptr) co_return last;
-    const EndpointPtr endpoint = choose_endpoint(*cluster, last);
-    if (endpoint == nullptr) co_return last;
-    exchange.lease = EndpointLease(endpoint);
+    // Holds on to the right to probe, where that is what it is for, until the try has been counted.
+    const Pick pick = choose_endpoint(*cluster, last);
+    if (pick.endpoint == nullptr) co_return last;
+    exchange.lease = EndpointLease(pick.endpoint);
     ++exchange.tries;
     if (!exchange.upgrade && !exchange.fresh_only && !has_preamble()) {
-      exchange.upstream = worker_.upstreams().take(*endpoint);
+      exchange.upstream = worker_.upstreams().take(*pick.endpoint);
     }
     if (exchange.upstream != nullptr) {
       exchange.upstream->set_handler(this);
       co_return CloseReason::kNone;
     }
-    exchange.tried.push_back(endpoint);
-    last = co_await connect(*endpoint, worker_.now() + route.connect_timeout);
+    exchange.tried.push_back(pick.endpoint);
+    last = co_await connect({*pick.health, worker_.now()});
     if (last == CloseReason::kNone) co_return last;
     exchange.upstream = nullptr;
     exchange.lease = {};
@@ -183,54 +192,67 @@ Task<CloseReason> Session::reach_upstream() {
   co_return last;
 }
 
-Task<CloseReason> Session::connect(const Endpoint& endpoint, base::Instant deadline) {
-  Dialer::Dialled dialled = worker_.dialer().dial(endpoint.address);
+Task<CloseReason> Session::connect(Try attempt) {
+  const Address& address = exchange_->lease.endpoint()->address;
+  const base::Instant deadline = attempt.begun + exchange_->route->connect_timeout;
+  Dialer::Dialled dialled = worker_.dialer().dial(address);
   if (is_exhaustion(dialled.error) && !worker_.upstreams().empty()) {
     worker_.upstreams().clear();
-    dialled = worker_.dialer().dial(endpoint.address);
+    dialled = worker_.dialer().dial(address);
   }
   while (dialled.error == EAGAIN) {
     const base::Instant again = worker_.now() + kUnixQueuePause;
-    if (again >= deadline) co_return count_connect_failure(ETIMEDOUT);
+    if (again >= deadline) co_return count_connect_failure(attempt, ETIMEDOUT);
     static_cast<void>(co_await wait(exchange_->upgrade ? kDownstreamEnded : kNothing, again));
-    if (downstream_gone()) co_return CloseReason::kDownstreamEnded;
-    dialled = worker_.dialer().dial(endpoint.address);
+    if (downstream_gone()) co_return count_abandoned_connect(attempt);
+    dialled = worker_.dialer().dial(address);
   }
-  if (dialled.descriptor < 0) co_return count_connect_failure(dialled.error);
+  if (dialled.descriptor < 0) co_return count_connect_failure(attempt, dialled.error);
   exchange_->upstream =
       worker_.sockets().add(dialled.descriptor, this, dialled.error != EINPROGRESS);
-  if (exchange_->upstream == nullptr) co_return count_connect_failure(EMFILE);
+  if (exchange_->upstream == nullptr) co_return count_connect_failure(attempt, EMFILE);
   const unsigned interests = kUpstreamWritable | (exchange_->upgrade ? kDownstreamEnded : kNothing);
-  if (!co_await wait(interests, deadline)) co_return count_connect_failure(ETIMEDOUT);
-  if (exchange_->upstream->broken())
-    co_return count_connect_failure(pending_error(dialled.descriptor));
-  if (!exchange_->upstream->writable()) co_return CloseReason::kDownstreamEnded;
-  count_made_connect(*exchange_->lease.endpoint());
+  if (!co_await wait(interests, deadline)) co_return count_connect_failure(attempt, ETIMEDOUT);
+  if (exchange_->upstream->broken()) {
+    co_return count_connect_failure(attempt, pending_error(dialled.descriptor));
+  }
+  if (!exchange_->upstream->writable()) co_return count_abandoned_connect(attempt);
+  attempt.health.count_success(exchange_->route->balancing.ejection, worker_.now());
   co_return CloseReason::kNone;
 }
 
-CloseReason Session::count_connect_failure(int error) {
+CloseReason Session::count_connect_failure(const Try& attempt, int error) {
   const ConnectError meaning = connect_error(error);
-  RouteCounters& counters = exchange_->target->policy->counters(worker_.index());
-  counters.connect_failures[static_cast<std::size_t>(meaning.failure)].add();
-  const bool ours =
-      meaning.failure == ConnectFailure::kDescriptors || meaning.failure == ConnectFailure::kPorts;
-  if (!ours) note_failed_connect(counters);
+  note_failed_connect(attempt, meaning.failure);
   return meaning.reason;
 }
 
-void Session::note_failed_connect(RouteCounters& counters) {
-  Endpoint& endpoint = *exchange_->lease.endpoint();
+CloseReason Session::count_abandoned_connect(const Try& attempt) {
+  // A client that leaves at once says nothing of the pod. But were nothing counted, a pod that
+  // answers no SYN would stay in the choice for as long as clients are less patient than we are.
+  const base::Duration patience = exchange_->route->connect_timeout * kAbandonedPercentLeast / 100;
+  if (worker_.now() - attempt.begun >= patience) {
+    note_failed_connect(attempt, ConnectFailure::kAbandoned);
+  }
+  return CloseReason::kDownstreamEnded;
+}
+
+void Session::note_failed_connect(const Try& attempt, ConnectFailure failure) {
+  RouteCounters& counters = exchange_->target->policy->counters(worker_.index());
+  counters.connect_failures[static_cast<std::size_t>(failure)].add();
+  // These are our own.
+  if (failure == ConnectFailure::kDescriptors || failure == ConnectFailure::kPorts) return;
   const auto cluster = worker_.snapshot().find_cluster(exchange_->target->cluster);
   if (cluster == nullptr ||
-      !count_failed_connect(*cluster, endpoint, exchange_->route->balancing, worker_.now())) {
+      !count_failed_connect(*cluster, attempt.health, exchange_->route->balancing.ejection,
+                            attempt.begun, worker_.now())) {
     return;
   }
   counters.ejections.add();
   worker_.shared().log.warn("an endpoint is ejected for failed connects",
-                            {{"endpoint", endpoint.text},
+                            {{"endpoint", exchange_->lease.endpoint()->text},
                              {"cluster", exchange_->target->cluster},
-                             {"times", static_cast<std::int64_t>(endpoint.ejections.load())}});
+                             {"times", static_cast<std::int64_t>(attempt.health.ejections())}});
 }
 
 bool Session::may_try_again() const {

@@ -29,8 +29,7 @@ Balancing balancing_of(const v1::RoutePolicy& policy) {
   if (policy.has_affinity()) balancing.affinity = policy.affinity();
   if (policy.has_hash_by()) balancing.hash_by = policy.hash_by();
   balancing.slow_start = duration_of(policy.slow_start());
-  balancing.eject_after = policy.eject_after();
-  balancing.eject_for = duration_of(policy.eject_for());
+  balancing.ejection = {policy.eject_after(), duration_of(policy.eject_for())};
   return balancing;
 }
 
@@ -89,7 +88,7 @@ EndpointPtr SnapshotCompiler::intern_endpoint(const std::string& cluster,
   const std::string owner = parts ? parts->service_namespace : "";
   auto& known = endpoints_[{owner, address->to_string(), endpoint.uid()}];
   if (auto alive = known.lock()) return alive;
-  auto made = std::make_shared<Endpoint>(*address, endpoint.uid());
+  auto made = std::make_shared<Endpoint>(*address);
   known = made;
   return made;
 }
@@ -215,7 +214,7 @@ bool SnapshotCompiler::commit(const model::Transaction& transaction) {
 void SnapshotCompiler::forget_unused() {
   if (interned() < look_at_) return;
   erase_expired(endpoints_);
-  erase_expired(turns_);
+  erase_expired(states_);
   {
     const std::lock_guard lock(mutex_);
     erase_expired(policies_);
@@ -225,7 +224,7 @@ void SnapshotCompiler::forget_unused() {
 
 std::size_t SnapshotCompiler::interned() const {
   const std::lock_guard lock(mutex_);
-  return endpoints_.size() + turns_.size() + policies_.size();
+  return endpoints_.size() + states_.size() + policies_.size();
 }
 
 std::vector<std::shared_ptr<RoutePolicy>> SnapshotCompiler::policies() const {

@@ -13,12 +13,12 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "model/resource.h"
+#include "proxy/affinity.h"
 #include "proxy/limits.h"
 #include "proxy/request_id.h"
 #include "proxy/route_info.h"
@@ -84,7 +84,7 @@ class SnapshotCompiler {
                                            const model::v1::EndpointSet& set);
   /// The cluster in force; may be null.
   [[nodiscard]] std::shared_ptr<const Cluster> cluster_in_force(const std::string& name) const;
-  std::shared_ptr<RoundRobinTurn> intern_turn(const std::string& name);
+  std::shared_ptr<ClusterState> intern_state(const std::string& name);
   [[nodiscard]] std::optional<model::v1::HealthCheck> check_of(const std::string& name) const;
   EndpointPtr intern_endpoint(const std::string& cluster, const model::v1::Endpoint& endpoint);
   std::shared_ptr<Route> compile_route(const model::v1::Route& route);
@@ -93,9 +93,6 @@ class SnapshotCompiler {
                                              const std::string& cluster);
   /// With series of its own while kRouteSeriesMost is not reached.
   std::shared_ptr<RoutePolicy> make_policy(const RouteNames& names);
-  /// The endpoints of a cluster that comes into force; those that were nobody's begin anew.
-  void hold(const Cluster& cluster);
-  void let_go(const Cluster& cluster);
   void forget_unused();
 
   const unsigned workers_;
@@ -105,16 +102,16 @@ class SnapshotCompiler {
       std::make_shared<std::atomic<std::size_t>>(0);
   const base::Clock& clock_;
   const std::string zone_;
+  /// Salts the sets that have no salt.
+  const std::string secret_ = make_salt();
   Random random_;
   std::map<EndpointKey, std::weak_ptr<Endpoint>> endpoints_;
-  /// How many clusters in force have each endpoint.
-  std::unordered_map<const Endpoint*, std::size_t> holders_;
   /// Of Clusters that have one, in force.
   std::map<std::string, model::v1::HealthCheck> checks_;
   /// What the transaction compiled last says of clusters and checks; null and absent: removed.
   std::map<std::string, std::shared_ptr<Cluster>> pending_clusters_;
   std::map<std::string, std::optional<model::v1::HealthCheck>> pending_checks_;
-  std::map<std::string, std::weak_ptr<RoundRobinTurn>> turns_;
+  std::map<std::string, std::weak_ptr<ClusterState>> states_;
   /// So many entries make the next look for unused ones worth its while.
   std::size_t look_at_ = kInternedLeast;
 

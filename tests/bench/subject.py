@@ -115,6 +115,19 @@ def stop(process):
         process.wait()
 
 
+def cpu_seconds(pid):
+    """CPU time of all threads so far, to the nanosecond (sched_info, proc(5))."""
+    spent = 0
+    for thread in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        spent += int((thread / "schedstat").read_text().split()[0])
+    return spent / 1e9
+
+
+def anonymous_bytes(pid):
+    rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return int(re.search(r"^Anonymous:\s+(\d+) kB", rollup, re.M)[1]) * 1024
+
+
 class Subject:
     """One relay between the load and the echo backend: its name, its port, and its process."""
 
@@ -149,15 +162,10 @@ class Subject:
         return int(children.split()[0]) if children.split() else self._process.pid
 
     def cpu_seconds(self):
-        """CPU time of all threads so far, to the nanosecond (sched_info, proc(5))."""
-        spent = 0
-        for thread in pathlib.Path(f"/proc/{self.pid}/task").iterdir():
-            spent += int((thread / "schedstat").read_text().split()[0])
-        return spent / 1e9
+        return cpu_seconds(self.pid)
 
     def anonymous_bytes(self):
-        rollup = pathlib.Path(f"/proc/{self.pid}/smaps_rollup").read_text()
-        return int(re.search(r"^Anonymous:\s+(\d+) kB", rollup, re.M)[1]) * 1024
+        return anonymous_bytes(self.pid)
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))

@@ -201,9 +201,9 @@ class ApiServer:
             "--authorization-mode=RBAC", "--anonymous-auth=false",
             "--service-cluster-ip-range=10.96.0.0/16",
             "--disable-admission-plugins=ServiceAccount",
-            # Row W15: those who speak HTTP/2 are sent away now and then.
+            # Rows: W15. Those who speak HTTP/2 are sent away now and then.
             "--goaway-chance=0.02",
-            # Row W16: without it, SIGTERM waits a minute for watches to end.
+            # Rows: W16. Without it, SIGTERM waits a minute for watches to end.
             "--shutdown-watch-termination-grace-period=1s",
         )  # fmt: skip
         wait_until(self.certificate.exists, "the API server to make its certificate", START_SECONDS)

@@ -38,8 +38,11 @@ def unprescribed_lists(admin):
 
 
 def test_a_token_expires_and_a_new_one_is_found(server, api, pods, tmp_path, started):
-    """Rows 3.4, W5 and W16: a running watch goes on after its token; after a restart of the API
-    server the old token is refused, the new one taken, and nothing is listed for that."""
+    """A running watch goes on after its token; after a restart of the API server the old token is
+    refused, the new one taken, and nothing is listed for that.
+
+    Rows: 3.4 (token), W5, W16.
+    """
     account = ServiceAccount(server, "expiring")
     account.allow(["get", "list", "watch"])
     token = tmp_path / "token"
@@ -72,7 +75,10 @@ def test_a_token_expires_and_a_new_one_is_found(server, api, pods, tmp_path, sta
 
 
 def test_another_authority(server, api, pods, tmp_path, started):
-    """Row 3.4: a file without sense changes nothing, one with the new authority is taken soon."""
+    """A file without sense changes nothing, one with the new authority is taken soon.
+
+    Rows: 3.4 (certificate authorities).
+    """
     ca_file = tmp_path / "ca.crt"
     ca_file.write_bytes(server.certificate.read_bytes())
     server.write_kubeconfig(tmp_path / "kubeconfig", {"token": server.token}, ca_file)

@@ -30,7 +30,10 @@ def serve(api, pods, namespace, name, labels=None, class_name="holdfast"):
 
 
 def test_namespaces_labels_and_classes(server, api, pods, tmp_path, started):
-    """With no more rights than to list and to watch, in those namespaces; streamed lists (3.3)."""
+    """With no more rights than to list and to watch, in those namespaces.
+
+    Rows: 3.3.
+    """
     for name in ("one", "two", "three"):
         api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     serve(api, pods, "one", "chosen", {"team": "a"})
@@ -63,6 +66,8 @@ def test_namespaces_labels_and_classes(server, api, pods, tmp_path, started):
     assert metrics.value("holdfast_watch_connected") == 4
     # One of each kind in each namespace, and one of IngressClasses.
     assert metrics.value("holdfast_watch_lists_total") == 2 * 3 + 1
+    # Each came as a stream, which a bookmark ended.
+    assert metrics.value("holdfast_watch_events_total", type="bookmark") >= 2 * 3 + 1
 
     port = wide.port("http")
     wait_ready(wide.port("admin"))

@@ -237,7 +237,11 @@ void World::configure(bool routes) {
     auto cluster = std::make_shared<proxy::Cluster>();
     const auto begin = endpoints_.begin() + static_cast<std::ptrdiff_t>(first);
     cluster->ready.assign(begin, begin + static_cast<std::ptrdiff_t>(count));
-    cluster->turn = std::make_shared<proxy::RoundRobinTurn>();
+    cluster->state = std::make_shared<proxy::ClusterState>();
+    for (std::size_t i = 0; i < count; ++i) {
+      cluster->ready_members.push_back(
+          {.health = std::make_shared<proxy::EndpointHealth>(cluster->state)});
+    }
     change.clusters.emplace_back(name, routes ? cluster : nullptr);
   };
   add_cluster("", 0, 1);

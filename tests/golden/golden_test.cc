@@ -1,6 +1,6 @@
 // Goal: what the controller makes of manifests, all of it, readable in a review. Method: each
-// folder of cases/ has manifests and expected.txt, the compiled resources and problems as text.
-// Where there is a ConfigMap holdfast/defaults, it is that of --defaults-configmap.
+// folder of cases/ has manifests and expected.txt, the compiled resources and problems as text, and
+// may have flags.txt, a flag a line.
 // GOLDEN_REWRITE=1 writes expected.txt anew; the diff is then reviewed.
 
 #include <google/protobuf/text_format.h>
@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "controller/compile.h"
+#include "controller/defaults.h"
 #include "controller/world_builder.h"
 #include "kube/source.h"
 #include "tests/support/line_sink.h"
@@ -63,6 +64,24 @@ std::string text_of(const Compiled& compiled) {
   return text.str();
 }
 
+Options options_of(const fs::path& folder) {
+  Options options;
+  std::ifstream flags(folder / "flags.txt");
+  for (std::string flag; std::getline(flags, flag);) {
+    const std::string value = flag.substr(std::min(flag.find(' ') + 1, flag.size()));
+    if (flag.starts_with("--watch-without-class")) {
+      options.watch_without_class = true;
+    } else if (flag.starts_with("--default-backend ")) {
+      options.default_backend = *parse_default_backend(value);
+    } else if (flag.starts_with("--defaults-configmap ")) {
+      options.defaults_config_map = *parse_config_map_name(value);
+    } else {
+      ADD_FAILURE() << "no such flag: " << flag;
+    }
+  }
+  return options;
+}
+
 std::string compile_folder(const fs::path& folder) {
   const base::SystemClock clock;
   base::LineSink lines;
@@ -73,10 +92,7 @@ std::string compile_folder(const fs::path& folder) {
   if (!source.ok()) return std::string(source.status().message());
   (*source)->start();
   (*source)->stop();
-  Options options;
-  const kube::ObjectName defaults{"holdfast", "defaults"};
-  if (sink.world().config_maps.contains(defaults)) options.defaults_config_map = defaults;
-  return sink.unreadable() + text_of(compile(sink.world(), options));
+  return sink.unreadable() + text_of(compile(sink.world(), options_of(folder)));
 }
 
 class Golden : public testing::TestWithParam<std::string> {};

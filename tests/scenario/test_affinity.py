@@ -4,8 +4,11 @@ and what happens when that pod is gone is what was asked for.
 Method: pods that answer with their name, over connections of their own.
 """
 
+import contextlib
+import socket
+
 import pytest
-from holdfast_test.peers import handshake, response, switching, take_request
+from holdfast_test.peers import Backend, handshake, response, switching, take_request
 from holdfast_test.process import wait_until
 
 COOKIE = "holdfast_pod"
@@ -90,6 +93,53 @@ def test_the_cookie_has_its_attributes(edge):
         )
 
 
+def ipv6_works():
+    with contextlib.suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
+        return True
+    return False
+
+
+@pytest.mark.skipif(not ipv6_works(), reason="this machine has no IPv6")
+def test_a_client_comes_back_to_a_pod_at_its_other_address(edge):
+    """A dual-stack Service whose set changes from IPv4 to IPv6 and back."""
+
+    def at(index, family):
+        target = {"targetRef": {"kind": "Pod", "name": f"p{index}", "uid": f"uid-{index}"}}
+        return *pods[family][index].endpoint, target
+
+    first = [edge.backend(pod(str(index))) for index in range(2)]
+    pods = {4: first, 6: []}
+    for index in range(2):
+        # A pod has one port, at whichever address.
+        pods[6].append(edge.keep(Backend(pod(str(index)), "::1", port=first[index].port)))
+    annotations = {"affinity": "cookie", "affinity_cookie_name": COOKIE, "slow_start": "0s"}
+    route = edge.route(*[at(index, 4) for index in range(2)], **annotations)
+    visit = Visit(edge, route)
+    for family in (6, 4):
+        route.change(endpoints=[at(index, family) for index in range(2)])
+        for _ in range(4):
+            again = Visit(edge, route, visit.cookie)
+            assert (again.pod, again.set_cookie) == (visit.pod, None)
+    # The others are really there.
+    assert {Visit(edge, route).pod for _ in range(30)} == {"0", "1"}
+
+
+def test_a_service_without_a_uid_has_its_processes_secret(own_edge):
+    """Nobody who knows the addresses can make its cookies, not even another process."""
+    edges = [own_edge(), own_edge()]
+    backends = [edges[0].backend(pod(str(index))) for index in range(2)]
+    annotations = {"affinity": "cookie", "affinity_cookie_name": COOKIE, "slow_start": "0s"}
+    route = edges[0].route(*backends, with_uid=False, **annotations)
+    edges[1].wait_for_change()
+    here, there = Visit(edges[0], route), Visit(edges[1], route)
+    assert here.cookie.split("=")[1][:8] != there.cookie.split("=")[1][:8]
+    # It says nothing elsewhere, and what it says here stays when endpoints change.
+    assert Visit(edges[1], route, here.cookie).set_cookie is not None
+    route.change(endpoints=[backends[int(here.pod)].endpoint])
+    for _ in range(4):
+        assert Visit(edges[0], route, here.cookie).set_cookie is None
+
+
 @pytest.mark.parametrize("when_gone", ["rebalance", "fail"])
 def test_a_pod_that_is_gone(edge, when_gone):
     route, backends = start(edge, affinity_when_gone=when_gone, slow_start="0s")
@@ -112,6 +162,23 @@ def test_a_pod_that_is_gone(edge, when_gone):
         # With both cookies, the one that names a pod counts.
         both = Visit(edge, route, f"{first.cookie}; {visit.cookie}")
         assert (both.pod, both.set_cookie) == (visit.pod, None)
+
+
+def test_a_browser_sees_one_503(edge):
+    """It does as Set-Cookie says: the answer that tells of the loss takes the cookie away."""
+    route, backends = start(edge, 3, affinity_when_gone="fail", slow_start="0s")
+    cookie = Visit(edge, route).cookie
+    gone = int(Visit(edge, route, cookie).pod)
+    route.change(endpoints=[pod.endpoint for pod in backends if pod is not backends[gone]])
+    statuses, pods = [], []
+    for _ in range(4):
+        visit = Visit(edge, route, cookie)
+        statuses.append(visit.status)
+        pods.append(visit.pod)
+        if visit.set_cookie:
+            cookie = None if "Max-Age=0" in visit.set_cookie else visit.cookie
+    assert statuses == [503, 200, 200, 200]
+    assert pods[1] == pods[2] == pods[3] != str(gone)
 
 
 def test_a_pod_on_its_way_out_keeps_its_clients(edge):

@@ -3,7 +3,11 @@
 Method: backends count their connections; sequences are exact, whatever worker accepts.
 """
 
-from holdfast_test.metrics import wait_for_value
+import json
+import socket
+
+import pytest
+from holdfast_test.metrics import get, wait_for_value
 from holdfast_test.peers import answering, echo_websocket, handshake, response, take_request
 from holdfast_test.process import wait_until
 
@@ -101,6 +105,72 @@ def test_a_pod_that_refuses_is_left_alone(edge, dead_port):
     assert clients
 
 
+def test_one_service_takes_no_pod_out_of_another(edge, dead_port):
+    """Two Services over the same pods: one finds that a pod refuses, the other has a path for
+    health checks that all pods fail."""
+    backend = edge.backend(answering(response("404 Not Found")))
+    pods = [backend, ("127.0.0.1", dead_port)]
+    refused = edge.route(*pods, eject_after="1", eject_for="1h")
+    ill = edge.route(*pods, eject_after="0", health_path="/healthz", health_interval="1s")
+    client = edge.ask(handshake(refused.host))
+    client.take_head()
+    while edge.metrics().value("holdfast_ejections_total", service=refused.name) == 0:
+        edge.ask(handshake(refused.host)).take_head()
+    wait_for_value(edge.admin, 2, "holdfast_endpoints_unhealthy", service=ill.name)
+    metrics = edge.metrics()
+    assert metrics.value("holdfast_endpoints_ejected", service=refused.name) == 1
+    assert metrics.series("holdfast_endpoints_ejected", service=ill.name) == []
+    assert metrics.series("holdfast_endpoints_unhealthy", service=refused.name) == []
+    states = {
+        (endpoint["cluster"], endpoint["endpoint"]): endpoint["state"]
+        for endpoint in json.loads(get(edge.admin, "/debug/status")[1])["endpoints"]
+    }
+    address = f"127.0.0.1:{backend.port}"
+    assert states[f"default/{refused.name}/80", address] == "ready"
+    assert states[f"default/{refused.name}/80", f"127.0.0.1:{dead_port}"] == "ejected"
+    assert states[f"default/{ill.name}/80", address] == "unhealthy"
+
+
+def test_what_is_switched_off_while_a_pod_is_out_frees_it(edge, dead_port):
+    backend = edge.backend(echo_websocket)
+    route = edge.route(backend, ("127.0.0.1", dead_port), eject_after="1", eject_for="1h")
+    clients = [open_websocket(edge, route) for _ in range(3)]
+    assert edge.metrics().value("holdfast_endpoints_ejected", service=route.name) == 1
+    route.change(annotations={"eject-after": "0"})
+    metrics = edge.metrics()
+    assert metrics.series("holdfast_endpoints_ejected", service=route.name) == []
+    before = metrics.value("holdfast_connect_failures_total", service=route.name)
+    clients.append(open_websocket(edge, route))
+    after = edge.metrics().value("holdfast_connect_failures_total", service=route.name)
+    assert (before, after) == (1, 2)
+    assert clients
+
+
+def test_a_silent_pod_is_left_alone_though_clients_are_impatient(edge):
+    """Its queue is full, so that it answers no SYN, and no client waits for the connect-timeout."""
+    backend = edge.backend(echo_websocket)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as silent:
+        port = silent.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)):
+            annotations = {"eject_after": "2", "eject_for": "1h", "connect_timeout": "2s"}
+            route = edge.route(backend, slow_start="0s", **annotations)
+            clients = [open_websocket(edge, route)]
+            route.change(endpoints=[backend.endpoint, ("127.0.0.1", port)])
+            for _ in range(2):
+                # The pod without a connection is the one with the fewest.
+                impatient = edge.ask(handshake(route.host))
+                impatient.socket.settimeout(0.6)
+                with pytest.raises(TimeoutError):
+                    impatient.socket.recv(1)
+                impatient.close()
+            wait_for_value(edge.admin, 1, "holdfast_endpoints_ejected", service=route.name)
+            labels = {"service": route.name, "reason": "abandoned"}
+            assert edge.metrics().value("holdfast_connect_failures_total", **labels) == 2
+            clients += [open_websocket(edge, route) for _ in range(3)]
+            assert counts([backend]) == [4]
+            assert clients
+
+
 def test_the_only_pod_is_not_left_alone(edge, dead_port):
     route = edge.route(("127.0.0.1", dead_port), eject_after="1")
     for _ in range(3):
@@ -173,7 +243,7 @@ def test_health_checks(edge):
             connection.send(response("200 OK", b"well"))
 
     pods = [edge.backend(pod), edge.backend(well)]
-    annotations = {"health_path": "/healthz?full", "health_interval": "1s"}
+    annotations = {"health_path": "/healthz?full", "health_interval": "1s", "slow_start": "0s"}
     route = edge.route(*pods, load_balance="round-robin", **annotations)
 
     def bodies():
@@ -199,6 +269,6 @@ def test_health_checks(edge):
     # With the annotation the checks go, and what they said.
     ill["now"] = True
     wait_for_value(edge.admin, 1, "holdfast_endpoints_unhealthy", **labels)
-    route.change(annotations={"load-balance": "round-robin"})
+    route.change(annotations={"load-balance": "round-robin", "slow-start": "0s"})
     wait_until(lambda: bodies() == {b"ill", b"well"}, "the end of the checks")
     assert edge.metrics().series("holdfast_endpoints_unhealthy", **labels) == []

@@ -135,6 +135,22 @@ def test_chains(edge, lines, client):
     assert logged(edge, host=route.host)["client"] == client
 
 
+def test_pages_of_the_host_that_a_trusted_proxy_names_are_of_the_same_origin(edge):
+    route, _ = edge.serve(echo_websocket, allowed_origins="same-origin")
+
+    def status(source, origin, *lines):
+        client = edge.connect(source=source)
+        client.send(handshake(route.host, "/", f"Origin: {origin}", *lines))
+        return client.take_head().status
+
+    forwarded = "X-Forwarded-Host: shop.test"
+    assert status(PROXY, "https://shop.test", forwarded) == 101
+    assert status(PROXY, f"https://{route.host}", forwarded) == 403
+    assert status(PROXY, f"https://{route.host}") == 101
+    assert status(STRANGER, "https://shop.test", forwarded) == 403
+    assert status(STRANGER, f"https://{route.host}", forwarded) == 101
+
+
 def test_requests_of_many_clients_on_one_connection(edge):
     route, backend = edge.serve(answering(OK))
     connection = edge.connect(source=PROXY)
@@ -186,6 +202,28 @@ def test_a_websocket_is_its_clients_to_the_end(edge):
         assert logged(edge, type=kind, request_id="ws-id")["client"] == CLIENT
 
 
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
+
+
+@pytest.mark.parametrize("sent", [[], [f"traceparent: {TRACE}"]])
+def test_a_trace_is_logged_when_the_pod_was_told_of_it(edge, sent):
+    """With an id of the proxy's own, which is not the trace's."""
+    route, backend = edge.serve(answering(OK), allow_cidrs="127.0.0.0/8")
+    assert ask(edge, route, "X-Request-ID: told", *sent)[0] == 200
+    trace = fields_at(backend)["traceparent"][3:35]
+    assert logged(edge, host=route.host, request_id="told")["trace_id"] == trace
+    lines = ("X-Request-ID: refused", f"X-Forwarded-For: {CLIENT}", *sent)
+    assert ask(edge, route, *lines)[0] == 403
+    assert "trace_id" not in logged(edge, host=route.host, request_id="refused")
+
+
+def test_no_trace_is_logged_that_the_route_replaces(edge):
+    route, backend = edge.serve(answering(OK), request_headers="-traceparent")
+    assert ask(edge, route, f"traceparent: {TRACE}")[0] == 200
+    assert "traceparent" not in fields_at(backend)
+    assert "trace_id" not in logged(edge, host=route.host)
+
+
 # PROXY headers in.
 
 
@@ -201,6 +239,9 @@ def proxied(edge, start, source=PROXY):
     [
         (b"PROXY TCP4 192.0.2.1 10.0.0.1 5000 443\r\n", CLIENT, 443),
         (b"PROXY TCP6 2001:db8::1 2001:db8::2 5000 443\r\n", "2001:db8::1", 443),
+        # Nobody connects to port 0: the proxy does not know it.
+        (b"PROXY TCP4 192.0.2.1 10.0.0.1 5000 0\r\n", CLIENT, None),
+        (proxy_header_v2((CLIENT, 5000), ("10.0.0.1", 0)), CLIENT, None),
         (b"PROXY TCP6 ::ffff:192.0.2.1 ::ffff:10.0.0.1 5000 443\r\n", CLIENT, 443),
         (b"PROXY UNKNOWN\r\n", PROXY, None),
         (b"PROXY UNKNOWN 192.0.2.1 x y z\r\n", PROXY, None),
@@ -320,6 +361,26 @@ def test_a_pod_hears_of_the_client_first(edge, version):
     ask(edge, route, "X-Forwarded-For: 2001:db8::1")
     assert seen[3] == (version, ("2001:db8::1", 0), ("::ffff:127.0.0.1", edge.http))
     assert len(backend.connections) == 4
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_health_check_begins_with_one_that_names_nobody(edge, version):
+    seen, asked = [], []
+
+    def pod(connection):
+        seen.append(connection.take_proxy_header())
+        asked.append(take_request(connection)[0])
+        connection.send(response("204 Well"))
+
+    before = edge.metrics().value("holdfast_health_checks_total", result="success")
+    backend = edge.backend(pod)
+    edge.route(backend, health_path="/healthz", proxy_protocol=f"v{version}")
+    wait_until(
+        lambda: edge.metrics().value("holdfast_health_checks_total", result="success") > before,
+        "a check",
+    )  # fmt: skip
+    assert seen[0] == (version, None, None)
+    assert asked[0].start == "GET /healthz HTTP/1.1"
 
 
 @pytest.mark.parametrize("version", [1, 2])

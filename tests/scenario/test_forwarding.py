@@ -92,6 +92,21 @@ def test_a_handshake_s_prefix_is_replaced_too(edge):
     assert received(backend)[0] == "GET /ws/room?x HTTP/1.1"
 
 
+def test_response_fields_of_an_interim_answer_too(edge):
+    def script(connection):
+        connection.take_head()
+        connection.send(b"HTTP/1.1 103 Early Hints\r\nServer: pod/1\r\nLink: </a.css>\r\n\r\n")
+        connection.send(response("200 OK", b"", "Server: pod/1"))
+        connection.take_rest()
+
+    route, _ = edge.serve(script, response_headers="-Server")
+    client = ask(edge, route)
+    early, last = client.take_head(), client.take_head()
+    assert (early.status, last.status) == (103, 200)
+    assert early.get("link") == "</a.css>"
+    assert early.get("server") is None and last.get("server") is None
+
+
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
 
 

@@ -142,6 +142,38 @@ def test_sigterm_ends_open_connections_and_exits_0(own_edge):
     assert line["reason"] == "shutdown"
 
 
+def test_a_controller_that_is_away_is_said(tmp_path):
+    """Once when it is lost, or was never there, and once when it is back; and by `status`."""
+    discovery = f"unix:{tmp_path}/discovery"
+    proxy = Holdfast(
+        "proxy", "--discovery", discovery, "--http-listen", "127.0.0.1:0",
+        "--admin-listen", "127.0.0.1:0",
+    )  # fmt: skip
+
+    def said(part):
+        return [line for line in proxy.log() if part in line["message"]]
+
+    def status():
+        return run("status", "--admin", f"127.0.0.1:{proxy.port('admin')}").stdout
+
+    try:
+        (line,) = wait_until(lambda: said("the controller cannot be reached"), "the line")
+        assert line["level"] == "warn"
+        assert "The controller is not connected, since " in status()
+        folder = tmp_path / "manifests"
+        folder.mkdir()
+        controller = Holdfast(
+            "controller", "--manifests", folder, "--discovery-listen", discovery,
+            "--admin-listen", "127.0.0.1:0",
+        )  # fmt: skip
+        wait_until(lambda: said("the controller is reached again"), "the line")
+        assert "not connected" not in status()
+        assert controller.stop() == 0
+        assert len(said("the controller cannot be reached")) == 1
+    finally:
+        assert proxy.stop() == 0
+
+
 def test_ready_only_with_a_configuration(tmp_path):
     """A proxy without a controller is alive, not ready, and answers 503."""
     holdfast = Holdfast(

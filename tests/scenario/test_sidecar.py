@@ -17,7 +17,7 @@ from holdfast_test.peers import (
     CLOSE, Backend, answering, close_frame, connect, echo_websocket, frame, handshake, response,
     switching, take_frame, take_request,
 )  # fmt: skip
-from holdfast_test.process import BINARY, Holdfast, wait_until
+from holdfast_test.process import BINARY, Holdfast, memory_kib, wait_until
 
 MIB_IN_KIB = 1024
 RESIDENT_KIB_MOST = 20 * MIB_IN_KIB
@@ -311,12 +311,58 @@ def test_bad_flags_are_one_sentence_and_64(arguments, named):
     assert named in done.stderr and '"listening"' not in done.stderr
 
 
-def test_a_wrong_value_in_the_environment_is_said():
+@pytest.mark.parametrize(
+    ("variable", "value", "flag"),
+    [
+        (b"HOLDFAST_IDLE_TIMEOUT", b"soon", "--idle-timeout"),
+        # Set but empty is not the same as not set: it would let everybody in.
+        (b"HOLDFAST_ALLOW_CIDRS", b"", "--allow-cidrs"),
+        (b"HOLDFAST_ALLOW_CIDRS", b" , ", "--allow-cidrs"),
+        (b"HOLDFAST_DENY_CIDRS", b"", "--deny-cidrs"),
+        (b"HOLDFAST_ALLOWED_ORIGINS", b"", "--allowed-origins"),
+        (b"HOLDFAST_IDLE_TIMEOUT", b"", "--idle-timeout"),
+        (b"HOLDFAST_TRUSTED_PROXIES", b" ,", "--trusted-proxies"),
+        (b"HOLDFAST_TRUSTED_PROXIES", b"10.0.0.1 10.0.0.2", "--trusted-proxies"),
+        (b"HOLDFAST_REQUEST_HEADERS", b"X-Name: \xe9", "--request-headers"),
+        (b"HOLDFAST_UPSTREAM_HOST", b"\xff", "--upstream-host"),
+        (b"HOLDFAST_UPSTREAM", b"unix:/\xff", "--upstream"),
+        (b"HOLDFAST_TRUSTED_PROXIES", b"::ffff:10.0.0.0/95", "--trusted-proxies"),
+        (b"HOLDFAST_REWRITE_PREFIX", b"/a/../b", "--rewrite-prefix"),
+    ],
+)
+def test_a_wrong_value_in_the_environment_is_said(variable, value, flag):
+    upstream = [] if variable == b"HOLDFAST_UPSTREAM" else UPSTREAM
     done = subprocess.run(
-        [BINARY, "sidecar", *UPSTREAM], capture_output=True, text=True, timeout=20,
-        env={**os.environ, "HOLDFAST_IDLE_TIMEOUT": "soon"},
+        [BINARY, "sidecar", *upstream], capture_output=True, text=True, timeout=20,
+        env={**os.environb, variable: value},
     )  # fmt: skip
-    assert done.returncode == 64 and "--idle-timeout" in done.stderr
+    assert done.returncode == 64 and f"{flag}: " in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+def test_a_flag_wins_over_an_empty_variable(started, dead_port):
+    sidecar = started(
+        f"127.0.0.1:{dead_port}", "--allow-cidrs", "192.0.2.0/24",
+        environment={"HOLDFAST_ALLOW_CIDRS": ""},
+    )  # fmt: skip
+    assert sidecar.get()[0].status == 403
+
+
+def test_lists_may_have_spaces(application, started):
+    backend = application(answering(response("200 OK")))
+    sidecar = started(
+        backend, "--listen", "127.0.0.1:0, 127.0.0.2:0",
+        environment={"HOLDFAST_TRUSTED_PROXIES": "192.0.2.1,\t127.0.0.1 ,"},
+    )  # fmt: skip
+    assert len(sidecar.holdfast.ports("http")) == 3
+    assert sidecar.get("X-Forwarded-For: 198.51.100.7")[0].status == 200
+    assert b"X-Real-IP: 198.51.100.7\r\n" in backend.received
+
+
+def test_a_header_value_may_be_any_utf8(application, started):
+    backend = application(answering(response("200 OK")))
+    assert started(backend, "--request-headers", "X-Name: é").get()[0].status == 200
+    assert "X-Name: é\r\n".encode() in backend.received
 
 
 def test_health_and_configuration(application, started):
@@ -352,15 +398,6 @@ def test_nothing_of_grpc_runs(application, started):
 
     # Those of the readiness probe end when the admin server has seen their end.
     wait_until(lambda: not others(), "no other socket")
-
-
-def memory_kib(pid):
-    """(resident, private) as /proc tells."""
-    fields = {}
-    for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
-        name, value = line.split()[:2]
-        fields[name.rstrip(":")] = int(value)
-    return fields["Rss"], fields["Private_Clean"] + fields["Private_Dirty"]
 
 
 def is_sanitized(pid):

@@ -63,7 +63,7 @@ def test_what_is_served_as_tables(edge):
     assert re.fullmatch(TIME, row[5])
     endpoint = f"127.0.0.1:{backend.port}"
     (row,) = [row for row in found["Endpoints"] if row[1] == endpoint]
-    assert row[0] == f"default/{route.name}:80" and row[3] == "1"
+    assert row[0] == f"default/{route.name}:80" and row[4] == "1"
     heading, row = found["Connections"]
     assert heading[0] == "KIND"
     assert row[0] == "websocket" and row[2:5] == ["127.0.0.1", f"default/{route.name}", endpoint]
@@ -76,14 +76,17 @@ def test_what_is_served_as_tables(edge):
 
 
 def test_what_is_served_as_json(edge):
-    route, backend = edge.serve(echo_websocket)
+    backend = edge.backend(echo_websocket)
+    route = edge.route((*backend.endpoint, {"zone": "east"}))
     client = open_websocket(edge, route)
     told = page(edge)
     assert set(told) == {
         "version", "configuration", "routes", "endpoints", "connections", "next_before",
         "problems",
     }  # fmt: skip
-    assert set(told["configuration"]) == {"version", "since", "refused", "connected"}
+    assert set(told["configuration"]) == {
+        "version", "since", "refused", "connected", "connection_since",
+    }  # fmt: skip
     (served,) = [entry for entry in told["routes"] if entry["host"] == route.host]
     assert re.fullmatch(TIME, served.pop("since"))
     assert served == {
@@ -94,6 +97,7 @@ def test_what_is_served_as_json(edge):
     (told_of,) = [entry for entry in told["endpoints"] if entry["endpoint"] == endpoint]
     assert told_of["cluster"] == f"default/{route.name}/80" and told_of["open"] == 1
     assert told_of["age_seconds"] >= 0 and told_of["state"]
+    assert told_of["zone"] == "east"
     client.close()
 
 
@@ -149,7 +153,7 @@ def test_a_proxy_without_a_controller(tmp_path):
         done = asked(f"127.0.0.1:{holdfast.port('admin')}")
         assert done.returncode == 0
         assert "No configuration is in force yet." in done.stdout
-        assert "The controller is not connected." in done.stdout
+        assert "The controller is not connected, since " in done.stdout
         assert "Problems" not in done.stdout
     finally:
         assert holdfast.stop() == 0

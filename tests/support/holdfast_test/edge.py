@@ -46,11 +46,11 @@ class Manifests:
         self.path(name).unlink()
 
 
-def objects_for(name, host, endpoints, paths, annotations):
+def objects_for(name, host, endpoints, paths, annotations, with_uid=True):
     service = {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": name, "uid": f"uid-of-{name}"},
+        "metadata": {"name": name, **({"uid": f"uid-of-{name}"} if with_uid else {})},
         "spec": {"ports": [{"name": "http", "port": 80}]},
     }
     # A slice has one port for all its endpoints, so each endpoint has a slice of its own.
@@ -94,7 +94,7 @@ def objects_for(name, host, endpoints, paths, annotations):
 class Route:
     """A host of its own with its Service, Ingress and endpoints; change() edits them live."""
 
-    def __init__(self, edge, endpoints, paths, annotations, host=None):
+    def __init__(self, edge, endpoints, paths, annotations, host=None, with_uid=True):
         self.name = f"app{next(_numbers)}"
         self.host = f"{self.name}.test" if host is None else host
         self._edge = edge
@@ -102,6 +102,7 @@ class Route:
             "endpoints": list(endpoints),
             "paths": list(paths),
             "annotations": {f"holdfast.dev/{key}": value for key, value in annotations.items()},
+            "with_uid": with_uid,
         }
         self._write()
 
@@ -167,13 +168,13 @@ class Edge:
         self._things.append(thing)
         return thing
 
-    def route(self, *endpoints, paths=("/",), host=None, **annotations):
+    def route(self, *endpoints, paths=("/",), host=None, with_uid=True, **annotations):
         """Endpoints are Backends, or (address, port), or (address, port, {more of the slice's
         endpoint}); annotations have no prefix and '_' for '-'.
-        Without a host it has one of its own; "" is every host."""
+        Without a host it has one of its own; "" is every host. `with_uid` is about its Service."""
         pairs = [item.endpoint if hasattr(item, "endpoint") else item for item in endpoints]
         named = {key.replace("_", "-"): value for key, value in annotations.items()}
-        return Route(self, pairs, paths, named, host)
+        return Route(self, pairs, paths, named, host, with_uid)
 
     def serve(self, script, **annotations):
         """(route, backend) of a new host that `script` serves."""

@@ -125,25 +125,36 @@ class Connection:
 
     def take_proxy_header(self):
         """(version, (address, port) of the source, of the destination) of the PROXY header that the
-        connection begins with. `raw` has only what is behind it."""
+        connection begins with; None, None of one that names nobody. `raw` has only what is
+        behind it."""
+        ends = [None, None]
         if self.take(len(PROXY_V1)) == PROXY_V1:
-            family, source, destination, *ports = self.take_until(b"\r\n").decode().split()
-            assert family == ("TCP6" if ":" in source else "TCP4"), family
-            ends = [(source, int(ports[0])), (destination, int(ports[1]))]
+            family, *named = self.take_until(b"\r\n").decode().split()
+            if family != "UNKNOWN":
+                source, destination, *ports = named
+                assert family == ("TCP6" if ":" in source else "TCP4"), family
+                ends = [(source, int(ports[0])), (destination, int(ports[1]))]
         else:
             command, family, size = struct.unpack(">BBH", self.take(10)[-4:])
-            assert bytes(self.raw[: len(PROXY_V2)]) == PROXY_V2 and command == 0x21
-            kind, width = {0x11: (socket.AF_INET, 4), 0x21: (socket.AF_INET6, 16)}[family]
-            block = self.take(size)
-            ports = struct.unpack_from(">HH", block, 2 * width)
-            ends = [
-                (socket.inet_ntop(kind, block[i * width : (i + 1) * width]), ports[i])
-                for i in range(2)
-            ]
+            assert bytes(self.raw[: len(PROXY_V2)]) == PROXY_V2 and command in (0x20, 0x21)
+            if command == 0x20:
+                assert (family, size) == (0, 0)
+            else:
+                ends = self._take_addresses(family, size)
         version = 1 if self.raw.startswith(PROXY_V1) else 2
         del self.raw[: self._taken]
         self._taken = 0
         return version, *ends
+
+    def _take_addresses(self, family, size):
+        """[source, destination] of version 2."""
+        kind, width = {0x11: (socket.AF_INET, 4), 0x21: (socket.AF_INET6, 16)}[family]
+        block = self.take(size)
+        ports = struct.unpack_from(">HH", block, 2 * width)
+        return [
+            (socket.inet_ntop(kind, block[i * width : (i + 1) * width]), ports[i])
+            for i in range(2)
+        ]
 
     def take_response(self):
         """(head, body) of a response with a Content-Length, or chunked."""
@@ -221,10 +232,10 @@ class Backend:
 
     The connection is closed when its script returns. A script that fails makes stop() fail, unless
     the failure is only that its peer went away; so does a request that breaks the rules of
-    recorded.py. `host` may be "unix:/PATH".
+    recorded.py. `host` may be "unix:/PATH"; port 0 lets the kernel choose.
     """
 
-    def __init__(self, script, host="127.0.0.1"):
+    def __init__(self, script, host="127.0.0.1", port=0):
         self._script = script
         self.host = host
         if host.startswith("unix:"):
@@ -234,7 +245,7 @@ class Backend:
             self.port = 0
         else:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            self._socket = socket.create_server((host, 0), family=family, backlog=512)
+            self._socket = socket.create_server((host, port), family=family, backlog=512)
             self.port = self._socket.getsockname()[1]
         self.connections = []
         self._failures = []

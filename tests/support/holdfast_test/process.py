@@ -28,6 +28,15 @@ def wait_until(condition, what, patience=PATIENCE_SECONDS):
         event.wait(POLL_SECONDS)
 
 
+def memory_kib(pid):
+    """(resident, private) memory, as /proc tells."""
+    fields = {}
+    for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
+        name, value = line.split()[:2]
+        fields[name.rstrip(":")] = int(value)
+    return fields["Rss"], fields["Private_Clean"] + fields["Private_Dirty"]
+
+
 class Holdfast:
     """One running holdfast. `prefix` goes in front of the command (nsenter, prlimit)."""
 

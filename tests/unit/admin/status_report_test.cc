@@ -25,11 +25,13 @@ TEST(StatusTable, ATerminalSeesNoControlBytes) {
 
 TEST(StatusTables, EverythingOfAPage) {
   const auto tables = status_tables(R"({"version":"1.2.3",
-    "configuration":{"version":7,"since":"2026-01-01T00:00:00.000Z","refused":2,"connected":false},
+    "configuration":{"version":7,"since":"2026-01-01T00:00:00.000Z","refused":2,"connected":false,
+      "connection_since":"2026-01-02T00:00:00.000Z"},
     "routes":[{"host":"chat.test","match":"prefix","path":"/ws","namespace":"default",
       "ingress":"chat","cluster":"default/rooms/80","websocket_cluster":"default/sockets/81",
       "since":"2026-01-01T00:00:00.000Z"}],
-    "endpoints":[{"cluster":"default/rooms/80","endpoint":"10.0.0.7:8080","state":"ready",
+    "endpoints":[{"cluster":"default/rooms/80","endpoint":"10.0.0.7:8080","zone":"east",
+      "state":"ready",
       "open":12,"age_seconds":7384}],
     "connections":[{"number":3,"kind":"websocket","namespace":"default","ingress":"chat",
       "service":"rooms","endpoint":"10.0.0.7:8080","client":"192.0.2.1","request_id":"ab",
@@ -41,9 +43,10 @@ TEST(StatusTables, EverythingOfAPage) {
   ASSERT_TRUE(tables.ok()) << tables.status();
   for (const char* part :
        {"Holdfast 1.2.3\n", "Configuration 7, in force since 2026-01-01T00:00:00.000Z.",
-        "Refused as a whole: 2", "not connected", "Routes: 1\n",
+        "Refused as a whole: 2",
+        "The controller is not connected, since 2026-01-02T00:00:00.000Z.\n", "Routes: 1\n",
         "chat.test  /ws   prefix  default/rooms:80, WebSockets default/sockets:81  default/chat",
-        "default/rooms:80  10.0.0.7:8080  ready  12    2h3m\n",
+        "default/rooms:80  10.0.0.7:8080  east  ready  12    2h3m\n",
         "websocket  1m1s  192.0.2.1  default/rooms  10.0.0.7:8080  3/4       1/2    ab\n",
         "--limit shows more", "warning   Ingress default/bad  spec.tls  is not served\n"}) {
     EXPECT_THAT(*tables, HasSubstr(part));

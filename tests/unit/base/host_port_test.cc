@@ -34,8 +34,9 @@ TEST(HostPort, KnowsLoopback) {
 }
 
 TEST(HostPort, RefusesTheRest) {
-  for (const char* text : {"", ":", ":80", "host", "host:", "host:x", "host:80x", "host:-1",
-                           "host:65536", "::1:80", "[::1]", "[]:80", "[host]:80", "[1.2.3.4]:80"}) {
+  for (const char* text :
+       {"", ":", ":80", "host", "host:", "host:x", "host:80x", "host:-1", "host:65536", "host:080",
+        "::1:80", "[::1]", "[]:80", "[host]:80", "[1.2.3.4]:80"}) {
     EXPECT_FALSE(parse_host_port(text).ok()) << text;
   }
 }

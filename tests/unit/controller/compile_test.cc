@@ -9,6 +9,8 @@
 
 #include "controller/annotations.h"
 #include "controller/duration.h"
+#include "controller/endpoint_set.h"
+#include "controller/problem_list.h"
 #include "controller/world_builder.h"
 #include "tests/unit/controller/objects.h"
 
@@ -81,6 +83,43 @@ TEST(Compile, WhatItMakesIsSealedAndValid) {
   for (const auto& [key, resource] : compile(world_of(objects(random)), Options{}).resources) {
     EXPECT_TRUE(model::validate(*resource).ok()) << model::to_string(key);
     EXPECT_EQ(model::seal(*resource)->version(), resource->version());
+  }
+}
+
+/// The set of a dual-stack Service of two pods whose addresses of one family are ready or not.
+model::v1::EndpointSet dual_stack(bool ipv4_ready) {
+  auto service = std::make_shared<kube::Service>();
+  service->metadata.name = {"default", "web"};
+  service->ports.push_back(service_port("http", 80));
+  std::vector<kube::Object> all = {service};
+  for (const std::string network : {"10.0.0.", "fd00::"}) {
+    auto slice = std::make_shared<kube::EndpointSlice>();
+    slice->metadata.name = {"default", "web-" + network};
+    slice->service_name = "web";
+    slice->address_type = network == "fd00::" ? "IPv6" : "IPv4";
+    slice->ports.push_back(endpoint_port("http", 8080));
+    for (const std::string pod : {"1", "2"}) {
+      kube::Endpoint endpoint = endpoint_at(network + pod);
+      endpoint.pod_uid = "uid-" + pod;
+      endpoint.conditions.ready = network == "fd00::" || ipv4_ready;
+      slice->endpoints.push_back(endpoint);
+    }
+    all.emplace_back(slice);
+  }
+  ProblemList problems;
+  const auto resource = compile_endpoint_set(world_of(all), "default/web/80", problems);
+  return resource->endpoint_set();
+}
+
+TEST(Compile, AChangeOfFamilyChangesAddressesAndNoPod) {
+  const auto four = dual_stack(true);
+  const auto six = dual_stack(false);
+  ASSERT_EQ(four.endpoints_size(), 2);
+  ASSERT_EQ(six.endpoints_size(), 2);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_NE(four.endpoints(i).address(), six.endpoints(i).address());
+    EXPECT_EQ(four.endpoints(i).uid(), six.endpoints(i).uid());
+    EXPECT_EQ(four.endpoints(i).port(), six.endpoints(i).port());
   }
 }
 

@@ -152,6 +152,22 @@ TEST_F(DefaultsTest, WhatDependsOnAnotherMayStandElsewhere) {
   }
 }
 
+TEST_F(DefaultsTest, WhatIsWrongOnlyTogetherIsOfTheIngressWithItsSource) {
+  put_config_map(global_name(), {{"affinity-cookie-name", "__Host-pod"}});
+  put_ingress("a", {{"affinity", "cookie"}});
+  EXPECT_EQ(policy("a").affinity().cookie_name(), "holdfast");
+  std::string told;
+  for (const Problem& problem : compiler_.problems())
+    told += problem.field + problem.message + "\n";
+  EXPECT_NE(told.find("affinity-cookie-name of ConfigMap \"infra/global\": browsers drop"),
+            std::string::npos)
+      << told;
+  EXPECT_EQ(told.find("metadata.annotations"), std::string::npos) << told;
+  put_config_map(global_name(), {{"affinity-cookie-name", "pod"}});
+  put_ingress("a", {{"affinity", "cookie"}, {"affinity-cookie-name", "__Host-pod"}});
+  EXPECT_EQ(policy("a").affinity().cookie_name(), "pod");
+}
+
 TEST_F(DefaultsTest, NoneUndoesWhatAConfigMapSays) {
   put_config_map(global_name(),
                  {{"affinity", "cookie"}, {"hash-by", "path"}, {"health-path", "/healthz"}});

@@ -49,11 +49,9 @@ class Follower {
   std::set<Problem> problems_;
 };
 
-const Options kOptions{.defaults_config_map = kube::ObjectName{"infra", "defaults0"}};
-
 class Cluster {
  public:
-  explicit Cluster(RandomObjects& objects) : objects_(objects) {}
+  Cluster(RandomObjects& objects, const Options& options) : objects_(objects), compiler_(options) {}
 
   void change_something() {
     const kube::Kind kind = objects_.kind();
@@ -94,7 +92,7 @@ class Cluster {
   RandomObjects& objects_;
   WorldBuilder builder_;
   Change change_;
-  IncrementalCompiler compiler_{kOptions};
+  IncrementalCompiler compiler_;
 };
 
 /// What the steps of a run have seen, so that a generator that makes nothing is found out.
@@ -104,15 +102,15 @@ struct Seen {
   std::size_t transactions = 0;
 };
 
-Seen run(RandomObjects& objects, int steps) {
+Seen run(RandomObjects& objects, int steps, const Options& options = {}) {
   Seen seen;
-  Cluster cluster(objects);
+  Cluster cluster(objects, options);
   Follower follower;
   for (int step = 0; step < steps && !testing::Test::HasFailure(); ++step) {
     for (int i = 1 + objects.below(3); i > 0; --i) cluster.change_something();
     const Update update = cluster.compile_changes();
     follower.apply(update);
-    const Compiled fresh = compile(cluster.world(), kOptions);
+    const Compiled fresh = compile(cluster.world(), options);
     EXPECT_TRUE(follower.equals(fresh)) << "step " << step;
     const auto held = cluster.compiler().resources();
     EXPECT_TRUE(std::equal(
@@ -135,7 +133,8 @@ class AnySeriesOfChanges : public testing::TestWithParam<unsigned> {};
 
 TEST_P(AnySeriesOfChanges, EndsWhereAFreshCompilationDoes) {
   RandomObjects objects(GetParam());
-  const Seen seen = run(objects, 4000);
+  const Seen seen =
+      run(objects, 4000, {.defaults_config_map = kube::ObjectName{"infra", "defaults0"}});
   EXPECT_GT(seen.resources, 10U);
   EXPECT_GT(seen.problems, 10U);
   EXPECT_GT(seen.transactions, 1000U);
@@ -145,6 +144,14 @@ TEST_P(AnySeriesOfChanges, AlsoWhereHostsAreFull) {
   RandomObjects objects(GetParam());
   objects.huge_per_cent = 40;
   EXPECT_GT(run(objects, 300).problems, 10U);
+}
+
+TEST_P(AnySeriesOfChanges, AlsoWithFlags) {
+  RandomObjects objects(GetParam());
+  const Options options{.watch_without_class = true,
+                        .default_backend = *parse_default_backend("default/s0:ws"),
+                        .defaults_config_map = kube::ObjectName{"infra", "defaults0"}};
+  EXPECT_GT(run(objects, 1000, options).transactions, 250U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, AnySeriesOfChanges, testing::Values(1U, 2U, 3U, 4U));

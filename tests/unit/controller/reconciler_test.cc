@@ -96,6 +96,22 @@ TEST_F(ReconcilerTest, NothingBeforeEveryFirstList) {
   EXPECT_EQ(published_[0].upserts.size(), 3U);
 }
 
+TEST_F(ReconcilerTest, EachNamespacesListIsAwaited) {
+  int published = 0;
+  Reconciler reconciler(Options{},
+                        {kube::Scope(Kind::kService, "a"), kube::Scope(Kind::kService, "b")},
+                        clock_, log_, [&](const model::Transaction&) { ++published; });
+  reconciler.replace(kube::Scope(Kind::kService, "a"), {});
+  EXPECT_FALSE(reconciler.deadline().has_value());
+  // A list of all namespaces is none of those.
+  reconciler.replace(Kind::kService, {});
+  EXPECT_FALSE(reconciler.deadline().has_value());
+  reconciler.replace(kube::Scope(Kind::kService, "b"), {});
+  clock_.advance(kDebounceDelay);
+  reconciler.run_due();
+  EXPECT_EQ(published, 1);
+}
+
 TEST_F(ReconcilerTest, AnEmptyClusterIsPublishedToo) {
   for (const Kind kind :
        {Kind::kIngress, Kind::kIngressClass, Kind::kService, Kind::kEndpointSlice}) {

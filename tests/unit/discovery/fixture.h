@@ -40,14 +40,20 @@ class LineSink final : public base::LogSink {
   /// Whether `text` comes to stand in `times` lines.
   bool wait_for(const std::string& text, std::ptrdiff_t times = 1) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, kPatience, [&] {
-      return std::count_if(lines_.begin(), lines_.end(), [&](const std::string& line) {
-               return line.find(text) != std::string::npos;
-             }) >= times;
-    });
+    return changed_.wait_for(lock, kPatience, [&] { return count_locked(text) >= times; });
+  }
+  std::ptrdiff_t count(const std::string& text) {
+    const std::lock_guard lock(mutex_);
+    return count_locked(text);
   }
 
  private:
+  std::ptrdiff_t count_locked(const std::string& text) {
+    return std::count_if(lines_.begin(), lines_.end(), [&](const std::string& line) {
+      return line.find(text) != std::string::npos;
+    });
+  }
+
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::string> lines_;
@@ -149,9 +155,10 @@ class DiscoveryTest : public testing::Test {
     return std::make_unique<Server>(log_, std::move(on_refusal));
   }
   std::unique_ptr<Client> make_client(std::shared_ptr<grpc::Channel> channel, Recorder& recorder,
-                                      const std::string& node = "node") {
-    auto client = std::make_unique<Client>(std::move(channel), ClientOptions{node, "1.0"}, recorder,
-                                           clock_, log_);
+                                      const std::string& node = "node",
+                                      base::Duration unreachable_after = kUnreachableAfter) {
+    auto client = std::make_unique<Client>(
+        std::move(channel), ClientOptions{node, "1.0", unreachable_after}, recorder, clock_, log_);
     client->start();
     return client;
   }

@@ -45,6 +45,21 @@ TEST(Replica, KeepsWhatItHeldWhenTheHandlerRefuses) {
   EXPECT_EQ(replica.held().at(set_key(1)), endpoint_set(1)->version());
 }
 
+TEST(Replica, RefusesUnixSocketsWhateverTheHandlerSays) {
+  v1::Resource resource;
+  resource.set_name(set_key(2).name);
+  resource.mutable_endpoint_set()->add_endpoints()->set_address("unix:/run/secret.sock");
+  ASSERT_TRUE(model::validate(resource).ok());
+  Handler handler;
+  Replica replica(handler);
+  const v1::Verdict verdict =
+      replica.apply(1, {{endpoint_set(1), model::seal(std::move(resource))}, {}});
+  ASSERT_THAT(verdict.refusals(), SizeIs(1));
+  EXPECT_EQ(model::key_of(verdict.refusals(0).name()), set_key(2));
+  EXPECT_EQ(handler.calls, 0);
+  EXPECT_THAT(replica.held(), SizeIs(0));
+}
+
 TEST(Replica, TellsTheHandlerOfAnEmptyTransaction) {
   Handler handler;
   Replica replica(handler);

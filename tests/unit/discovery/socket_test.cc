@@ -125,7 +125,7 @@ TEST_F(SocketTest, ARestartedServerSendsOnlyTheDifference) {
 TEST_F(SocketTest, AClientThatComesFirstWaitsForItsServer) {
   Recorder recorder;
   const auto client = make_client(socket_address(), recorder);
-  EXPECT_FALSE(client->connected());
+  EXPECT_FALSE(client->connection().is_open);
   const auto server = serve(socket_address());
   server->publish({});
   EXPECT_TRUE(recorder.wait_applied(1));
@@ -141,7 +141,25 @@ TEST_F(SocketTest, AClientStopsWhileItsServerIsAway) {
   server.reset();
   ASSERT_TRUE(lines_.wait_for("discovery stream ended"));
   connected->stop();
-  EXPECT_FALSE(connected->connected());
+  EXPECT_FALSE(connected->connection().is_open);
+}
+
+TEST_F(SocketTest, AServerThatIsAwayIsToldOnce) {
+  constexpr std::chrono::milliseconds kAtOnce{1};
+  Recorder recorder;
+  const auto client = make_client(*make_channel(socket_address()), recorder, "node", kAtOnce);
+  ASSERT_TRUE(lines_.wait_for("the controller cannot be reached"));
+  const base::WallTime away = client->connection().since;
+  auto server = serve(socket_address());
+  ASSERT_TRUE(lines_.wait_for("the controller is reached again"));
+  EXPECT_TRUE(client->connection().is_open);
+  EXPECT_GT(client->connection().since, away);
+  server.reset();
+  ASSERT_TRUE(lines_.wait_for("the controller cannot be reached", 2));
+  EXPECT_FALSE(client->connection().is_open);
+  client->stop();
+  EXPECT_EQ(lines_.count("the controller cannot be reached"), 2);
+  EXPECT_EQ(lines_.count("the controller is reached again"), 1);
 }
 
 TEST_F(SocketTest, TwoClientsAreServedAlike) {

@@ -31,7 +31,7 @@ TEST_F(StreamTest, NothingIsSentBeforeTheFirstPublish) {
   server_->publish({{endpoint_set(1), endpoint_set(2)}, {}});
   ASSERT_TRUE(recorder.wait_applied(1));
   EXPECT_THAT(recorder.applied()[0].upserts, SizeIs(2));
-  EXPECT_TRUE(client->connected());
+  EXPECT_TRUE(client->connection().is_open);
 }
 
 TEST_F(StreamTest, AnEmptyStateIsATransactionToo) {
@@ -111,7 +111,7 @@ TEST_F(StreamTest, StopsWithConnectedClients) {
   server_->publish({{endpoint_set(1)}, {}});
   ASSERT_TRUE(recorder.wait_applied(1));
   server_->stop();
-  EXPECT_TRUE(eventually([&] { return !client->connected(); }));
+  EXPECT_TRUE(eventually([&] { return !client->connection().is_open; }));
   EXPECT_EQ(metric(*server_, "holdfast_discovery_clients"), 0);
   server_->publish({{endpoint_set(2)}, {}});
   client->stop();
@@ -127,7 +127,7 @@ TEST_F(StreamTest, AClientStopsWhileItsHandlerIsBusy) {
   std::thread stopper([&] { client->stop(); });
   recorder.set_gate(true);
   stopper.join();
-  EXPECT_FALSE(client->connected());
+  EXPECT_FALSE(client->connection().is_open);
   EXPECT_TRUE(lines_.wait_for("discovery client gone"));
 }
 

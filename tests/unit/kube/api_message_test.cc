@@ -35,6 +35,7 @@ TEST(ParseListPage, RefusesEveryTruncation) {
     EXPECT_FALSE(parse_list_page(Kind::kService, whole.substr(0, length)).ok()) << length;
   }
   EXPECT_FALSE(parse_list_page(Kind::kService, whole + "x").ok());
+  EXPECT_FALSE(parse_list_page(Kind::kService, whole + std::string(1, '\0') + "x").ok());
 }
 
 // Rows: L6.

@@ -53,6 +53,18 @@ TEST_F(KubeconfigTest, ReadsTheCurrentContext) {
   EXPECT_EQ(config->token_file, folder.path("t.txt"));
   EXPECT_EQ(config->tls_server_name, "kubernetes.default.svc");
   EXPECT_FALSE(config->insecure_skip_tls_verify);
+  EXPECT_EQ(config->client_certificate_file, "");
+}
+
+TEST_F(KubeconfigTest, RemembersWhereTheClientCertificateIs) {
+  folder.write("client.pem", "CERT");
+  folder.write("client.key", "KEY");
+  const auto config =
+      load("server: 'https://a'", "client-certificate: client.pem, client-key: client.key");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->client_certificate_pem, "CERT");
+  EXPECT_EQ(config->client_certificate_file, folder.path("client.pem"));
+  EXPECT_EQ(config->client_key_file, folder.path("client.key"));
 }
 
 TEST_F(KubeconfigTest, ReadsEveryShapeOfServer) {

@@ -184,9 +184,9 @@ TEST_F(WatchRulesTest, TheKernelLooksAfterASilentConnection) {
   const int found_dead_after =
       option(socket, IPPROTO_TCP, TCP_KEEPIDLE) +
       option(socket, IPPROTO_TCP, TCP_KEEPINTVL) * option(socket, IPPROTO_TCP, TCP_KEEPCNT);
-  EXPECT_LE(found_dead_after, 60);
+  EXPECT_LE(found_dead_after, 30);
   EXPECT_GT(option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
-  EXPECT_LE(option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT), 60'000);
+  EXPECT_LE(option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT), 30'000);
 }
 
 // Rows: W16, 3.4 (429 and Retry-After, on a list, a probe and a watch).

@@ -28,7 +28,7 @@ TEST(FieldRules, AValueHasNoControlBytes) {
   }
   for (const std::string& value :
        {std::string(), std::string(" a"), std::string("a "), std::string("a\r\nX: y"),
-        std::string("a\nb"), std::string("a\0b", 3), std::string("a\x7f")}) {
+        std::string("a\nb"), std::string("a\0b", 3), std::string("a\x7f"), std::string("\xe4")}) {
     EXPECT_FALSE(is_field_value(value)) << value;
   }
 }

@@ -12,16 +12,19 @@ namespace {
 class AdmissionTest : public testing::Test {
  protected:
   CloseReason from(const std::string& client) {
-    return check_admission(admission_, *base::parse_ip(client), http::RequestHead(), true);
+    ClientIdentity identity;
+    identity.address = *base::parse_ip(client);
+    return check_admission(admission_, identity, http::RequestHead(), true);
   }
 
   /// A handshake for `authority` with an Origin; "" has none.
   CloseReason page(const std::string& origin, const std::string& authority = "chat.test",
                    bool upgrade = true) {
     http::RequestHead request;
-    request.authority = authority;
     if (!origin.empty()) request.fields.push_back({"Origin", origin});
-    return check_admission(admission_, *base::parse_ip("10.0.0.1"), request, upgrade);
+    ClientIdentity identity;
+    identity.host = authority;
+    return check_admission(admission_, identity, request, upgrade);
   }
 
   bool passes(const std::string& origin, const std::string& authority = "chat.test") {
@@ -111,7 +114,7 @@ TEST_F(AdmissionTest, TwoOriginsAreNone) {
   origins().add_allowed("https://chat.test");
   http::RequestHead request;
   request.fields = {{"Origin", "https://chat.test"}, {"Origin", "https://chat.test"}};
-  EXPECT_EQ(check_admission(admission_, *base::parse_ip("10.0.0.1"), request, true),
+  EXPECT_EQ(check_admission(admission_, ClientIdentity(), request, true),
             CloseReason::kOriginRefused);
 }
 

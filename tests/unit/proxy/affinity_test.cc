@@ -39,7 +39,7 @@ class Replica {
       v1::Endpoint& endpoint = *resource.mutable_endpoint_set()->add_endpoints();
       endpoint.set_address(address);
       endpoint.set_port(80);
-      endpoint.set_uid("uid-of-" + address);
+      if (has_uids) endpoint.set_uid("uid-of-" + address);
       endpoint.set_terminating(is_terminating);
     };
     for (const std::string& address : ready) add(address, false);
@@ -50,6 +50,8 @@ class Replica {
     cluster_ = snapshot_.find_cluster(name_);
     return *cluster_;
   }
+  bool has_uids = true;
+  EjectionPolicy ejection;
   /// The Cookie field that brings back to the `index`-th ready endpoint.
   [[nodiscard]] std::string cookie(std::size_t index) const {
     const auto key = key_of(*cluster_, *cluster_->ready[index]);
@@ -62,11 +64,15 @@ class Replica {
     http::RequestHead head;
     std::size_t scanned = 0;
     EXPECT_EQ(http::parse_request_head(bytes, scanned, head).state, http::ParseState::kDone);
-    return find_claim(head, by.cookie_name(), by, *cluster_, clock_.now());
+    Balancing balancing;
+    balancing.affinity = by;
+    balancing.ejection = ejection;
+    return find_claim(head, by.cookie_name(), balancing, *cluster_, clock_.now());
   }
   [[nodiscard]] std::string claimed(const std::string& cookies) const {
     const AffinityClaim found = claim(cookies);
-    return found.endpoint == nullptr ? found.gone ? "gone" : "none" : found.endpoint->text;
+    if (found.pick.endpoint != nullptr) return found.pick.endpoint->text;
+    return found.gone ? "gone" : "none";
   }
 
  private:
@@ -96,8 +102,41 @@ TEST(Affinity, DependsOnSaltPodAndPort) {
   const std::string cookie = one.cookie(0);
   one.serve({"10.0.0.1"}, "two");
   EXPECT_NE(one.cookie(0), cookie);
-  EXPECT_NE(affinity_key("s", "10.0.0.1:80", "a"), affinity_key("s", "10.0.0.1:80", "b"));
-  EXPECT_NE(affinity_key("s", "10.0.0.1:80", "a"), affinity_key("s", "10.0.0.1:81", "a"));
+  EXPECT_NE(affinity_key("s", "a"), affinity_key("s", "b"));
+}
+
+TEST(Affinity, ASetWithoutASaltHasTheSecretOfItsProcess) {
+  Replica one;
+  Replica two;
+  one.has_uids = two.has_uids = false;
+  one.serve({"10.0.0.1"}, "");
+  two.serve({"10.0.0.1"}, "");
+  const std::string cookie = one.cookie(0);
+  EXPECT_EQ(two.claimed(cookie), "none") << "who knows the address does not know the cookie";
+  EXPECT_NE(two.cookie(0), cookie);
+  // As long as the process lives.
+  one.serve({"10.0.0.2", "10.0.0.1"}, "");
+  EXPECT_EQ(one.claimed(cookie), "10.0.0.1:80");
+  one.serve({}, "");
+  one.serve({"10.0.0.1"}, "");
+  EXPECT_EQ(one.claimed(cookie), "10.0.0.1:80");
+  EXPECT_NE(make_salt(), make_salt());
+  EXPECT_GE(make_salt().size(), 32U);
+}
+
+TEST(Affinity, APodThatIsBeingProbedIsLeftWhereItMayBe) {
+  Replica one;
+  one.ejection = {.after = 1, .duration = std::chrono::seconds(0)};
+  const Cluster& cluster = one.serve({"10.0.0.1", "10.0.0.2"});
+  const std::string cookie = one.cookie(0);
+  const base::Instant now = base::FakeClock().now();
+  EXPECT_TRUE(cluster.ready_members[0].health->count_failure(one.ejection, now, now));
+  const AffinityClaim probing = one.claim(cookie);
+  EXPECT_EQ(probing.pick.endpoint, cluster.ready[0]);
+  EXPECT_EQ(one.claim(cookie).pick.endpoint, nullptr);
+  v1::Affinity faithful = affinity();
+  faithful.set_fail_when_gone(true);
+  EXPECT_EQ(one.claim(cookie, faithful).pick.endpoint, cluster.ready[0]);
 }
 
 TEST(Affinity, APodOnItsWayOutIsStillNamed) {
@@ -137,13 +176,16 @@ TEST(Affinity, APodThatIsOutIsLeftWhereItMayBe) {
   Replica one;
   const Cluster& cluster = one.serve({"10.0.0.1", "10.0.0.2"});
   const std::string cookie = one.cookie(0);
-  cluster.ready[0]->failing_checks = 1;
-  EXPECT_EQ(one.claim(cookie).endpoint, nullptr);
+  const auto set_ill = [&](std::size_t index) {
+    cluster.ready_members[index].health->set_fails_checks(true, base::Instant());
+  };
+  set_ill(0);
+  EXPECT_EQ(one.claim(cookie).pick.endpoint, nullptr);
   v1::Affinity faithful = affinity();
   faithful.set_fail_when_gone(true);
-  EXPECT_EQ(one.claim(cookie, faithful).endpoint, cluster.ready[0]);
-  cluster.ready[1]->failing_checks = 1;
-  EXPECT_EQ(one.claim(cookie).endpoint, cluster.ready[0]);
+  EXPECT_EQ(one.claim(cookie, faithful).pick.endpoint, cluster.ready[0]);
+  set_ill(1);
+  EXPECT_EQ(one.claim(cookie).pick.endpoint, cluster.ready[0]);
 }
 
 TEST(Affinity, ACookieHasItsAttributesAndShowsNoAddress) {

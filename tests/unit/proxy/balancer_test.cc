@@ -1,6 +1,7 @@
 // Goal: an endpoint is chosen as its policy says: evenly among equals, slow starters and endpoints
-// of the zone by their share, what was tried or is out only when nothing else is left; a hash moves
-// only the keys that have to, and no endpoint above its bound.
+// of the zone by their share, what was tried or is out only when nothing else is left, what is on
+// probation by one at a time; a hash moves only the keys that have to, and no endpoint above its
+// bound.
 // Method: random numbers from fixed seeds; figures are printed as they are measured.
 
 #include "proxy/balancer.h"
@@ -24,7 +25,7 @@ class BalancerTest : public testing::Test {
  protected:
   BalancerTest() {
     balancing_.load_balance = v1::LOAD_BALANCE_LEAST_CONNECTIONS;
-    cluster_.turn = std::make_shared<RoundRobinTurn>();
+    cluster_.state = std::make_shared<ClusterState>();
     add(4);
   }
 
@@ -32,11 +33,21 @@ class BalancerTest : public testing::Test {
     for (std::uint32_t i = 0; i < count; ++i) {
       const auto port = static_cast<std::uint32_t>(cluster_.ready.size() + 1);
       cluster_.ready.push_back(std::make_shared<Endpoint>(*Address::from_ip("10.0.0.1", port)));
-      cluster_.ready_members.push_back({.since = now_, .newcomer = newcomers});
+      cluster_.ready_members.push_back(member_of(*cluster_.ready.back(), newcomers));
       if (newcomers) cluster_.last_joined = now_;
     }
   }
-  EndpointPtr pick(std::optional<std::uint64_t> key = {}) {
+  Membership member_of(const Endpoint& endpoint, bool newcomer = false) {
+    return {.since = now_,
+            .newcomer = newcomer,
+            .identity = base::mix(base::fnv1a(endpoint.text)),
+            .health = std::make_shared<EndpointHealth>(cluster_.state)};
+  }
+  EndpointHealth& health(std::size_t index) { return *cluster_.ready_members[index].health; }
+  void set_ill(std::size_t index, bool ill = true) { health(index).set_fails_checks(ill, now_); }
+  EndpointPtr pick(std::optional<std::uint64_t> key = {}) { return pick_and_hold(key).endpoint; }
+  /// With the right to connect, where that is one's alone.
+  Pick pick_and_hold(std::optional<std::uint64_t> key = {}) {
     return pick_endpoint(
         cluster_,
         {.balancing = balancing_, .key = key, .tried = tried_, .now = now_, .random = random_});
@@ -60,10 +71,13 @@ class BalancerTest : public testing::Test {
     return result;
   }
   bool fail(std::size_t index) {
-    return count_failed_connect(cluster_, *cluster_.ready[index], balancing_, now_);
+    return count_failed_connect(cluster_, health(index), balancing_.ejection, now_, now_);
   }
-  [[nodiscard]] base::Duration out_for(std::size_t index) const {
-    return base::Duration(cluster_.ready[index]->ejected_until) - now_.time_since_epoch();
+  /// In whole seconds.
+  base::Duration out_for(std::size_t index) {
+    std::chrono::seconds duration(0);
+    while (health(index).is_ejected(balancing_.ejection, now_ + duration)) ++duration;
+    return duration;
   }
 
   base::Instant now_ = base::Instant(std::chrono::hours(1));
@@ -128,10 +142,13 @@ TEST_F(BalancerTest, WhatWasTriedIsNotChosenAgain) {
 
 TEST_F(BalancerTest, TerminatingEndpointsServeOnlyWhileNoneIsReady) {
   cluster_.terminating = {std::make_shared<Endpoint>(*Address::from_ip("10.0.0.2", 1))};
+  cluster_.terminating_members = {member_of(*cluster_.terminating[0])};
   for (std::uint32_t i = 0; i < 8; ++i) EXPECT_NE(pick(), cluster_.terminating[0]);
   cluster_.ready.clear();
+  cluster_.ready_members.clear();
   EXPECT_EQ(pick(), cluster_.terminating[0]);
   cluster_.terminating.clear();
+  cluster_.terminating_members.clear();
   EXPECT_EQ(pick(), nullptr);
 }
 
@@ -185,11 +202,10 @@ TEST_F(BalancerTest, WithoutSlowStartANewcomerIsLikeAnyOther) {
 }
 
 TEST_F(BalancerTest, FailuresInARowEjectAndASuccessForgetsThem) {
-  balancing_.eject_after = 3;
-  balancing_.eject_for = 10s;
+  balancing_.ejection = {.after = 3, .duration = 10s};
   EXPECT_FALSE(fail(0));
   EXPECT_FALSE(fail(0));
-  count_made_connect(*cluster_.ready[0]);
+  health(0).count_success(balancing_.ejection, now_);
   EXPECT_FALSE(fail(0));
   EXPECT_FALSE(fail(0));
   EXPECT_TRUE(fail(0));
@@ -200,8 +216,7 @@ TEST_F(BalancerTest, FailuresInARowEjectAndASuccessForgetsThem) {
 }
 
 TEST_F(BalancerTest, EjectionsDoubleUpToAMaximumAndAreForgotten) {
-  balancing_.eject_after = 1;
-  balancing_.eject_for = 10s;
+  balancing_.ejection = {.after = 1, .duration = 10s};
   std::vector<base::Duration> durations;
   for (int i = 0; i < 7; ++i) {
     EXPECT_TRUE(fail(0));
@@ -212,15 +227,14 @@ TEST_F(BalancerTest, EjectionsDoubleUpToAMaximumAndAreForgotten) {
   now_ += kEjectionMost;
   EXPECT_TRUE(fail(0));
   EXPECT_EQ(out_for(0), 10s);
-  balancing_.eject_for = 1h;
+  balancing_.ejection.duration = 1h;
   now_ += 1min;
   EXPECT_TRUE(fail(0));
   EXPECT_EQ(out_for(0), 1h) << "what was asked for goes before the maximum";
 }
 
 TEST_F(BalancerTest, NoMoreThanHalfAreEjectedAndNeverTheOnlyOne) {
-  balancing_.eject_after = 1;
-  balancing_.eject_for = 10s;
+  balancing_.ejection = {.after = 1, .duration = 10s};
   EXPECT_TRUE(fail(0));
   EXPECT_TRUE(fail(1));
   EXPECT_FALSE(fail(2));
@@ -230,13 +244,12 @@ TEST_F(BalancerTest, NoMoreThanHalfAreEjectedAndNeverTheOnlyOne) {
   tried_ = {cluster_.ready[2], cluster_.ready[3]};
   EXPECT_NE(pick(), nullptr);
   cluster_.ready.resize(1);
-  cluster_.ready[0]->forget_failures();
+  cluster_.ready_members = {member_of(*cluster_.ready[0])};
   EXPECT_FALSE(fail(0));
 }
 
 TEST_F(BalancerTest, APodThatRefusesCostsEachWorkerLittle) {
-  balancing_.eject_after = 3;
-  balancing_.eject_for = 10s;
+  balancing_.ejection = {.after = 3, .duration = 10s};
   int refused = 0;
   std::vector<EndpointLease> leases;
   // One second of 100 handshakes a second, five times: fewest connections of all are on the pod
@@ -257,20 +270,135 @@ TEST_F(BalancerTest, APodThatRefusesCostsEachWorkerLittle) {
   EXPECT_EQ(refused, 3);
 }
 
+TEST_F(BalancerTest, WhatIsOnProbationIsTriedByOneAtATime) {
+  balancing_.ejection = {.after = 3, .duration = 10s};
+  for (int i = 0; i < 3; ++i) fail(0);
+  now_ += 10s;
+  tried_ = {cluster_.ready[1], cluster_.ready[2]};
+  cluster_.ready[3]->open = 1;
+  Pick probe = pick_and_hold();
+  EXPECT_EQ(probe.endpoint, cluster_.ready[0]);
+  EXPECT_EQ(shares(100)[0], 0) << "one is trying";
+  // With nothing else left it is better than nothing.
+  tried_.push_back(cluster_.ready[3]);
+  EXPECT_EQ(pick(), cluster_.ready[0]);
+  tried_.pop_back();
+  EXPECT_EQ(shares(100)[0], 0) << "who came beside the probe does not end it";
+  // A probe that is given up makes room for the next one.
+  probe = {};
+  EXPECT_EQ(shares(100)[0], 100);
+  // A failure ejects it again at once, for twice as long.
+  EXPECT_TRUE(fail(0));
+  EXPECT_EQ(out_for(0), 20s);
+  now_ += 20s;
+  probe = pick_and_hold();
+  health(0).count_success(balancing_.ejection, now_);
+  EXPECT_EQ(shares(100)[0], 100) << "a success ends it";
+  EXPECT_FALSE(fail(0)) << "and failures are counted from the first";
+}
+
+TEST_F(BalancerTest, WithNothingElseLeftWhatIsBeingProbedGoesBeforeWhatHasFailed) {
+  balancing_.ejection = {.after = 1, .duration = 10s};
+  fail(0);
+  now_ += 10s;
+  tried_ = {cluster_.ready[1], cluster_.ready[2]};
+  cluster_.ready[0]->open = 5;
+  fail(3);
+  const Pick probe = pick_and_hold();
+  EXPECT_EQ(probe.endpoint, cluster_.ready[0]);
+  EXPECT_EQ(shares(100)[0], 100);
+  set_ill(0);
+  EXPECT_EQ(shares(100)[3], 100) << "the one with fewer connections";
+}
+
+TEST_F(BalancerTest, AKeyPassesOverWhatIsBeingProbed) {
+  hash();
+  balancing_.ejection = {.after = 1, .duration = 10s};
+  const EndpointPtr home = pick(42);
+  fail(std::size_t(std::ranges::find(cluster_.ready, home) - cluster_.ready.begin()));
+  now_ += 10s;
+  const Pick probe = pick_and_hold(42);
+  EXPECT_EQ(probe.endpoint, home);
+  EXPECT_NE(pick(42), home);
+}
+
+TEST_F(BalancerTest, WhatReturnsStartsSlowly) {
+  balancing_.slow_start = 30s;
+  balancing_.ejection = {.after = 1, .duration = 10s};
+  for (std::size_t i = 1; i < 4; ++i) cluster_.ready[i]->open = 100;
+  const auto share = [&] { return shares(50'000)[0] / 50'000.0; };
+  fail(0);
+  now_ += 1min;
+  // It begins with the connect that shows that it is there, whenever that is.
+  health(0).count_success(balancing_.ejection, now_);
+  EXPECT_NEAR(share(), 0.1 / 3.1, 0.004);
+  now_ += 15s;
+  EXPECT_NEAR(share(), 0.5 / 3.5, 0.006);
+  health(0).count_success(balancing_.ejection, now_);
+  EXPECT_NEAR(share(), 0.5 / 3.5, 0.006) << "the first one";
+  now_ += 15s;
+  EXPECT_EQ(share(), 1);
+  set_ill(0);
+  now_ += 1h;
+  set_ill(0, false);
+  EXPECT_NEAR(share(), 0.1 / 3.1, 0.004) << "from failed checks, too";
+  now_ += 30s;
+  EXPECT_EQ(share(), 1);
+}
+
+TEST_F(BalancerTest, AFailureThatIsNoneInARowDoesNotMakeANewcomer) {
+  balancing_.slow_start = 30s;
+  balancing_.ejection = {.after = 3, .duration = 10s};
+  for (std::size_t i = 1; i < 4; ++i) cluster_.ready[i]->open = 100;
+  fail(0);
+  health(0).count_success(balancing_.ejection, now_);
+  EXPECT_EQ(shares(100)[0], 100);
+}
+
+TEST_F(BalancerTest, WhatIsChangedWhileAnEndpointIsOutHoldsAtOnce) {
+  balancing_.ejection = {.after = 1, .duration = 100s};
+  fail(0);
+  now_ += 5s;
+  balancing_.ejection.after = 0;
+  EXPECT_GT(shares(100)[0], 0) << "never ejected: not now either";
+  balancing_.ejection = {.after = 1, .duration = 10s};
+  EXPECT_EQ(out_for(0), 5s) << "the shorter time";
+  balancing_.ejection.duration = 1h;
+  EXPECT_EQ(out_for(0), 95s) << "a longer one is for the next time";
+  // Of the second ejection, twice the new time.
+  now_ += 95s;
+  balancing_.ejection.duration = 100s;
+  fail(0);
+  EXPECT_EQ(out_for(0), 200s);
+  balancing_.ejection.duration = 10s;
+  EXPECT_EQ(out_for(0), 20s);
+}
+
+TEST_F(BalancerTest, FailuresFromBeforeAnEjectionSayNothingNew) {
+  balancing_.ejection = {.after = 1, .duration = 1s};
+  const base::Instant begun = now_;
+  now_ += 5s;
+  fail(0);
+  // Those that were under way time out one by one.
+  now_ += 2s;
+  EXPECT_FALSE(count_failed_connect(cluster_, health(0), balancing_.ejection, begun + 3s, now_));
+  EXPECT_EQ(out_for(0), 0s);
+  EXPECT_TRUE(fail(0));
+}
+
 TEST_F(BalancerTest, UnhealthyOnesAreUsedOnlyWhenAllAre) {
-  cluster_.ready[0]->failing_checks = 1;
+  set_ill(0);
   EXPECT_EQ(shares(100)[0], 0);
-  for (const auto& endpoint : cluster_.ready) endpoint->failing_checks = 1;
+  for (const std::size_t other : {1, 2, 3}) set_ill(other);
   EXPECT_GT(shares(100)[0], 0);
 }
 
 TEST_F(BalancerTest, ChecksThatNearlyAllFailAreNotBelieved) {
   cluster_.health_check.emplace();
-  for (const std::size_t ill : {0, 1, 2}) cluster_.ready[ill]->failing_checks = 1;
+  for (const std::size_t ill : {0, 1, 2}) set_ill(ill);
   EXPECT_EQ(shares(1000)[3], 1000);
-  cluster_.ready.push_back(std::make_shared<Endpoint>(*Address::from_ip("10.0.0.9", 9)));
-  cluster_.ready_members.emplace_back();
-  cluster_.ready[4]->failing_checks = 1;
+  add(1);
+  set_ill(4);
   for (const int share : shares(1000)) EXPECT_NEAR(share, 200, 60);
 }
 
@@ -281,13 +409,13 @@ TEST_F(BalancerTest, TheZonesOwnAreChosenWhileHalfOfThemAreThere) {
   auto chosen = shares(1000);
   EXPECT_EQ(chosen[2] + chosen[3], 0);
   EXPECT_NEAR(chosen[0], 500, 60);
-  cluster_.ready[0]->failing_checks = 1;
+  set_ill(0);
   EXPECT_EQ(shares(1000)[1], 1000);
   cluster_.local.push_back(cluster_.ready[2]);
   cluster_.local_members.push_back(cluster_.ready_members[2]);
-  cluster_.ready[2]->failing_checks = 1;
+  set_ill(2);
   EXPECT_EQ(shares(1000)[3], 1000);
-  cluster_.ready[2]->failing_checks = 0;
+  set_ill(2, false);
   cluster_.local.pop_back();
   cluster_.local_members.pop_back();
   tried_ = {cluster_.ready[1]};
@@ -301,7 +429,9 @@ TEST_F(BalancerTest, AKeyGoesToOneEndpointInEveryProcess) {
   Cluster elsewhere;
   for (auto place = cluster_.ready.rbegin(); place != cluster_.ready.rend(); ++place) {
     elsewhere.ready.push_back(std::make_shared<Endpoint>((*place)->address));
+    elsewhere.ready_members.push_back(member_of(**place));
   }
+  elsewhere.state = cluster_.state;
   std::swap(cluster_, elsewhere);
   const auto there = places(1000);
   for (std::size_t i = 0; i < here.size(); ++i) ASSERT_EQ(here[i]->text, there[i]->text);
@@ -328,6 +458,7 @@ TEST_F(BalancerTest, AJoinAndALeaveMoveTheirShareOfKeys) {
   EXPECT_NEAR(static_cast<double>(moved) / kKeys, 1.0 / 11, 0.004);
   const EndpointPtr gone = cluster_.ready[3];
   cluster_.ready.erase(cluster_.ready.begin() + 3);
+  cluster_.ready_members.erase(cluster_.ready_members.begin() + 3);
   const auto left = places(kKeys);
   moved = 0;
   for (std::size_t i = 0; i < kKeys; ++i) {
@@ -367,11 +498,12 @@ TEST_F(BalancerTest, NoEndpointIsAboveItsBound) {
 TEST_F(BalancerTest, AKeyWhoseEndpointIsOutGoesToOneOtherAndComesBack) {
   hash();
   const EndpointPtr home = pick(42);
-  home->failing_checks = 1;
+  const auto place = std::size_t(std::ranges::find(cluster_.ready, home) - cluster_.ready.begin());
+  set_ill(place);
   const EndpointPtr other = pick(42);
   EXPECT_NE(other, home);
   EXPECT_EQ(pick(42), other);
-  home->failing_checks = 0;
+  set_ill(place, false);
   EXPECT_EQ(pick(42), home);
 }
 

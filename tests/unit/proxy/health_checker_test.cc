@@ -1,5 +1,6 @@
 // Goal: health checks put an endpoint out after three failures and bring it back after two
-// successes, at most so many at a time, spread over the interval, and leave nothing behind.
+// successes, at most so many at a time, spread over the interval, and leave nothing behind; one
+// cluster's findings and delays are its own.
 // Method: a worker turned by hand on a fake clock, and listening sockets that the test answers on.
 
 #include "proxy/health_checker.h"
@@ -27,6 +28,7 @@ class Pod {
     socklen_t size = sizeof bound;
     EXPECT_EQ(::getsockname(descriptor_, reinterpret_cast<sockaddr*>(&bound), &size), 0);
     endpoint = std::make_shared<Endpoint>(Address(bound));
+    health = std::make_shared<EndpointHealth>(std::make_shared<ClusterState>());
   }
   ~Pod() {
     close();
@@ -66,6 +68,9 @@ class Pod {
   }
 
   EndpointPtr endpoint;
+  /// As the one cluster that most tests have knows it.
+  std::shared_ptr<EndpointHealth> health;
+  [[nodiscard]] bool is_ill() const { return health->fails_checks(); }
 
  private:
   int descriptor_;
@@ -80,10 +85,27 @@ class HealthCheckerTest : public WorkerTest {
     check_.mutable_timeout()->set_seconds(1);
   }
 
-  void apply(const std::vector<EndpointPtr>& endpoints, bool checked = true,
+  struct Member {
+    EndpointPtr endpoint;
+    std::shared_ptr<EndpointHealth> health;
+  };
+  /// Each a member of its own, though it has the pod's address.
+  static std::vector<Member> many(const Pod& pod, int count = 1000) {
+    std::vector<Member> members;
+    const auto state = std::make_shared<ClusterState>();
+    for (int i = 0; i < count; ++i) {
+      members.push_back({pod.endpoint, std::make_shared<EndpointHealth>(state)});
+    }
+    return members;
+  }
+
+  void apply(const std::vector<Member>& members, bool checked = true,
              const std::string& name = "default/rooms/80") {
     auto cluster = std::make_shared<Cluster>();
-    cluster->ready = endpoints;
+    for (const Member& member : members) {
+      cluster->ready.push_back(member.endpoint);
+      cluster->ready_members.push_back({.health = member.health});
+    }
     if (checked) cluster->health_check = check_;
     Change change;
     change.clusters.emplace_back(name, cluster);
@@ -118,8 +140,7 @@ constexpr std::string_view kWell = "HTTP/1.1 204 Well\r\n\r\n";
 
 TEST_F(HealthCheckerTest, ThreeFailuresPutOutAndTwoSuccessesBringBack) {
   Pod pod;
-  apply({pod.endpoint});
-  const auto out = [&] { return pod.endpoint->failing_checks.load(); };
+  apply({{pod.endpoint, pod.health}});
   EXPECT_EQ(round(pod, kWell), "GET /healthz?full HTTP/1.1\r\nHost: " + pod.endpoint->text +
                                    "\r\nUser-Agent: holdfast-health-check\r\n"
                                    "Connection: close\r\n\r\n");
@@ -128,15 +149,15 @@ TEST_F(HealthCheckerTest, ThreeFailuresPutOutAndTwoSuccessesBringBack) {
   round(pod, kWell);
   round(pod, kIll);
   round(pod, kIll);
-  EXPECT_EQ(out(), 0U);
+  EXPECT_FALSE(pod.is_ill());
   round(pod, kIll);
-  EXPECT_EQ(out(), 1U);
+  EXPECT_TRUE(pod.is_ill());
   round(pod, kWell);
   round(pod, kIll);
   round(pod, kWell);
-  EXPECT_EQ(out(), 1U);
+  EXPECT_TRUE(pod.is_ill());
   round(pod, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 302 Found\r\n\r\n");
-  EXPECT_EQ(out(), 0U);
+  EXPECT_FALSE(pod.is_ill());
   EXPECT_EQ(checker_.failed().value(), 6U);
   EXPECT_EQ(checker_.succeeded().value(), 5U);
   EXPECT_EQ(pod.endpoint->open, 0U);
@@ -144,7 +165,7 @@ TEST_F(HealthCheckerTest, ThreeFailuresPutOutAndTwoSuccessesBringBack) {
 
 TEST_F(HealthCheckerTest, WhatIsNoGoodAnswerInTimeIsAFailure) {
   Pod pod;
-  apply({pod.endpoint});
+  apply({{pod.endpoint, pod.health}});
   for (const std::string_view bad :
        {"", "HTTP/1.1 2", "nonsense\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\n\r\n",
         "HTTP/1.1 404 Not Found\r\n\r\n"}) {
@@ -173,26 +194,26 @@ TEST_F(HealthCheckerTest, ChecksEndWithWhatTheyAreOfAndTakeBackWhatTheySaid) {
   Pod other;
   const auto make_ill = [&] {
     for (int i = 0; i < 3; ++i) round(pod, kIll);
-    EXPECT_EQ(pod.endpoint->failing_checks, 1U);
+    EXPECT_TRUE(pod.is_ill());
   };
-  apply({pod.endpoint});
+  apply({{pod.endpoint, pod.health}});
   make_ill();
-  apply({other.endpoint, pod.endpoint});
-  EXPECT_EQ(pod.endpoint->failing_checks, 1U) << "others come and go";
-  apply({other.endpoint});
-  EXPECT_EQ(pod.endpoint->failing_checks, 0U);
-  apply({pod.endpoint});
+  apply({{other.endpoint, other.health}, {pod.endpoint, pod.health}});
+  EXPECT_TRUE(pod.is_ill()) << "others come and go";
+  apply({{other.endpoint, other.health}});
+  EXPECT_FALSE(pod.is_ill());
+  apply({{pod.endpoint, pod.health}});
   make_ill();
-  apply({pod.endpoint}, false);
-  EXPECT_EQ(pod.endpoint->failing_checks, 0U);
-  apply({pod.endpoint});
+  apply({{pod.endpoint, pod.health}}, false);
+  EXPECT_FALSE(pod.is_ill());
+  apply({{pod.endpoint, pod.health}});
   make_ill();
   check_.mutable_interval()->set_seconds(5);
-  apply({pod.endpoint});
-  EXPECT_EQ(pod.endpoint->failing_checks, 1U) << "the same question, at another pace";
+  apply({{pod.endpoint, pod.health}});
+  EXPECT_TRUE(pod.is_ill()) << "the same question, at another pace";
   check_.set_path("/other");
-  apply({pod.endpoint});
-  EXPECT_EQ(pod.endpoint->failing_checks, 0U) << "another question";
+  apply({{pod.endpoint, pod.health}});
+  EXPECT_FALSE(pod.is_ill()) << "another question";
   make_ill();
   // One that is under way.
   while (pod.accept() == 0) {
@@ -203,7 +224,7 @@ TEST_F(HealthCheckerTest, ChecksEndWithWhatTheyAreOfAndTakeBackWhatTheySaid) {
   change.clusters.emplace_back("default/rooms/80", nullptr);
   checker_.apply(change);
   worker_.sockets().delete_retired();
-  EXPECT_EQ(pod.endpoint->failing_checks, 0U);
+  EXPECT_FALSE(pod.is_ill());
   const std::uint64_t before = results();
   pod.answer(kWell);
   poll();
@@ -212,27 +233,27 @@ TEST_F(HealthCheckerTest, ChecksEndWithWhatTheyAreOfAndTakeBackWhatTheySaid) {
   EXPECT_EQ(results(), before);
 }
 
-TEST_F(HealthCheckerTest, TwoClustersThatShareAPodBothCount) {
+TEST_F(HealthCheckerTest, WhatOneClusterFindsOfAPodIsNotAnothers) {
   Pod pod;
-  apply({pod.endpoint}, true, "default/a/80");
-  apply({pod.endpoint}, true, "default/b/80");
-  while (pod.endpoint->failing_checks < 2) round(pod, kIll);
-  apply({pod.endpoint}, false, "default/a/80");
-  EXPECT_EQ(pod.endpoint->failing_checks, 1U);
-}
-
-/// One address is one endpoint to the compiler, not to the checker.
-std::vector<EndpointPtr> many(const Pod& pod) {
-  std::vector<EndpointPtr> endpoints;
-  for (int i = 0; i < 1000; ++i) {
-    endpoints.push_back(std::make_shared<Endpoint>(pod.endpoint->address, std::to_string(i)));
-  }
-  return endpoints;
+  const auto others = std::make_shared<EndpointHealth>(std::make_shared<ClusterState>());
+  apply({{pod.endpoint, pod.health}});
+  apply({{pod.endpoint, others}}, false, "default/unchecked/80");
+  for (int i = 0; i < 3; ++i) round(pod, kIll);
+  EXPECT_TRUE(pod.is_ill());
+  EXPECT_FALSE(others->fails_checks());
+  // Each asks for itself, and takes back what it said itself.
+  apply({{pod.endpoint, others}}, true, "default/unchecked/80");
+  while (!others->fails_checks()) round(pod, kIll);
+  apply({{pod.endpoint, pod.health}}, false);
+  EXPECT_FALSE(pod.is_ill());
+  EXPECT_TRUE(others->fails_checks());
 }
 
 TEST_F(HealthCheckerTest, OnlySoManyAreUnderWay) {
+  constexpr int kClusters = 10;
   Pod pod;
-  apply(many(pod));
+  for (int i = 0; i < kClusters; ++i)
+    apply(many(pod, 100), true, "default/" + std::to_string(i) + "/80");
   // Nobody answers: after a second each is given up, and those that wait come.
   std::size_t asked = 0;
   for (int second = 0; second < 5; ++second) {
@@ -242,7 +263,98 @@ TEST_F(HealthCheckerTest, OnlySoManyAreUnderWay) {
     EXPECT_LE(now, kHealthChecksUnderWayMost);
     asked += now;
   }
-  EXPECT_GE(asked, 4 * kHealthChecksUnderWayMost);
+  EXPECT_GE(asked, 4 * (kHealthChecksUnderWayMost - kHealthChecksKeptFree));
+}
+
+TEST_F(HealthCheckerTest, OneClusterHasItsShareOnly) {
+  Pod pod;
+  apply(many(pod));
+  pass_time(1s);
+  poll();
+  EXPECT_EQ(pod.accept(), kHealthChecksPerClusterMost);
+}
+
+TEST_F(HealthCheckerTest, PodsThatDoNotAnswerDelayTheChecksOfTheirOwnClusterOnly) {
+  constexpr int kClusters = 20;
+  check_.mutable_timeout()->set_seconds(60);
+  Pod silent;
+  for (int i = 0; i < kClusters; ++i) {
+    apply(many(silent, 100), true, "default/silent" + std::to_string(i) + "/80");
+  }
+  pass_interval();
+  Pod pod;
+  check_.mutable_timeout()->set_seconds(1);
+  apply({{pod.endpoint, pod.health}});
+  // Not one of theirs ends meanwhile.
+  for (int i = 0; i < 3; ++i) {
+    std::size_t asked = 0;
+    for (int second = 0; second < 12; ++second) {
+      pass_time(1s);
+      poll();
+      asked += pod.answer(kWell).size();
+      poll();
+    }
+    EXPECT_GE(asked, 1U);
+  }
+}
+
+TEST_F(HealthCheckerTest, ClustersTakeTurns) {
+  // As many as there is room for, and each with a pod that does not answer for an interval.
+  constexpr int kClusters = 2 * int{kHealthChecksUnderWayMost};
+  check_.mutable_interval()->set_seconds(1);
+  check_.mutable_timeout()->set_seconds(1);
+  std::vector<Pod> pods(kClusters);
+  Pod crowd;
+  apply(many(crowd, 5000), true, "default/crowd/80");
+  for (int i = 0; i < kClusters; ++i) {
+    apply({{pods[i].endpoint, pods[i].health}}, true, "default/" + std::to_string(i) + "/80");
+  }
+  // A round of all of them takes three seconds or so; the crowd alone would take a minute.
+  for (int second = 0; second < 6; ++second) {
+    pass_time(1100ms);
+    poll();
+  }
+  for (Pod& pod : pods) EXPECT_GE(pod.accept(), 1U);
+}
+
+TEST_F(HealthCheckerTest, ManyClustersUseAllTheRoom) {
+  Pod pod;
+  check_.mutable_timeout()->set_seconds(60);
+  for (int i = 0; i < 2 * int{kHealthChecksUnderWayMost}; ++i) {
+    apply(many(pod, 1), true, "default/" + std::to_string(i) + "/80");
+  }
+  pass_interval();
+  poll();
+  EXPECT_EQ(pod.accept(), kHealthChecksUnderWayMost);
+}
+
+TEST_F(HealthCheckerTest, ThoseThatWaitCanGo) {
+  Pod pod;
+  const std::vector<Member> members = many(pod);
+  apply(members);
+  for (int i = 0; i < 10; ++i) pass_time(1s);
+  // One of two leaves, then all but one, then the cluster.
+  std::vector<Member> half;
+  for (std::size_t i = 0; i < members.size(); i += 2) half.push_back(members[i]);
+  apply(half);
+  pass_time(2s);
+  apply({half[0]});
+  for (int i = 0; i < 22; ++i) pass_time(1s);
+  poll();
+  const std::size_t before = pod.accept();
+  // An interval, and what it takes to give one up.
+  for (int i = 0; i < 14; ++i) pass_time(1s);
+  poll();
+  const std::size_t asked = pod.accept() - before;
+  EXPECT_GE(asked, 1U);
+  EXPECT_LE(asked, 2U);
+  Change change;
+  change.clusters.emplace_back("default/rooms/80", nullptr);
+  checker_.apply(change);
+  worker_.sockets().delete_retired();
+  const std::uint64_t results_before = results();
+  pass_interval();
+  EXPECT_EQ(results(), results_before);
 }
 
 TEST_F(HealthCheckerTest, ChecksAreSpreadOverTheInterval) {
@@ -263,7 +375,7 @@ TEST_F(HealthCheckerTest, ChecksAreSpreadOverTheInterval) {
 
 TEST_F(HealthCheckerTest, AWorkerThatStopsLeavesNoneBehind) {
   Pod pod;
-  apply({pod.endpoint});
+  apply({{pod.endpoint, pod.health}});
   while (pod.accept() == 0) {
     pass_time(100ms);
     poll();

@@ -91,5 +91,44 @@ TEST_F(RouteMetricsTest, RoutesWithoutSeriesOfTheirOwnShareOne) {
                            Pair(closed, 2)));
 }
 
+TEST(ClusterMetrics, TellWhatEachClusterHasFoundOfItsEndpoints) {
+  const base::Instant now = base::Instant(std::chrono::hours(1));
+  const auto endpoint = std::make_shared<Endpoint>(*Address::from_ip("10.0.0.1", 80));
+  const EjectionPolicy ejection{.after = 1, .duration = std::chrono::seconds(10)};
+  std::map<std::string, std::shared_ptr<const Cluster>> clusters;
+  ClusterPolicies policies;
+  std::map<std::string, std::shared_ptr<EndpointHealth>> healths;
+  for (const char* name : {"default/ejected/80", "default/ill/80", "default/well/80"}) {
+    const auto cluster = std::make_shared<Cluster>();
+    cluster->state = std::make_shared<ClusterState>();
+    healths[name] = std::make_shared<EndpointHealth>(cluster->state);
+    cluster->ready = {endpoint};
+    cluster->ready_members.push_back({.health = healths[name]});
+    cluster->health_check.emplace();
+    clusters[name] = cluster;
+    policies[name].ejection = ejection;
+  }
+  EXPECT_TRUE(healths["default/ejected/80"]->eject(ejection, now));
+  healths["default/ill/80"]->set_fails_checks(true, now);
+  const auto series = [&](const std::string& name) {
+    std::vector<base::MetricFamily> families;
+    collect_clusters(clusters, policies, now, families);
+    std::map<std::string, double> by_service;
+    for (const base::MetricFamily& family : families) {
+      if (family.name != name) continue;
+      for (const base::MetricSample& sample : family.samples) {
+        by_service[sample.labels.at(1).second] = sample.value;
+      }
+    }
+    return by_service;
+  };
+  EXPECT_THAT(series("holdfast_endpoints_ejected"), ElementsAre(Pair("ejected", 1)));
+  EXPECT_THAT(series("holdfast_endpoints_unhealthy"),
+              ElementsAre(Pair("ejected", 0), Pair("ill", 1), Pair("well", 0)));
+  // The routes do not eject any more.
+  policies["default/ejected/80"].ejection = {};
+  EXPECT_THAT(series("holdfast_endpoints_ejected"), IsEmpty());
+}
+
 }  // namespace
 }  // namespace holdfast::proxy

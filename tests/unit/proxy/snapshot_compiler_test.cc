@@ -7,9 +7,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "proxy/endpoint_info.h"
 #include "proxy/limits.h"
-#include "tests/support/fake_clock.h"
+#include "tests/unit/proxy/compiler_fixture.h"
 
 namespace holdfast::proxy {
 namespace {
@@ -19,104 +18,7 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-struct RouteText {
-  std::string ingress = "chat";
-  std::string prefix = "/";
-  std::string cluster = "default/rooms/80";
-  std::int64_t idle_seconds = 3600;
-};
-
-model::ResourcePtr host(const std::string& name, const std::vector<RouteText>& routes) {
-  v1::Resource resource;
-  resource.set_name(name);
-  resource.mutable_virtual_host()->set_host(name);
-  for (const RouteText& text : routes) {
-    v1::Route& route = *resource.mutable_virtual_host()->add_routes();
-    route.mutable_origin()->set_kind("Ingress");
-    route.mutable_origin()->set_namespace_("default");
-    route.mutable_origin()->set_name(text.ingress);
-    route.mutable_path()->set_prefix(text.prefix);
-    route.set_cluster(text.cluster);
-    v1::RoutePolicy& policy = *route.mutable_policy();
-    policy.set_load_balance(v1::LOAD_BALANCE_ROUND_ROBIN);
-    policy.mutable_connect_timeout()->set_seconds(5);
-    policy.mutable_connect_timeout()->set_nanos(250'000'000);
-    policy.mutable_idle_timeout()->set_seconds(text.idle_seconds);
-    policy.mutable_request_timeout()->set_seconds(60);
-    policy.mutable_upgrade_timeout()->set_seconds(10);
-  }
-  return model::seal(resource);
-}
-
-struct EndpointText {
-  std::string address;
-  std::uint32_t port = 8080;
-  std::string uid = "";
-  bool terminating = false;
-  std::vector<std::string> hints = {};
-};
-
-model::ResourcePtr endpoints(const std::string& cluster, const std::vector<EndpointText>& texts) {
-  v1::Resource resource;
-  resource.set_name(cluster);
-  resource.mutable_endpoint_set();
-  for (const EndpointText& text : texts) {
-    v1::Endpoint& endpoint = *resource.mutable_endpoint_set()->add_endpoints();
-    endpoint.set_address(text.address);
-    endpoint.set_port(text.port);
-    endpoint.set_uid(text.uid);
-    endpoint.set_terminating(text.terminating);
-    for (const std::string& zone : text.hints) endpoint.add_hint_zones(zone);
-  }
-  return model::seal(resource);
-}
-
-model::ResourcePtr checks(const std::string& cluster, const std::string& path) {
-  v1::Resource resource;
-  resource.set_name(cluster);
-  resource.mutable_cluster()->set_port("80");
-  resource.mutable_cluster()->mutable_origin()->set_kind("Service");
-  resource.mutable_cluster()->mutable_origin()->set_name("rooms");
-  if (!path.empty()) {
-    v1::HealthCheck& check = *resource.mutable_cluster()->mutable_health_check();
-    check.set_path(path);
-    check.mutable_interval()->set_seconds(10);
-    check.mutable_timeout()->set_seconds(1);
-  }
-  return model::seal(resource);
-}
-
-const std::string kRooms = "default/rooms/80";
-
-class SnapshotCompilerTest : public testing::Test {
- protected:
-  /// Puts a transaction in force as Proxy does; true when a live setting has changed.
-  bool apply(std::vector<model::ResourcePtr> upserts,
-             std::vector<model::ResourceKey> removals = {}) {
-    const model::Transaction transaction{std::move(upserts), std::move(removals)};
-    const SnapshotCompiler::Result result = compiler_.compile(transaction);
-    EXPECT_THAT(result.refusals, IsEmpty());
-    const bool changed = compiler_.commit(transaction);
-    snapshot_.apply(result.change);
-    return changed;
-  }
-  std::shared_ptr<const Cluster> cluster(const std::string& name = kRooms) {
-    return snapshot_.find_cluster(name);
-  }
-  std::shared_ptr<RoutePolicy> policy(const std::string& path = "/") {
-    const RoutePtr route = snapshot_.find_route("chat.test", path);
-    return route == nullptr ? nullptr : route->plain.policy;
-  }
-  [[nodiscard]] std::vector<std::string> held() const {
-    std::vector<std::string> names;
-    for (const auto& resource : compiler_.resources()) names.push_back(resource->name());
-    return names;
-  }
-
-  base::FakeClock clock_;
-  SnapshotCompiler compiler_{2, clock_};
-  Snapshot snapshot_;
-};
+using SnapshotCompilerTest = CompilerTest;
 
 TEST_F(SnapshotCompilerTest, ARouteIsCompiledWithAllThatItSays) {
   apply({host("chat.test", {{}})});
@@ -148,81 +50,6 @@ TEST_F(SnapshotCompilerTest, PathsAreCompiledByTheirKind) {
   EXPECT_EQ(cluster_of("/a"), "default/exact/80");
   EXPECT_EQ(cluster_of("/a/b"), "default/prefix/80");
   EXPECT_EQ(cluster_of("/b"), "default/fallback/80");
-}
-
-TEST_F(SnapshotCompilerTest, ReadyAndTerminatingEndpointsKeepTheirOrder) {
-  apply({endpoints(kRooms, {{"10.0.0.3"}, {.address = "10.0.0.2", .terminating = true}, {"::1"}})});
-  ASSERT_THAT(cluster()->ready, SizeIs(2));
-  EXPECT_EQ(cluster()->ready[0]->text, "10.0.0.3:8080");
-  EXPECT_EQ(cluster()->ready[1]->text, "[::1]:8080");
-  ASSERT_THAT(cluster()->terminating, SizeIs(1));
-  EXPECT_EQ(cluster()->terminating[0]->text, "10.0.0.2:8080");
-}
-
-TEST_F(SnapshotCompilerTest, AnEndpointIsOneObjectAcrossTransactionsAndClusters) {
-  apply({endpoints(kRooms, {{"10.0.0.1"}, {"10.0.0.2"}})});
-  const auto first = cluster()->ready[0];
-  const auto second = cluster()->ready[1];
-  apply({endpoints(kRooms, {{"10.0.0.2"}, {"10.0.0.3"}, {"10.0.0.1"}}),
-         endpoints("default/other/80", {{"10.0.0.1"}})});
-  EXPECT_EQ(cluster()->ready[0], second);
-  EXPECT_EQ(cluster()->ready[2], first);
-  EXPECT_EQ(cluster("default/other/80")->ready[0], first);
-  // What another namespace says of an address is its own affair.
-  apply({endpoints("elsewhere/other/80", {{"10.0.0.1"}})});
-  EXPECT_NE(cluster("elsewhere/other/80")->ready[0], first);
-  // On its way out it is the same, too.
-  apply({endpoints(kRooms, {{.address = "10.0.0.1", .terminating = true}})});
-  EXPECT_EQ(cluster()->terminating[0], first);
-}
-
-TEST_F(SnapshotCompilerTest, AnotherPortOrPodIsAnotherEndpoint) {
-  apply({endpoints(kRooms, {{"10.0.0.1", 80, "pod-a"}})});
-  const auto first = cluster()->ready[0];
-  apply({endpoints(kRooms, {{"10.0.0.1", 81, "pod-a"}})});
-  EXPECT_NE(cluster()->ready[0], first);
-  apply({endpoints(kRooms, {{"10.0.0.1", 80, "pod-b"}})});
-  EXPECT_NE(cluster()->ready[0], first);
-  apply({endpoints(kRooms, {{"10.0.0.1", 80, "pod-a"}})});
-  EXPECT_EQ(cluster()->ready[0], first);
-}
-
-TEST_F(SnapshotCompilerTest, AnAddressIsOneEndpointHoweverItIsWritten) {
-  apply({endpoints(kRooms, {{"fd00::1"}, {"10.0.0.1"}})});
-  const auto before = cluster()->ready;
-  apply({endpoints(kRooms, {{"fd00:0:0::1"}, {"::ffff:10.0.0.1"}})});
-  EXPECT_EQ(cluster()->ready, before);
-  EXPECT_EQ(before[1]->address.family(), AF_INET);
-}
-
-TEST_F(SnapshotCompilerTest, AnEndpointInUseIsFoundAgainAfterItsRemoval) {
-  apply({endpoints(kRooms, {{"10.0.0.1"}})});
-  {
-    const EndpointLease lease(cluster()->ready[0]);
-    apply({}, {{v1::KIND_ENDPOINT_SET, kRooms}});
-    EXPECT_EQ(cluster(), nullptr);
-    apply({endpoints(kRooms, {{"10.0.0.1"}})});
-    EXPECT_EQ(cluster()->ready[0]->open, 1U);
-  }
-  EXPECT_EQ(cluster()->ready[0]->open, 0U);
-}
-
-TEST_F(SnapshotCompilerTest, AnEndpointThatNobodyUsesIsGone) {
-  apply({endpoints(kRooms, {{"10.0.0.1"}})});
-  const std::weak_ptr<Endpoint> watched = cluster()->ready[0];
-  apply({endpoints(kRooms, {{"10.0.0.2"}})});
-  EXPECT_TRUE(watched.expired());
-}
-
-TEST_F(SnapshotCompilerTest, ATurnSurvivesEndpointChanges) {
-  apply({endpoints(kRooms, {{"10.0.0.1"}}), endpoints("default/other/80", {{"10.0.0.1"}})});
-  const auto turn = cluster()->turn;
-  ASSERT_NE(turn, nullptr);
-  EXPECT_NE(cluster("default/other/80")->turn, turn);
-  apply({endpoints(kRooms, {{"10.0.0.2"}})});
-  EXPECT_EQ(cluster()->turn, turn);
-  apply({endpoints(kRooms, {})});
-  EXPECT_EQ(cluster()->turn, turn);
 }
 
 TEST_F(SnapshotCompilerTest, APolicyIsOneObjectForAnIngressAndAService) {
@@ -360,76 +187,6 @@ TEST_F(SnapshotCompilerTest, ACommonClusterIsHeldAndCompiledToNothing) {
   EXPECT_NE(cluster(), nullptr);
 }
 
-TEST_F(SnapshotCompilerTest, AnEndpointThatJoinsOthersIsANewcomer) {
-  apply({endpoints(kRooms, {{"10.0.0.1"}})});
-  EXPECT_FALSE(cluster()->ready_members[0].newcomer) << "it may have been there for days";
-  EXPECT_EQ(cluster()->last_joined, base::Instant::min());
-  clock_.advance(10s);
-  const base::Instant joined = clock_.now();
-  apply({endpoints(kRooms, {{"10.0.0.2"}, {"10.0.0.1"}})});
-  EXPECT_TRUE(cluster()->ready_members[0].newcomer);
-  EXPECT_EQ(cluster()->ready_members[0].since, joined);
-  EXPECT_FALSE(cluster()->ready_members[1].newcomer);
-  EXPECT_EQ(cluster()->last_joined, joined);
-  // As long as it stays.
-  clock_.advance(10s);
-  apply({endpoints(kRooms, {{"10.0.0.1"}, {"10.0.0.2"}})});
-  EXPECT_EQ(cluster()->ready_members[1].since, joined);
-  apply({endpoints(kRooms, {{"10.0.0.1"}})});
-  apply({endpoints(kRooms, {{"10.0.0.1"}, {"10.0.0.2"}})});
-  EXPECT_EQ(cluster()->ready_members[1].since, clock_.now());
-  // Where none was ready, nobody is spared.
-  apply({endpoints(kRooms, {{.address = "10.0.0.1", .terminating = true}})});
-  apply({endpoints(kRooms, {{"10.0.0.3"}, {"10.0.0.4"}})});
-  EXPECT_FALSE(cluster()->ready_members[0].newcomer);
-  EXPECT_EQ(cluster()->last_joined, base::Instant::min());
-}
-
-TEST_F(SnapshotCompilerTest, AnEndpointThatComesBackStartsWithoutFailures) {
-  apply({endpoints(kRooms, {{"10.0.0.1"}, {"10.0.0.2"}})});
-  const EndpointPtr endpoint = cluster()->ready[0];
-  endpoint->connect_failures = 2;
-  endpoint->ejected_until = (clock_.now() + 10s).time_since_epoch().count();
-  apply({endpoints(kRooms, {{"10.0.0.1"}})});
-  EXPECT_TRUE(endpoint->is_out(clock_.now()));
-  apply({endpoints(kRooms, {{"10.0.0.2"}})});
-  const model::Transaction back{{endpoints(kRooms, {{"10.0.0.1"}, {"10.0.0.2"}})}, {}};
-  const auto result = compiler_.compile(back);
-  EXPECT_EQ(endpoint->connect_failures, 2U) << "nothing is in force yet";
-  compiler_.commit(back);
-  EXPECT_EQ(endpoint->connect_failures, 0U);
-  EXPECT_FALSE(endpoint->is_out(clock_.now()));
-  // A second Service over the same pods says nothing of them.
-  endpoint->connect_failures = 2;
-  apply({endpoints("default/other/80", {{"10.0.0.1"}})});
-  EXPECT_EQ(endpoint->connect_failures, 2U);
-}
-
-TEST_F(SnapshotCompilerTest, TheZonesOwnAreSetApartWhereTheyAreEnough) {
-  SnapshotCompiler here(1, clock_, "here");
-  const auto local = [&](const std::vector<EndpointText>& texts) {
-    const auto result = here.compile({{endpoints(kRooms, texts)}, {}});
-    return result.change.clusters.at(0).second->local.size();
-  };
-  const EndpointText near{.address = "10.0.0.1", .hints = {"here"}};
-  const EndpointText far{.address = "10.0.1.1", .hints = {"there"}};
-  const auto more = [](EndpointText text, std::uint32_t port) {
-    text.port = port;
-    return text;
-  };
-  EXPECT_EQ(local({near, far}), 1U);
-  // One of four in one of two zones is half of its even share; one of five is less.
-  EXPECT_EQ(local({near, far, more(far, 1), more(far, 2)}), 1U);
-  EXPECT_EQ(local({near, far, more(far, 1), more(far, 2), more(far, 3)}), 0U);
-  EXPECT_EQ(local({near, far, {.address = "10.0.2.1"}}), 0U) << "not all have hints";
-  EXPECT_EQ(local({far}), 0U);
-  EXPECT_EQ(local({{.address = "10.0.0.1", .hints = {"there", "here"}}, far}), 1U);
-  EXPECT_EQ(local({near, far, {.address = "10.0.2.1", .terminating = true}}), 1U);
-  // Who does not know where it is follows none.
-  apply({endpoints(kRooms, {near, far})});
-  EXPECT_EQ(cluster()->local.size(), 0U);
-}
-
 TEST_F(SnapshotCompilerTest, TwoServicesHaveTwoAffinityCookies) {
   const auto names = [&](const std::string& websocket_cluster) {
     v1::Resource resource = *host("chat.test", {{}});
@@ -446,62 +203,6 @@ TEST_F(SnapshotCompilerTest, TwoServicesHaveTwoAffinityCookies) {
   EXPECT_EQ(names(""), "pod pod");
   EXPECT_EQ(names(kRooms), "pod pod");
   EXPECT_EQ(names("default/live/80"), "pod pod-websocket");
-}
-
-TEST_F(SnapshotCompilerTest, ChecksAndEndpointsComeInAnyOrder) {
-  const auto path = [&] {
-    return cluster()->health_check ? cluster()->health_check->path() : "none";
-  };
-  apply({checks(kRooms, "/a")});
-  EXPECT_EQ(cluster(), nullptr);
-  apply({endpoints(kRooms, {{"10.0.0.1"}})});
-  EXPECT_EQ(path(), "/a");
-  const EndpointPtr endpoint = cluster()->ready[0];
-  apply({checks(kRooms, "/b")});
-  EXPECT_EQ(path(), "/b");
-  EXPECT_EQ(cluster()->ready[0], endpoint);
-  apply({endpoints(kRooms, {{"10.0.0.1"}, {"10.0.0.2"}})});
-  EXPECT_EQ(path(), "/b");
-  apply({checks(kRooms, "")});
-  EXPECT_EQ(path(), "none");
-  apply({endpoints(kRooms, {{"10.0.0.1"}}), checks(kRooms, "/c")});
-  EXPECT_EQ(path(), "/c");
-  // What was not accepted says nothing.
-  compiler_.compile({{checks(kRooms, "/d")}, {}});
-  apply({endpoints(kRooms, {{"10.0.0.2"}})});
-  EXPECT_EQ(path(), "/c");
-  apply({}, {{v1::KIND_CLUSTER, kRooms}});
-  EXPECT_EQ(path(), "none");
-}
-
-TEST_F(SnapshotCompilerTest, EndpointsAreListedWithTheirState) {
-  v1::Resource resource = *host("chat.test", {{}});
-  resource.mutable_virtual_host()
-      ->mutable_routes(0)
-      ->mutable_policy()
-      ->mutable_slow_start()
-      ->set_seconds(30);
-  apply({model::seal(resource), endpoints(kRooms, {{"10.0.0.1"}, {"10.0.0.2"}, {"10.0.0.3"}})});
-  clock_.advance(60s);
-  apply({endpoints(kRooms, {{"10.0.0.1"},
-                            {"10.0.0.2"},
-                            {"10.0.0.3"},
-                            {"10.0.0.4"},
-                            {.address = "10.0.0.5", .terminating = true}})});
-  clock_.advance(5s);
-  const EndpointLease lease(cluster()->ready[0]);
-  cluster()->ready[1]->ejected_until = (clock_.now() + 10s).time_since_epoch().count();
-  cluster()->ready[2]->failing_checks = 1;
-  std::vector<std::string> lines;
-  for (const EndpointInfo& info :
-       list_endpoints(compiler_.clusters(), slow_starts(compiler_.resources()), clock_.now())) {
-    EXPECT_EQ(info.cluster, kRooms);
-    lines.push_back(info.address + " " + info.state + " " + std::to_string(info.open) + " " +
-                    std::to_string(info.since / 1s));
-  }
-  EXPECT_THAT(lines, ElementsAre("10.0.0.1:8080 ready 1 65", "10.0.0.2:8080 ejected 0 65",
-                                 "10.0.0.3:8080 unhealthy 0 65", "10.0.0.4:8080 slow_start 0 5",
-                                 "10.0.0.5:8080 terminating 0 5"));
 }
 
 TEST_F(SnapshotCompilerTest, ForgettingTheUnusedForgetsNothingThatIsUsed) {
@@ -522,7 +223,7 @@ TEST_F(SnapshotCompilerTest, ForgettingTheUnusedForgetsNothingThatIsUsed) {
   apply({endpoints("default/still/80", {{"10.0.0.1"}, {.address = "10.0.0.2", .uid = "u"}}),
          endpoints("default/removed/80", {{"10.0.0.3"}}), host("chat.test", {{}})});
   EXPECT_EQ(cluster("default/still/80")->ready, still->ready);
-  EXPECT_EQ(cluster("default/still/80")->turn, still->turn);
+  EXPECT_EQ(cluster("default/still/80")->state, still->state);
   EXPECT_EQ(cluster("default/removed/80")->ready[0], lease.endpoint());
   EXPECT_EQ(policy(), relay);
   EXPECT_THAT(compiler_.policies(), ElementsAre(relay));
@@ -543,13 +244,6 @@ TEST_F(SnapshotCompilerTest, PodsThatComeAndGoLeaveNothingBehind) {
   EXPECT_LE(most, 5 * kEndpoints);
 }
 
-TEST_F(SnapshotCompilerTest, AUnixSocketIsAnEndpoint) {
-  apply({endpoints(kRooms, {{.address = "unix:/run/app.sock", .port = 0}})});
-  ASSERT_THAT(cluster()->ready, SizeIs(1));
-  EXPECT_TRUE(cluster()->ready[0]->address.is_unix());
-  EXPECT_EQ(cluster()->ready[0]->text, "unix:/run/app.sock");
-}
-
 TEST_F(SnapshotCompilerTest, RoutesAreTold) {
   const base::WallTime start = clock_.wall_now();
   apply({host("chat.test", {{}}), host("a.test", {{.prefix = "/a"}})});
@@ -563,23 +257,6 @@ TEST_F(SnapshotCompilerTest, RoutesAreTold) {
   EXPECT_EQ(told[2].since, start + 1min);
   apply({}, {{v1::KIND_VIRTUAL_HOST, "chat.test"}});
   EXPECT_THAT(compiler_.routes(), SizeIs(1));
-}
-
-TEST_F(SnapshotCompilerTest, EndpointsAreTold) {
-  apply({endpoints(kRooms, {{"10.0.0.1"}})});
-  clock_.advance(1min);
-  apply({endpoints(kRooms, {{"10.0.0.1"}, {.address = "10.0.0.2", .terminating = true}})});
-  const EndpointLease lease(cluster()->ready[0]);
-  const std::vector<EndpointInfo> told = list_endpoints(compiler_.clusters(), {}, clock_.now());
-  ASSERT_THAT(told, SizeIs(2));
-  EXPECT_EQ(told[0].cluster + " " + told[0].address, kRooms + " 10.0.0.1:8080");
-  EXPECT_EQ(told[0].state, "ready");
-  EXPECT_EQ(told[0].open, 1U);
-  EXPECT_EQ(told[0].since, 1min);
-  EXPECT_EQ(told[1].state, "terminating");
-  EXPECT_EQ(told[1].since, 0min);
-  apply({}, {{v1::KIND_ENDPOINT_SET, kRooms}});
-  EXPECT_THAT(list_endpoints(compiler_.clusters(), {}, clock_.now()), IsEmpty());
 }
 
 }  // namespace

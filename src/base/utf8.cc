@@ -1,13 +1,10 @@
-#include "kube/utf8.h"
+#include "base/utf8.h"
 
-#include <cstddef>
 #include <cstdint>
 
-namespace holdfast::kube {
-namespace {
+namespace holdfast::base {
 
-/// Bytes of the valid sequence at the start of `text`, 0 when there is none (RFC 3629, section 4).
-std::size_t sequence_length(std::string_view text) {
+std::size_t utf8_sequence_bytes(std::string_view text) {
   const auto byte = [text](std::size_t i) {
     return i < text.size() ? static_cast<std::uint8_t>(text[i]) : std::uint8_t{0};
   };
@@ -32,11 +29,9 @@ std::size_t sequence_length(std::string_view text) {
   return !overlong && !beyond && tail(1, 4) ? 4 : 0;
 }
 
-}  // namespace
-
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {
-    const std::size_t length = sequence_length(text);
+    const std::size_t length = utf8_sequence_bytes(text);
     if (length == 0) return false;
     text.remove_prefix(length);
   }
@@ -47,11 +42,11 @@ std::string repair_utf8(std::string_view text) {
   std::string result;
   result.reserve(text.size());
   while (!text.empty()) {
-    const std::size_t length = sequence_length(text);
+    const std::size_t length = utf8_sequence_bytes(text);
     result += length == 0 ? std::string_view("\xef\xbf\xbd") : text.substr(0, length);
     text.remove_prefix(length == 0 ? 1 : length);
   }
   return result;
 }
 
-}  // namespace holdfast::kube
+}  // namespace holdfast::base

@@ -1,0 +1,129 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/descriptor.h"
+#include "check_report.h"
+#include "command.h"
+#include "controller/check.h"
+#include "controller/world_builder.h"
+#include "kube/folder_reader.h"
+#include "kube/manifest_folder.h"
+
+namespace holdfast {
+namespace {
+
+/// The objects of all files, and why some could not be read.
+class Objects final : public kube::ObjectSink {
+ public:
+  void replace(const kube::Scope& scope, std::vector<kube::Object> objects) override {
+    builder_.replace(scope, objects);
+  }
+  void upsert(kube::Object object) override { builder_.upsert(object); }
+  void remove(kube::Kind kind, const kube::ObjectName& name) override {
+    builder_.remove(kind, name);
+  }
+  void report_unreadable(const std::string& kind, const kube::ObjectName& name,
+                         const std::string& reason) override {
+    unreadable_.push_back({kind, name, "", controller::Severity::kError, reason});
+  }
+
+  [[nodiscard]] const controller::World& world() const { return builder_.world(); }
+  [[nodiscard]] const std::vector<controller::Problem>& unreadable() const { return unreadable_; }
+
+ private:
+  controller::WorldBuilder builder_;
+  std::vector<controller::Problem> unreadable_;
+};
+
+/// What the reader of manifests says on the way is said in the report.
+class NoLog final : public base::LogSink {
+ public:
+  void write(std::string /*line*/) override {}
+  [[nodiscard]] std::uint64_t lost_lines() const override { return 0; }
+  void flush_and_stop(base::Duration /*patience*/) override {}
+};
+
+base::Status unusable(const std::string& path, int error) {
+  return absl::NotFoundError(path + ": " + std::generic_category().message(error));
+}
+
+/// A text that begins as JSON does is read as JSON, whatever its name.
+std::string name_for(const std::string& path, const std::string& content) {
+  const std::size_t first = content.find_first_not_of(" \t\r\n");
+  const bool json = first != std::string::npos && content[first] == '{';
+  return kube::is_manifest(path) || !json ? path : path + ".json";
+}
+
+base::Status add_file(const std::string& path, kube::ManifestFolder& manifests) {
+  const bool is_input = path == "-";
+  const base::Descriptor file(is_input ? ::dup(STDIN_FILENO)
+                                       : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return unusable(path, errno);
+  const base::StatusOr<std::string> content = kube::read_manifest(file.get(), path);
+  const std::string name = is_input ? "stdin" : path;
+  manifests.set_file(content.ok() ? name_for(name, *content) : name, content);
+  return {};
+}
+
+/// As --manifests reads it: its own files, not those of folders in it.
+base::Status add_folder(const std::string& path, kube::ManifestFolder& manifests) {
+  std::set<std::string> files;
+  std::error_code error;
+  std::filesystem::directory_iterator entry(path, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    if (kube::is_manifest(entry->path().filename().string())) files.insert(entry->path().string());
+  }
+  if (error) return unusable(path, error.value());
+  base::Status status;
+  for (const std::string& file : files) status.Update(add_file(file, manifests));
+  return status;
+}
+
+int run_check(const Options& options) {
+  auto defaults = defaults_config_map(options);
+  if (!defaults.ok()) return usage_error(defaults.status());
+  const base::SystemClock clock;
+  NoLog sink;
+  const base::Log log(sink, clock, base::LogLevel::kError);
+  Objects objects;
+  kube::ManifestFolder manifests(objects, log);
+  for (const std::string& path : options.check.files) {
+    std::error_code none;
+    const base::Status added = std::filesystem::is_directory(path, none)
+                                   ? add_folder(path, manifests)
+                                   : add_file(path, manifests);
+    if (!added.ok()) return usage_error(added);
+  }
+  manifests.publish();
+  const controller::CheckReport report = controller::check(
+      objects.world(),
+      {.ingress_class = options.ingress_class, .defaults_config_map = *std::move(defaults)},
+      objects.unreadable());
+  const std::string text = options.check.output == "json" ? check_json(report) : check_text(report);
+  std::fputs(text.c_str(), stdout);
+  const bool failed = report.count(controller::Severity::kError) > 0 ||
+                      (options.check.strict && report.count(controller::Severity::kWarning) > 0);
+  return failed ? kExitFailed : 0;
+}
+
+void add_flags(CLI::App& app, Options& options) {
+  add_check_flags(app, options);
+  add_control_plane_flags(app, options);
+}
+
+}  // namespace
+
+Command check_command() {
+  return {"check", "what would be served of manifests, and what is wrong with them", add_flags,
+          run_check};
+}
+
+}  // namespace holdfast
