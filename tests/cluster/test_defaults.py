@@ -95,9 +95,9 @@ def problems(holdfast):
 def idle_timeout(holdfast):
     """In force for silent.test on the workers."""
     for resource in config(holdfast)["data_plane"]["resources"]:
-        host = resource.get("virtualHost")
+        host = resource.get("virtual_host")
         if host is not None and host["host"] == "silent.test":
-            return host["routes"][0]["policy"]["idleTimeout"]
+            return host["routes"][0]["policy"]["idle_timeout"]
     return None
 
 
@@ -106,25 +106,26 @@ def wait_for_idle_timeout(holdfast, expected, patience=20):
 
 
 def websockets(holdfast):
-    """One of silent.test, and a younger one of short.test."""
-    port = holdfast.port("http")
-    return WebSocket(port, "silent.test"), WebSocket(port, "short.test")
+    """One of silent.test, which is returned, and a younger one of short.test."""
+    silent = WebSocket(holdfast.port("http"), "silent.test")
+    WebSocket(holdfast.port("http"), "short.test")
+    return silent
 
 
-def assert_outlives(holdfast, silent, short):
-    wait_until(lambda: not short.open, "the younger one to be closed for idleness")
-    silent.echo("still here")
-    closed = holdfast.access_log(type="websocket_close")
+def assert_outlives(holdfast, silent):
+    """The WebSocket of silent.test is open when the younger one has been closed for idleness."""
+    closed = wait_until(lambda: holdfast.access_log(type="websocket_close"), "the younger to end")
     assert [(line["ingress"], line["reason"]) for line in closed] == [("short", "idle_timeout")]
+    silent.echo("still here")
 
 
 def test_the_class_configmap_is_edited(api, holdfast):
     """The first WebSockets already have what it says: nothing was published before it was read."""
     assert idle_timeout(holdfast) == SHORT
-    silent, short = websockets(holdfast)
+    silent = websockets(holdfast)
     api.apply(config_map("of-the-class", idle_timeout="2h"))
     wait_for_idle_timeout(holdfast, "7200s")
-    assert_outlives(holdfast, silent, short)
+    assert_outlives(holdfast, silent)
     # What is wrong is a problem of the ConfigMap, and the next that says it counts.
     api.apply(
         config_map("of-the-class", idle_timeout="2 hours", idel_timeout="2h"),
@@ -141,10 +142,10 @@ def test_the_global_configmap_is_edited(api, holdfast):
     api.apply(config_map("of-the-class", connect_timeout="2s"))
     metrics = holdfast.port("admin")
     wait_for_idle_timeout(holdfast, SHORT)
-    silent, short = websockets(holdfast)
+    silent = websockets(holdfast)
     api.apply(config_map("global", idle_timeout="4h"))
     wait_for_idle_timeout(holdfast, "14400s")
-    assert_outlives(holdfast, silent, short)
+    assert_outlives(holdfast, silent)
     # Deleted, it applies no longer; made again, it does.
     api.delete("ConfigMap", "global", "infra")
     wait_for_idle_timeout(holdfast, "3600s")
@@ -160,10 +161,10 @@ def test_the_global_configmap_is_edited(api, holdfast):
 
 def test_the_class_names_another(api, holdfast, account):
     """Watches come and go with what is named; what may not be read waits, and is told."""
-    silent, short = websockets(holdfast)
+    silent = websockets(holdfast)
     api.apply(config_map("another", idle_timeout="5h"), ingress_class("another"))
     wait_for_idle_timeout(holdfast, "18000s")
-    assert_outlives(holdfast, silent, short)
+    assert_outlives(holdfast, silent)
     wait_for_value(holdfast.port("admin"), 2, "holdfast_watch_objects", kind="ConfigMap")
     api.apply(
         config_map("global", idle_timeout="7h"),
