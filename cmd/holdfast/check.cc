@@ -1,8 +1,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <filesystem>
 #include <set>
 #include <system_error>
@@ -12,36 +12,14 @@
 #include "base/descriptor.h"
 #include "check_report.h"
 #include "command.h"
+#include "control_plane.h"
 #include "controller/check.h"
-#include "controller/world_builder.h"
+#include "controller/world_sink.h"
 #include "kube/folder_reader.h"
 #include "kube/manifest_folder.h"
 
 namespace holdfast {
 namespace {
-
-/// The objects of all files, and why some could not be read.
-class Objects final : public kube::ObjectSink {
- public:
-  void replace(const kube::Scope& scope, std::vector<kube::Object> objects) override {
-    builder_.replace(scope, objects);
-  }
-  void upsert(kube::Object object) override { builder_.upsert(object); }
-  void remove(kube::Kind kind, const kube::ObjectName& name) override {
-    builder_.remove(kind, name);
-  }
-  void report_unreadable(const std::string& kind, const kube::ObjectName& name,
-                         const std::string& reason) override {
-    unreadable_.push_back({kind, name, "", controller::Severity::kError, reason});
-  }
-
-  [[nodiscard]] const controller::World& world() const { return builder_.world(); }
-  [[nodiscard]] const std::vector<controller::Problem>& unreadable() const { return unreadable_; }
-
- private:
-  controller::WorldBuilder builder_;
-  std::vector<controller::Problem> unreadable_;
-};
 
 /// What the reader of manifests says on the way is said in the report.
 class NoLog final : public base::LogSink {
@@ -68,7 +46,7 @@ base::Status add_file(const std::string& path, kube::ManifestFolder& manifests) 
                                        : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) return unusable(path, errno);
   const base::StatusOr<std::string> content = kube::read_manifest(file.get(), path);
-  const std::string name = is_input ? "stdin" : path;
+  const std::string name = is_input ? "<stdin>" : path;
   manifests.set_file(content.ok() ? name_for(name, *content) : name, content);
   return {};
 }
@@ -88,10 +66,15 @@ base::Status add_folder(const std::string& path, kube::ManifestFolder& manifests
 }
 
 int run_check(const Options& options) {
+  auto compile_options = options_of_compiler(options);
+  if (!compile_options.ok()) return usage_error(compile_options.status());
+  if (std::ranges::count(options.check.files, "-") > 1) {
+    return usage_error(absl::InvalidArgumentError("standard input (-) can be read only once"));
+  }
   const base::SystemClock clock;
   NoLog sink;
   const base::Log log(sink, clock, base::LogLevel::kError);
-  Objects objects;
+  controller::WorldSink objects;
   kube::ManifestFolder manifests(objects, log);
   for (const std::string& path : options.check.files) {
     std::error_code none;
@@ -102,15 +85,15 @@ int run_check(const Options& options) {
   }
   manifests.publish();
   const controller::CheckReport report = controller::check(
-      objects.world(), {.ingress_class = options.ingress_class}, objects.unreadable());
+      objects.world(), *std::move(compile_options), objects.unreadable());
   const std::string text = options.check.output == "json" ? check_json(report) : check_text(report);
-  std::fputs(text.c_str(), stdout);
+  if (!print(text)) return kExitFailed;
   const bool failed = report.count(controller::Severity::kError) > 0 ||
                       (options.check.strict && report.count(controller::Severity::kWarning) > 0);
   return failed ? kExitFailed : 0;
 }
 
-void add_flags(CLI::App& app, Options& options) {
+void add_flags_of_check(CLI::App& app, Options& options) {
   add_check_flags(app, options);
   add_control_plane_flags(app, options);
 }
@@ -118,7 +101,8 @@ void add_flags(CLI::App& app, Options& options) {
 }  // namespace
 
 Command check_command() {
-  return {"check", "what would be served of manifests, and what is wrong with them", add_flags,
+  return {"check", "what would be served of manifests, and what is wrong with them",
+          add_flags_of_check,
           run_check};
 }
 

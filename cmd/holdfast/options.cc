@@ -16,6 +16,7 @@
 #include "controller/annotations.h"
 #include "discovery/address.h"
 #include "kube/limits.h"
+#include "model/field_rules.h"
 #include "page_json.h"
 
 namespace holdfast {
@@ -58,14 +59,10 @@ base::Status check_discovery(const std::string& flag, const std::string& text) {
   return address.ok() ? base::Status() : bad_flag(flag, std::string(address.status().message()));
 }
 
-/// A DNS label (RFC 1123), as the API server demands of a namespace's name.
+/// What the API server demands of it.
 bool is_namespace_name(const std::string& name) {
   constexpr std::size_t kBytesMost = 63;
-  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
-  return plain && !name.empty() && name.size() <= kBytesMost && name.front() != '-' &&
-         name.back() != '-';
+  return model::is_dns_label(name) && name.size() <= kBytesMost;
 }
 
 /// Several values a flag, by repetition or with commas and spaces between them.

@@ -198,10 +198,15 @@ class Checker {
     for (const auto& [key, text] : ingress.metadata.annotations) {
       if (!key.starts_with(kNginxAnnotationPrefix)) continue;
       const auto known = find_nginx_annotation(key.substr(kNginxAnnotationPrefix.size()));
-      if (known && known->ours.empty()) continue;
+      using Likeness = NginxAnnotation::Likeness;
+      if (known && known->likeness == Likeness::kNotNeeded) continue;
       const std::string instead =
-          known ? std::string(kAnnotationPrefix).append(known->ours) + " says the same"
-                : "there is nothing in its place";
+          !known ? "there is nothing in its place"
+                 : std::string(kAnnotationPrefix)
+                       .append(known->ours)
+                       .append(known->likeness == Likeness::kSame
+                                   ? " says the same"
+                                   : " is the nearest, with values of its own");
       add({"Ingress", ingress.metadata.name, annotation_field(key), Severity::kWarning,
            "an annotation of ingress-nginx, which is not read; " + instead});
     }

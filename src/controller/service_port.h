@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/status.h"
 #include "controller/compile.h"
 
 namespace holdfast::controller {
@@ -22,6 +23,9 @@ const kube::ServicePort* find_port(const kube::Service& service, const model::Cl
 
 /// "SERVICE:PORT", the port by number or by name, in forms that the API server takes.
 std::optional<kube::IngressBackend> parse_backend(std::string_view text);
+
+/// "NAMESPACE/SERVICE:PORT", the port likewise. The error is half a sentence.
+base::StatusOr<DefaultBackend> parse_default_backend(std::string_view text);
 
 /// core/v1: absent means TCP.
 inline bool is_tcp(const std::string& protocol) { return protocol.empty() || protocol == "TCP"; }

@@ -122,7 +122,7 @@ TEST_F(CheckTest, AnnotationsOfIngressNginx) {
   EXPECT_THAT(messages(report.ingresses[0].problems),
               ElementsAre(HasSubstr("auth-url\"] an annotation of ingress-nginx, which is not "
                                     "read; there is nothing in its place"),
-                          HasSubstr("holdfast.dev/idle-timeout says the same")));
+                          HasSubstr("holdfast.dev/idle-timeout is the nearest")));
   EXPECT_EQ(report.count(Severity::kWarning), 2U);
   EXPECT_EQ(report.count(Severity::kError), 0U);
 }

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "controller/service_port.h"
 #include "controller/world_builder.h"
 #include "tests/unit/controller/random_objects.h"
 
