@@ -102,7 +102,9 @@ int run_check(const Options& options) {
   }
   manifests.publish();
   const controller::CheckReport report = controller::check(
-      objects.world(), {.ingress_class = options.ingress_class}, objects.unreadable());
+      objects.world(),
+      {.ingress_class = options.ingress_class, .watch_without_class = options.watch_without_class},
+      objects.unreadable());
   const std::string text = options.check.output == "json" ? check_json(report) : check_text(report);
   std::fputs(text.c_str(), stdout);
   const bool failed = report.count(controller::Severity::kError) > 0 ||
@@ -112,7 +114,7 @@ int run_check(const Options& options) {
 
 void add_flags(CLI::App& app, Options& options) {
   add_check_flags(app, options);
-  add_control_plane_flags(app, options);
+  add_class_flags(app, options);
 }
 
 }  // namespace

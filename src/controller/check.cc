@@ -128,7 +128,7 @@ class Checker {
 
   /// Whether the default class is ours only a cluster knows.
   void assume_class() {
-    if (!world_.classes.empty()) return;
+    if (!world_.classes.empty() || options_.watch_without_class) return;
     for (auto& [name, ingress] : world_.ingresses) {
       if (!class_named_by(*ingress).empty()) continue;
       note(*ingress, "It names no class: it is served where " + quote(options_.ingress_class) +
