@@ -111,6 +111,16 @@ TEST_F(CheckTest, WithoutAClassItIsOursWhereAFlagSaysSo) {
   EXPECT_THAT(report.ingresses[0].notes, IsEmpty());
 }
 
+TEST_F(CheckTest, AClusterIpIsGivenByTheCluster) {
+  service("default", "web");
+  ingress("a").metadata.annotations["holdfast.dev/service-upstream"] = "true";
+  const CheckedIngress told = only();
+  EXPECT_THAT(told.problems, IsEmpty());
+  ASSERT_THAT(told.routes, SizeIs(1));
+  EXPECT_THAT(told.routes[0].service, HasSubstr("web:"));
+  EXPECT_EQ(told.routes[0].service.find('@'), std::string::npos);
+}
+
 TEST_F(CheckTest, AnotherClassIsNoneOfOurBusiness) {
   ingress("a", "nginx").metadata.annotations = {{"nginx.ingress.kubernetes.io/affinity", "cookie"},
                                                 {"holdfast.dev/idle-timeout", "2h"}};
