@@ -85,7 +85,13 @@ int run_check(const Options& options) {
   }
   manifests.publish();
   const controller::CheckReport report = controller::check(
+<<<<<<< HEAD
       objects.world(), *std::move(compile_options), objects.unreadable());
+=======
+      objects.world(),
+      {.ingress_class = options.ingress_class, .watch_without_class = options.watch_without_class},
+      objects.unreadable());
+>>>>>>> wt-d
   const std::string text = options.check.output == "json" ? check_json(report) : check_text(report);
   if (!print(text)) return kExitFailed;
   const bool failed = report.count(controller::Severity::kError) > 0 ||
@@ -95,7 +101,7 @@ int run_check(const Options& options) {
 
 void add_flags_of_check(CLI::App& app, Options& options) {
   add_check_flags(app, options);
-  add_control_plane_flags(app, options);
+  add_class_flags(app, options);
 }
 
 }  // namespace

@@ -177,12 +177,16 @@ void add_sidecar_flags(CLI::App& app, Options& options) {
   app.parse_complete_callback([&app, &options] { read_empty_settings(app, options); });
 }
 
-void add_control_plane_flags(CLI::App& app, Options& options) {
+void add_class_flags(CLI::App& app, Options& options) {
   add(app, "--ingress-class", options.ingress_class, "The IngressClass that is served")
       ->type_name("NAME");
   app.add_flag("--watch-without-class", options.watch_without_class,
                "Ingresses that name no class are served too, whatever the default class is")
       ->envname(environment_name("--watch-without-class"));
+}
+
+void add_control_plane_flags(CLI::App& app, Options& options) {
+  add_class_flags(app, options);
   add(app, "--default-backend", options.default_backend, "Gets what no Ingress serves")
       ->type_name("NAMESPACE/SERVICE:PORT");
 }

@@ -8,12 +8,16 @@
 #include "controller/ingress_class.h"
 #include "controller/nginx_annotations.h"
 #include "controller/quote.h"
+#include "controller/service_port.h"
 
 namespace holdfast::controller {
 
 namespace v1 = model::v1;
 
 namespace {
+
+/// One that no Service has (RFC 5737).
+constexpr const char* kAssumedClusterIp = "192.0.2.1";
 
 std::string annotation_field(const std::string& key) {
   return "metadata.annotations[" + quote(key) + "]";
@@ -54,7 +58,9 @@ class AssumedServices {
   }
 
   /// "NAME:PORT" of a cluster; empty of none.
-  [[nodiscard]] std::string text_of(const std::string& cluster) const {
+  [[nodiscard]] std::string text_of(std::string cluster) const {
+    if (cluster.ends_with(kClusterIpSuffix))
+      cluster.resize(cluster.size() - kClusterIpSuffix.size());
     const auto parts = model::parse_cluster_name(cluster);
     if (!parts) return "";
     const auto name = port_names_.find(cluster);
@@ -128,7 +134,7 @@ class Checker {
 
   /// Whether the default class is ours only a cluster knows.
   void assume_class() {
-    if (!world_.classes.empty()) return;
+    if (!world_.classes.empty() || options_.watch_without_class) return;
     for (auto& [name, ingress] : world_.ingresses) {
       if (!class_named_by(*ingress).empty()) continue;
       note(*ingress, "It names no class: it is served where " + quote(options_.ingress_class) +
@@ -180,6 +186,17 @@ class Checker {
       }
     }
     assumed_.add_to(world_);
+    assume_cluster_ips();
+  }
+
+  /// Files leave them to the API server.
+  void assume_cluster_ips() {
+    for (auto& [name, service] : world_.services) {
+      if (!service->cluster_ip.empty() || service->type == "ExternalName") continue;
+      auto with_ip = std::make_shared<kube::Service>(*service);
+      with_ip->cluster_ip = kAssumedClusterIp;
+      service = std::move(with_ip);
+    }
   }
 
   void take_compiled() {

@@ -17,6 +17,14 @@ const kube::Service* find_service(const World& world, const kube::ObjectName& na
 const kube::ServicePort* find_port(const kube::Service& service,
                                    const kube::ServiceBackendPort& port);
 
+/// What the port in a cluster's name ends with where the Service's cluster IP is the only endpoint,
+/// so that such a cluster and one of the Service's pods stand beside each other. No port's name has
+/// such a sign.
+inline constexpr std::string_view kClusterIpSuffix = "@cluster-ip";
+
+/// Not so of a headless Service, and of one that is outside the cluster.
+bool has_cluster_ip(const kube::Service& service);
+
 /// The one that a cluster's name means; null also where that gives the name of a port, which it
 /// does only when the Service had no such port.
 const kube::ServicePort* find_port(const kube::Service& service, const model::ClusterName& name);

@@ -102,6 +102,25 @@ TEST_F(CheckTest, AClassThatIsNamedByNobody) {
   EXPECT_THAT(told.notes, ElementsAre(HasSubstr("is not ours")));
 }
 
+TEST_F(CheckTest, WithoutAClassItIsOursWhereAFlagSaysSo) {
+  service("default", "web");
+  ingress("a", "");
+  const CheckReport report = check(world_, {.watch_without_class = true}, {});
+  ASSERT_THAT(report.ingresses, SizeIs(1));
+  EXPECT_THAT(report.ingresses[0].routes, SizeIs(1));
+  EXPECT_THAT(report.ingresses[0].notes, IsEmpty());
+}
+
+TEST_F(CheckTest, AClusterIpIsGivenByTheCluster) {
+  service("default", "web");
+  ingress("a").metadata.annotations["holdfast.dev/service-upstream"] = "true";
+  const CheckedIngress told = only();
+  EXPECT_THAT(told.problems, IsEmpty());
+  ASSERT_THAT(told.routes, SizeIs(1));
+  EXPECT_THAT(told.routes[0].service, HasSubstr("web:"));
+  EXPECT_EQ(told.routes[0].service.find('@'), std::string::npos);
+}
+
 TEST_F(CheckTest, AnotherClassIsNoneOfOurBusiness) {
   ingress("a", "nginx").metadata.annotations = {{"nginx.ingress.kubernetes.io/affinity", "cookie"},
                                                 {"holdfast.dev/idle-timeout", "2h"}};
