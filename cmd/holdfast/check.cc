@@ -84,14 +84,8 @@ int run_check(const Options& options) {
     if (!added.ok()) return usage_error(added);
   }
   manifests.publish();
-  const controller::CheckReport report = controller::check(
-<<<<<<< HEAD
-      objects.world(), *std::move(compile_options), objects.unreadable());
-=======
-      objects.world(),
-      {.ingress_class = options.ingress_class, .watch_without_class = options.watch_without_class},
-      objects.unreadable());
->>>>>>> wt-d
+  const controller::CheckReport report =
+      controller::check(objects.world(), *std::move(compile_options), objects.unreadable());
   const std::string text = options.check.output == "json" ? check_json(report) : check_text(report);
   if (!print(text)) return kExitFailed;
   const bool failed = report.count(controller::Severity::kError) > 0 ||
@@ -108,8 +102,7 @@ void add_flags_of_check(CLI::App& app, Options& options) {
 
 Command check_command() {
   return {"check", "what would be served of manifests, and what is wrong with them",
-          add_flags_of_check,
-          run_check};
+          add_flags_of_check, run_check};
 }
 
 }  // namespace holdfast

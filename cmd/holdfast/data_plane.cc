@@ -59,8 +59,8 @@ base::Status DataPlane::start() {
   }
   const std::vector<model::Refusal> refusals = proxy_.apply(fixed_);
   if (refusals.empty()) return {};
-  return absl::InternalError(model::to_string(refusals.front().key) + " is refused: " +
-                             refusals.front().reason);
+  return absl::InternalError(model::to_string(refusals.front().key) +
+                             " is refused: " + refusals.front().reason);
 }
 
 void DataPlane::stop() {

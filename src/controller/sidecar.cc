@@ -78,18 +78,17 @@ base::StatusOr<SidecarConfiguration> sidecar_configuration(
     std::span<const std::pair<std::string_view, std::string_view>> settings) {
   base::Status status;
   SidecarConfiguration result;
-  v1::RoutePolicy policy =
-      settings_of(settings, default_draft(),
-                  [&](Severity severity, std::string_view name, const std::string& reason,
-                      const std::string&) {
-                    const base::Status found = wrong(name, reason);
-                    if (severity == Severity::kError) {
-                      status.Update(found);
-                    } else {
-                      result.warnings.emplace_back(found.message());
-                    }
-                  })
-          .policy;
+  v1::RoutePolicy policy = settings_of(settings, default_draft(),
+                                       [&](Severity severity, std::string_view name,
+                                           const std::string& reason, const std::string&) {
+                                         const base::Status found = wrong(name, reason);
+                                         if (severity == Severity::kError) {
+                                           status.Update(found);
+                                         } else {
+                                           result.warnings.emplace_back(found.message());
+                                         }
+                                       })
+                               .policy;
   if (!status.ok()) return status;
   // There is nothing to choose from.
   policy.clear_slow_start();

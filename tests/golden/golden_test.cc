@@ -69,8 +69,8 @@ std::string compile_folder(const fs::path& folder) {
   (*source)->stop();
   std::string unreadable;
   for (const Problem& problem : sink.unreadable()) {
-    unreadable += "unreadable " + problem.kind + " " + problem.object.name + ": " +
-                  problem.message + "\n";
+    unreadable +=
+        "unreadable " + problem.kind + " " + problem.object.name + ": " + problem.message + "\n";
   }
   return unreadable + text_of(compile(sink.world(), options_of(folder)));
 }

@@ -77,9 +77,20 @@ TEST(AnnotationDocuments, EveryAnnotationSaysWhatItIs) {
 
 /// What says of a default what it does, and is no value that could be written.
 const std::set<std::string_view> kDescribed = {
-    "affinity-cookie-max-age", "affinity-cookie-path", "allow-cidrs", "allowed-origins",
-    "deny-cidrs", "hash-by", "health-path", "max-body-bytes", "request-headers", "request-timeout",
-    "response-headers", "rewrite-prefix", "upstream-host", "websocket-service",
+    "affinity-cookie-max-age",
+    "affinity-cookie-path",
+    "allow-cidrs",
+    "allowed-origins",
+    "deny-cidrs",
+    "hash-by",
+    "health-path",
+    "max-body-bytes",
+    "request-headers",
+    "request-timeout",
+    "response-headers",
+    "rewrite-prefix",
+    "upstream-host",
+    "websocket-service",
 };
 
 /// With what makes the annotation count at all.

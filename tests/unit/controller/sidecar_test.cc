@@ -42,7 +42,8 @@ TEST(Sidecar, OneUpstreamForEverything) {
 TEST(Sidecar, UnixSocketsAndIpv6) {
   const auto local = sidecar_configuration("unix:/run/app.sock", Settings{});
   ASSERT_TRUE(local.ok()) << local.status();
-  EXPECT_EQ(local->transaction.upserts[2]->endpoint_set().endpoints(0).address(), "unix:/run/app.sock");
+  EXPECT_EQ(local->transaction.upserts[2]->endpoint_set().endpoints(0).address(),
+            "unix:/run/app.sock");
   EXPECT_EQ(local->transaction.upserts[2]->endpoint_set().endpoints(0).port(), 0U);
   EXPECT_TRUE(sidecar_configuration("[::1]:9000", Settings{}).ok());
 }
