@@ -40,6 +40,7 @@ std::string name_for(const std::string& path, const std::string& content) {
   return kube::is_manifest(path) || !json ? path : path + ".json";
 }
 
+/// What a person names may be a pipe, such as a shell's <(helm template ...).
 base::Status add_file(const std::string& path, kube::ManifestFolder& manifests) {
   const bool is_input = path == "-";
   const base::Descriptor file(is_input ? ::dup(STDIN_FILENO)
@@ -57,7 +58,13 @@ base::Status add_folder(const std::string& path, kube::ManifestFolder& manifests
   std::error_code error;
   std::filesystem::directory_iterator entry(path, error);
   for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-    if (kube::is_manifest(entry->path().filename().string())) files.insert(entry->path().string());
+    const std::string file = entry->path().string();
+    if (!kube::is_manifest(entry->path().filename().string())) continue;
+    if (entry->is_regular_file(error)) {
+      files.insert(file);
+    } else {
+      manifests.set_file(file, absl::InvalidArgumentError("not a file"));
+    }
   }
   if (error) return unusable(path, error.value());
   base::Status status;

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "base/utf8.h"
 #include "command.h"
 
 namespace holdfast {
@@ -18,7 +19,7 @@ void say(const base::Status& status) {
   std::string sentence(status.message());
   while (sentence.ends_with('.') || sentence.ends_with('\n')) sentence.pop_back();
   std::replace(sentence.begin(), sentence.end(), '\n', ' ');
-  std::fprintf(stderr, "holdfast: %s.\n", sentence.c_str());
+  std::fprintf(stderr, "holdfast: %s.\n", base::one_line(sentence).c_str());
 }
 
 bool print(const std::string& text) {

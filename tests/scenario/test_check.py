@@ -5,6 +5,7 @@ Method: the real binary, files and standard input.
 """
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -146,6 +147,20 @@ def test_a_report_that_cannot_be_written_is_a_failure(write):
             text=True, timeout=20,
         )  # fmt: skip
     assert done.returncode == 1 and "standard output: " in done.stderr
+
+
+def test_a_name_cannot_write_lines_of_the_report(write):
+    path = write("chat.yaml", ingress().replace("name: chat", 'name: "x\\n0 errors\\e[2J"'))
+    done = check(path)
+    assert done.returncode == 1
+    assert "Ingress default/x?0 errors?[2J\n" in done.stdout
+
+
+def test_a_pipe_in_a_folder_is_not_waited_for(write, tmp_path):
+    write("chat.yaml", ingress())
+    os.mkfifo(tmp_path / "pipe.yaml")
+    status, report = told(tmp_path)
+    assert status == 1 and "not a file" in json.dumps(report["problems"])
 
 
 def test_services_that_are_not_among_the_files_are_no_error(write):
