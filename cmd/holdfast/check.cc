@@ -1,8 +1,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <filesystem>
 #include <set>
 #include <system_error>
@@ -12,36 +12,14 @@
 #include "base/descriptor.h"
 #include "check_report.h"
 #include "command.h"
+#include "control_plane.h"
 #include "controller/check.h"
-#include "controller/world_builder.h"
+#include "controller/world_sink.h"
 #include "kube/folder_reader.h"
 #include "kube/manifest_folder.h"
 
 namespace holdfast {
 namespace {
-
-/// The objects of all files, and why some could not be read.
-class Objects final : public kube::ObjectSink {
- public:
-  void replace(const kube::Scope& scope, std::vector<kube::Object> objects) override {
-    builder_.replace(scope, objects);
-  }
-  void upsert(kube::Object object) override { builder_.upsert(object); }
-  void remove(kube::Kind kind, const kube::ObjectName& name) override {
-    builder_.remove(kind, name);
-  }
-  void report_unreadable(const std::string& kind, const kube::ObjectName& name,
-                         const std::string& reason) override {
-    unreadable_.push_back({kind, name, "", controller::Severity::kError, reason});
-  }
-
-  [[nodiscard]] const controller::World& world() const { return builder_.world(); }
-  [[nodiscard]] const std::vector<controller::Problem>& unreadable() const { return unreadable_; }
-
- private:
-  controller::WorldBuilder builder_;
-  std::vector<controller::Problem> unreadable_;
-};
 
 /// What the reader of manifests says on the way is said in the report.
 class NoLog final : public base::LogSink {
@@ -62,13 +40,14 @@ std::string name_for(const std::string& path, const std::string& content) {
   return kube::is_manifest(path) || !json ? path : path + ".json";
 }
 
+/// What a person names may be a pipe, such as a shell's <(helm template ...).
 base::Status add_file(const std::string& path, kube::ManifestFolder& manifests) {
   const bool is_input = path == "-";
   const base::Descriptor file(is_input ? ::dup(STDIN_FILENO)
                                        : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) return unusable(path, errno);
   const base::StatusOr<std::string> content = kube::read_manifest(file.get(), path);
-  const std::string name = is_input ? "stdin" : path;
+  const std::string name = is_input ? "<stdin>" : path;
   manifests.set_file(content.ok() ? name_for(name, *content) : name, content);
   return {};
 }
@@ -79,7 +58,13 @@ base::Status add_folder(const std::string& path, kube::ManifestFolder& manifests
   std::error_code error;
   std::filesystem::directory_iterator entry(path, error);
   for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-    if (kube::is_manifest(entry->path().filename().string())) files.insert(entry->path().string());
+    const std::string file = entry->path().string();
+    if (!kube::is_manifest(entry->path().filename().string())) continue;
+    if (entry->is_regular_file(error)) {
+      files.insert(file);
+    } else {
+      manifests.set_file(file, absl::InvalidArgumentError("not a file"));
+    }
   }
   if (error) return unusable(path, error.value());
   base::Status status;
@@ -88,12 +73,15 @@ base::Status add_folder(const std::string& path, kube::ManifestFolder& manifests
 }
 
 int run_check(const Options& options) {
-  auto defaults = defaults_config_map(options);
-  if (!defaults.ok()) return usage_error(defaults.status());
+  auto compile_options = options_of_compiler(options);
+  if (!compile_options.ok()) return usage_error(compile_options.status());
+  if (std::ranges::count(options.check.files, "-") > 1) {
+    return usage_error(absl::InvalidArgumentError("standard input (-) can be read only once"));
+  }
   const base::SystemClock clock;
   NoLog sink;
   const base::Log log(sink, clock, base::LogLevel::kError);
-  Objects objects;
+  controller::WorldSink objects;
   kube::ManifestFolder manifests(objects, log);
   for (const std::string& path : options.check.files) {
     std::error_code none;
@@ -103,27 +91,25 @@ int run_check(const Options& options) {
     if (!added.ok()) return usage_error(added);
   }
   manifests.publish();
-  const controller::CheckReport report = controller::check(
-      objects.world(),
-      {.ingress_class = options.ingress_class, .defaults_config_map = *std::move(defaults)},
-      objects.unreadable());
+  const controller::CheckReport report =
+      controller::check(objects.world(), *std::move(compile_options), objects.unreadable());
   const std::string text = options.check.output == "json" ? check_json(report) : check_text(report);
-  std::fputs(text.c_str(), stdout);
+  if (!print(text)) return kExitFailed;
   const bool failed = report.count(controller::Severity::kError) > 0 ||
                       (options.check.strict && report.count(controller::Severity::kWarning) > 0);
   return failed ? kExitFailed : 0;
 }
 
-void add_flags(CLI::App& app, Options& options) {
+void add_flags_of_check(CLI::App& app, Options& options) {
   add_check_flags(app, options);
-  add_control_plane_flags(app, options);
+  add_class_flags(app, options);
 }
 
 }  // namespace
 
 Command check_command() {
-  return {"check", "what would be served of manifests, and what is wrong with them", add_flags,
-          run_check};
+  return {"check", "what would be served of manifests, and what is wrong with them",
+          add_flags_of_check, run_check};
 }
 
 }  // namespace holdfast

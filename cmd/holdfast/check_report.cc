@@ -6,6 +6,7 @@
 
 #include "admin/status_report.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "page_json.h"
 
 namespace holdfast {
@@ -45,7 +46,7 @@ std::string severity_text(const Problem& problem) {
 }
 
 void append_ingress(std::string& out, const CheckedIngress& ingress) {
-  out += "Ingress " + text_of(ingress.name) + "\n";
+  out += "Ingress " + base::one_line(text_of(ingress.name)) + "\n";
   append_routes(out, ingress.routes);
   append_annotations(out, ingress.annotations);
   Rows rows;
@@ -53,7 +54,7 @@ void append_ingress(std::string& out, const CheckedIngress& ingress) {
     rows.push_back({severity_text(problem), problem.field, problem.message});
   }
   if (!rows.empty()) out += admin::table({"SEVERITY", "FIELD", "WHAT"}, rows);
-  for (const std::string& note : ingress.notes) out += "Note: " + note + "\n";
+  for (const std::string& note : ingress.notes) out += "Note: " + base::one_line(note) + "\n";
   out += "\n";
 }
 

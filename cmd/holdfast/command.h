@@ -35,6 +35,9 @@ Command status_command();
 /// Prints `status` as one sentence on standard error.
 void say(const base::Status& status);
 
+/// Prints on standard output. False, and says why, where that does not take it.
+bool print(const std::string& text);
+
 /// The same, and returns kExitUsage.
 int usage_error(const base::Status& status);
 

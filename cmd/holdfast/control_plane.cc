@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "controller/reconciler.h"
+#include "controller/service_port.h"
 
 namespace holdfast {
 namespace {
@@ -53,26 +54,34 @@ base::Status check_folder(const std::string& folder) {
 
 }  // namespace
 
-base::StatusOr<ControlPlaneOptions> control_plane_options(const Options& options) {
-  ControlPlaneOptions result;
-  result.endpoints_api = options.endpoints_api == "endpoints";
-  result.discovery_listen = options.discovery_listen;
+base::StatusOr<controller::Options> options_of_compiler(const Options& options) {
+  controller::Options result;
   if (options.ingress_class.empty()) {
     return absl::InvalidArgumentError("--ingress-class: the name is empty");
   }
-  result.compile.ingress_class = options.ingress_class;
-  result.compile.watch_without_class = options.watch_without_class;
+  result.ingress_class = options.ingress_class;
+  result.watch_without_class = options.watch_without_class;
   if (!options.default_backend.empty()) {
     auto backend = controller::parse_default_backend(options.default_backend);
     if (!backend.ok()) {
       return absl::InvalidArgumentError("--default-backend: " +
                                         std::string(backend.status().message()));
     }
-    result.compile.default_backend = *std::move(backend);
+    result.default_backend = *std::move(backend);
   }
   auto defaults = defaults_config_map(options);
   if (!defaults.ok()) return defaults.status();
-  result.compile.defaults_config_map = *std::move(defaults);
+  result.defaults_config_map = *std::move(defaults);
+  return result;
+}
+
+base::StatusOr<ControlPlaneOptions> control_plane_options(const Options& options) {
+  ControlPlaneOptions result;
+  result.endpoints_api = options.endpoints_api == "endpoints";
+  result.discovery_listen = options.discovery_listen;
+  auto compile = options_of_compiler(options);
+  if (!compile.ok()) return compile.status();
+  result.compile = *std::move(compile);
   base::Status checked = check_cluster_view(options);
   if (!checked.ok()) return checked;
   result.namespaces = options.namespaces;

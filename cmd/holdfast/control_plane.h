@@ -36,6 +36,9 @@ struct ControlPlaneOptions {
   std::string discovery_listen;
 };
 
+/// --ingress-class and what else decides which Ingresses are served. The error is one sentence.
+base::StatusOr<controller::Options> options_of_compiler(const Options& options);
+
 /// Reads the kubeconfig, or looks whether the folder is there. The error is one sentence.
 base::StatusOr<ControlPlaneOptions> control_plane_options(const Options& options);
 

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <cassert>
 #include <utility>
 
 namespace holdfast {
@@ -52,15 +51,16 @@ base::Status DataPlane::bind() {
   return status;
 }
 
-void DataPlane::start() {
+base::Status DataPlane::start() {
   if (client_) {
     client_->start(state_ ? state_->restore() : discovery::Held());
     started_ = true;
-  } else {
-    const std::vector<model::Refusal> refusals = proxy_.apply(fixed_);
-    assert(refusals.empty());
-    static_cast<void>(refusals);
+    return {};
   }
+  const std::vector<model::Refusal> refusals = proxy_.apply(fixed_);
+  if (refusals.empty()) return {};
+  return absl::InternalError(model::to_string(refusals.front().key) +
+                             " is refused: " + refusals.front().reason);
 }
 
 void DataPlane::stop() {

@@ -38,8 +38,8 @@ class DataPlane final : public base::MetricSource {
   /// Opens the state folder, binds every address and starts the workers, which have no routes yet.
   base::Status bind();
   /// Puts what is known in force (the state folder's, a sidecar's), and starts to receive more.
-  /// REQUIRES: bind() succeeded; that one is valid.
-  void start();
+  /// The error: what a sidecar has is refused. REQUIRES: bind() succeeded.
+  base::Status start();
   /// The stream first, so that nothing is applied to a proxy that is gone. May be called again.
   void stop();
 

@@ -3,11 +3,14 @@
 #include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <exception>
 #include <string>
 #include <string_view>
+#include <system_error>
 
+#include "base/utf8.h"
 #include "command.h"
 
 namespace holdfast {
@@ -16,7 +19,15 @@ void say(const base::Status& status) {
   std::string sentence(status.message());
   while (sentence.ends_with('.') || sentence.ends_with('\n')) sentence.pop_back();
   std::replace(sentence.begin(), sentence.end(), '\n', ' ');
-  std::fprintf(stderr, "holdfast: %s.\n", sentence.c_str());
+  std::fprintf(stderr, "holdfast: %s.\n", base::one_line(sentence).c_str());
+}
+
+bool print(const std::string& text) {
+  errno = 0;
+  if (std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0) return true;
+  say(absl::DataLossError(std::string("standard output: ") +
+                          std::generic_category().message(errno)));
+  return false;
 }
 
 int usage_error(const base::Status& status) {

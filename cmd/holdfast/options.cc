@@ -17,6 +17,7 @@
 #include "controller/defaults.h"
 #include "discovery/address.h"
 #include "kube/limits.h"
+#include "model/field_rules.h"
 #include "page_json.h"
 
 namespace holdfast {
@@ -59,14 +60,10 @@ base::Status check_discovery(const std::string& flag, const std::string& text) {
   return address.ok() ? base::Status() : bad_flag(flag, std::string(address.status().message()));
 }
 
-/// A DNS label (RFC 1123), as the API server demands of a namespace's name.
+/// What the API server demands of it.
 bool is_namespace_name(const std::string& name) {
   constexpr std::size_t kBytesMost = 63;
-  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
-  return plain && !name.empty() && name.size() <= kBytesMost && name.front() != '-' &&
-         name.back() != '-';
+  return model::is_dns_label(name) && name.size() <= kBytesMost;
 }
 
 /// Several values a flag, by repetition or with commas and spaces between them.
@@ -181,18 +178,22 @@ void add_sidecar_flags(CLI::App& app, Options& options) {
   app.parse_complete_callback([&app, &options] { read_empty_settings(app, options); });
 }
 
-void add_control_plane_flags(CLI::App& app, Options& options) {
+void add_class_flags(CLI::App& app, Options& options) {
   add(app, "--ingress-class", options.ingress_class, "The IngressClass that is served")
       ->type_name("NAME");
   app.add_flag("--watch-without-class", options.watch_without_class,
                "Ingresses that name no class are served too, whatever the default class is")
       ->envname(environment_name("--watch-without-class"));
-  add(app, "--default-backend", options.default_backend, "Gets what no Ingress serves")
-      ->type_name("NAMESPACE/SERVICE:PORT");
   add(app, "--defaults-configmap", options.defaults_configmap,
       "A ConfigMap of defaults for every Ingress: annotations' names without the prefix, and "
       "values")
       ->type_name("NAMESPACE/NAME");
+}
+
+void add_control_plane_flags(CLI::App& app, Options& options) {
+  add_class_flags(app, options);
+  add(app, "--default-backend", options.default_backend, "Gets what no Ingress serves")
+      ->type_name("NAMESPACE/SERVICE:PORT");
 }
 
 void add_cluster_flags(CLI::App& app, Options& options) {

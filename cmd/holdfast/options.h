@@ -89,7 +89,9 @@ void add_data_plane_flags(CLI::App& app, Options& options);
 /// --listen, --upstream, --http-proxy-listen, --trusted-proxies, --workers, --access-log, and a
 /// flag for each annotation that a sidecar has.
 void add_sidecar_flags(CLI::App& app, Options& options);
-/// --ingress-class, --watch-without-class, --default-backend and --defaults-configmap.
+/// --ingress-class, --watch-without-class and --defaults-configmap.
+void add_class_flags(CLI::App& app, Options& options);
+/// Those and --default-backend.
 void add_control_plane_flags(CLI::App& app, Options& options);
 /// --kubeconfig, --endpoints-api, --namespaces, --label-selector and --watch-list.
 void add_cluster_flags(CLI::App& app, Options& options);

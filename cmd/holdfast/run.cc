@@ -61,9 +61,9 @@ class Running {
     program_.log_listening("admin", host_of(options_.admin_listen), admin_.port());
   }
 
-  void start() {
+  base::Status start() {
     if (control_) control_->start();
-    if (data_) data_->start();
+    return data_ ? data_->start() : base::Status();
   }
 
   /// Pages first, which look at the rest; then whoever is fed before whoever feeds.
@@ -118,13 +118,15 @@ template <class... What>
 int bind_and_run(const Options& options, bool lean, What... what) {
   const Program program(options);
   Running running(options, program);
-  const base::Status bound = running.bind(std::move(what)...);
-  if (!bound.ok()) {
-    running.stop();
-    return program.failed(bound);
+  base::Status status = running.bind(std::move(what)...);
+  if (status.ok()) {
+    running.say_where();
+    status = running.start();
   }
-  running.say_where();
-  running.start();
+  if (!status.ok()) {
+    running.stop();
+    return program.failed(status);
+  }
   if (lean) base::unmap_startup_pages();
   program.wait_for_stop();
   running.stop();

@@ -16,9 +16,12 @@ int run_sidecar(const Options& options) {
       options.settings.begin(), options.settings.end());
   auto configuration = controller::sidecar_configuration(options.upstream, settings);
   if (!configuration.ok()) return usage_error(configuration.status());
+  for (const std::string& warning : configuration->warnings) {
+    say(absl::InvalidArgumentError(warning));
+  }
   Options data_plane = options;
   data_plane.http_listen = listen_addresses(options);
-  return run_with(data_plane, *std::move(configuration));
+  return run_with(data_plane, std::move(configuration->transaction));
 }
 
 }  // namespace

@@ -1,4 +1,3 @@
-#include <cstdio>
 #include <utility>
 
 #include "admin/client.h"
@@ -28,8 +27,7 @@ int run_status(const Options& options) {
     say(text.status());
     return kExitFailed;
   }
-  std::fputs(text->c_str(), stdout);
-  return 0;
+  return print(*text) ? 0 : kExitFailed;
 }
 
 }  // namespace

@@ -4,17 +4,15 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
+#include "base/utf8.h"
+
 namespace holdfast::admin {
 namespace {
 
 using Json = nlohmann::json;
 using Row = std::vector<std::string>;
 
-std::string cell(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; }, '?');
-  return text.empty() ? "-" : text;
-}
+std::string cell(const std::string& text) { return text.empty() ? "-" : base::one_line(text); }
 
 void append_row(std::string& out, const Row& row, const std::vector<std::size_t>& widths) {
   std::string line;
@@ -107,14 +105,14 @@ std::string configuration_lines(const Json& configuration) {
     lines = "No configuration is in force yet.\n";
   } else {
     lines = "Configuration " + std::to_string(version) + ", in force since " +
-            text_of(configuration, "since") + ".\n";
+            base::one_line(text_of(configuration, "since")) + ".\n";
   }
   if (const std::uint64_t refused = configuration.value("refused", std::uint64_t{0}); refused > 0) {
     lines += "Refused as a whole: " + std::to_string(refused) + "; the log says why.\n";
   }
   if (!configuration.value("connected", true)) {
     lines += "The controller is not connected, since " +
-             text_of(configuration, "connection_since") + ".\n";
+             base::one_line(text_of(configuration, "connection_since")) + ".\n";
   }
   return lines;
 }
@@ -130,7 +128,7 @@ void append_section(std::string& out, const Json& page, const char* key, const c
 }
 
 std::string tables_of(const Json& page) {
-  std::string out = "Holdfast " + text_of(page, "version") + "\n";
+  std::string out = "Holdfast " + base::one_line(text_of(page, "version")) + "\n";
   if (page.contains("configuration")) out += configuration_lines(page.at("configuration"));
   append_section(out, page, "routes", "Routes",
                  {"HOST", "PATH", "MATCH", "SERVICE", "INGRESS", "SINCE"}, route_row);
@@ -157,7 +155,7 @@ std::string table(const std::vector<std::string>& heading,
   std::vector<std::size_t> widths(heading.size());
   for (Row& line : lines) {
     for (std::size_t i = 0; i < line.size(); ++i) {
-      line[i] = cell(std::move(line[i]));
+      line[i] = cell(line[i]);
       widths[i] = std::max(widths[i], line[i].size());
     }
   }

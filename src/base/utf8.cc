@@ -49,4 +49,37 @@ std::string repair_utf8(std::string_view text) {
   return result;
 }
 
+namespace {
+
+/// REQUIRES: `sequence` is one, of 1 to 4 bytes.
+char32_t code_point(std::string_view sequence) {
+  if (sequence.size() == 1) return static_cast<unsigned char>(sequence[0]);
+  char32_t point = static_cast<unsigned char>(sequence[0]) & (0x7fU >> sequence.size());
+  for (const char c : sequence.substr(1)) point = point << 6 | (static_cast<unsigned>(c) & 0x3fU);
+  return point;
+}
+
+bool is_shown(char32_t point) {
+  const bool control = point < 0x20 || (point >= 0x7f && point < 0xa0);
+  const bool separator = point == 0x2028 || point == 0x2029;
+  const bool direction = point == 0x200e || point == 0x200f ||
+                         (point >= 0x202a && point <= 0x202e) ||
+                         (point >= 0x2066 && point <= 0x2069);
+  return !control && !separator && !direction;
+}
+
+}  // namespace
+
+std::string one_line(std::string_view text) {
+  std::string result;
+  result.reserve(text.size());
+  while (!text.empty()) {
+    const std::size_t length = utf8_sequence_bytes(text);
+    const std::string_view sequence = text.substr(0, length);
+    result += length > 0 && is_shown(code_point(sequence)) ? sequence : std::string_view("?");
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return result;
+}
+
 }  // namespace holdfast::base

@@ -17,4 +17,9 @@ namespace holdfast::base {
 /// The text with every byte that is not part of a valid sequence replaced by U+FFFD.
 [[nodiscard]] std::string repair_utf8(std::string_view text);
 
+/// What a terminal shows as one line of text, whoever wrote it: '?' in place of control characters
+/// (C0, DEL, C1), of line and paragraph separators, of what changes the direction of writing
+/// (U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069), and of bytes that are not UTF-8.
+[[nodiscard]] std::string one_line(std::string_view text);
+
 }  // namespace holdfast::base

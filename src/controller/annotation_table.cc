@@ -198,6 +198,16 @@ const std::array kAnnotations{
                .summary = "The Service of WebSocket handshakes, where plain requests go to "
                           "another.",
                .scope = Scope::kIngress},
+    Annotation{.name = "service-upstream",
+               .value = ChoiceValue{kBooleans,
+                                    [](Draft& draft, int value) {
+                                      draft.settings.service_upstream = value != 0;
+                                    }},
+               .default_text = "false",
+               .summary = "Whether connections go to the Service's cluster IP, so that the cluster "
+                          "or its mesh chooses the pod; nothing that chooses between pods here "
+                          "then has an effect.",
+               .scope = Scope::kIngress},
     Annotation{.name = "proxy-protocol",
                .value = ChoiceValue{kProxyProtocols,
                                     [](Draft& draft, int value) {

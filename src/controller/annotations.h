@@ -28,6 +28,8 @@ struct Settings {
   std::optional<model::v1::HealthCheck> health_check;
   /// Absent: handshakes go where plain requests go.
   std::optional<kube::IngressBackend> websocket_service;
+  /// The cluster IP of each Service is its only endpoint.
+  bool service_upstream = false;
 };
 
 /// What is being read: parts that only count when another annotation asks for them.

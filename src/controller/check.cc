@@ -9,12 +9,16 @@
 #include "controller/ingress_class.h"
 #include "controller/nginx_annotations.h"
 #include "controller/quote.h"
+#include "controller/service_port.h"
 
 namespace holdfast::controller {
 
 namespace v1 = model::v1;
 
 namespace {
+
+/// One that no Service has (RFC 5737).
+constexpr const char* kAssumedClusterIp = "192.0.2.1";
 
 std::string annotation_field(const std::string& key) {
   return "metadata.annotations[" + quote(key) + "]";
@@ -55,7 +59,9 @@ class AssumedServices {
   }
 
   /// "NAME:PORT" of a cluster; empty of none.
-  [[nodiscard]] std::string text_of(const std::string& cluster) const {
+  [[nodiscard]] std::string text_of(std::string cluster) const {
+    if (cluster.ends_with(kClusterIpSuffix))
+      cluster.resize(cluster.size() - kClusterIpSuffix.size());
     const auto parts = model::parse_cluster_name(cluster);
     if (!parts) return "";
     const auto name = port_names_.find(cluster);
@@ -130,7 +136,7 @@ class Checker {
 
   /// Whether the default class is ours only a cluster knows.
   void assume_class() {
-    if (!world_.classes.empty()) return;
+    if (!world_.classes.empty() || options_.watch_without_class) return;
     for (auto& [name, ingress] : world_.ingresses) {
       if (!class_named_by(*ingress).empty()) continue;
       note(*ingress, "It names no class: it is served where " + quote(options_.ingress_class) +
@@ -204,6 +210,17 @@ class Checker {
       }
     }
     assumed_.add_to(world_);
+    assume_cluster_ips();
+  }
+
+  /// Files leave them to the API server.
+  void assume_cluster_ips() {
+    for (auto& [name, service] : world_.services) {
+      if (!service->cluster_ip.empty() || service->type == "ExternalName") continue;
+      auto with_ip = std::make_shared<kube::Service>(*service);
+      with_ip->cluster_ip = kAssumedClusterIp;
+      service = std::move(with_ip);
+    }
   }
 
   void take_compiled() {
@@ -222,10 +239,15 @@ class Checker {
     for (const auto& [key, text] : ingress.metadata.annotations) {
       if (!key.starts_with(kNginxAnnotationPrefix)) continue;
       const auto known = find_nginx_annotation(key.substr(kNginxAnnotationPrefix.size()));
-      if (known && known->ours.empty()) continue;
+      using Likeness = NginxAnnotation::Likeness;
+      if (known && known->likeness == Likeness::kNotNeeded) continue;
       const std::string instead =
-          known ? std::string(kAnnotationPrefix).append(known->ours) + " says the same"
-                : "there is nothing in its place";
+          !known ? "there is nothing in its place"
+                 : std::string(kAnnotationPrefix)
+                       .append(known->ours)
+                       .append(known->likeness == Likeness::kSame
+                                   ? " says the same"
+                                   : " is the nearest, with values of its own");
       add({"Ingress", ingress.metadata.name, annotation_field(key), Severity::kWarning,
            "an annotation of ingress-nginx, which is not read; " + instead});
     }

@@ -54,9 +54,6 @@ struct DefaultBackend {
   kube::IngressBackend backend;
 };
 
-/// "NAMESPACE/SERVICE:PORT", the port by number or by name. The error is half a sentence.
-base::StatusOr<DefaultBackend> parse_default_backend(std::string_view text);
-
 struct Options {
   /// --ingress-class: the Ingresses that name this class are ours, if the IngressClass object of
   /// that name has our controller name, or does not exist.

@@ -150,12 +150,22 @@ model::ResourcePtr compile_endpoint_set(const World& world, const std::string& n
   const kube::ObjectName service_name{parts->service_namespace, parts->service};
   const kube::Service* service = find_service(world, service_name);
   const kube::ServicePort* port = service == nullptr ? nullptr : find_port(*service, *parts);
+  if (port == nullptr) return model::seal(std::move(resource));
+  v1::EndpointSet& set = *resource.mutable_endpoint_set();
+  const std::string uid = label_or_empty(service->metadata.uid);
   const auto slices = world.slices.find(service_name);
-  if (port != nullptr && slices != world.slices.end()) {
+  if (parts->port.ends_with(kClusterIpSuffix)) {
+    v1::Endpoint& endpoint = *set.add_endpoints();
+    endpoint.set_address(service->cluster_ip);
+    endpoint.set_port(static_cast<std::uint32_t>(port->port));
+    // Another Service with the address of one that is gone is another endpoint.
+    endpoint.set_uid(uid);
+    set.set_salt(uid);
+  } else if (slices != world.slices.end()) {
     SetBuilder builder(port->name, problems);
     for (const auto& [key, slice] : slices->second) builder.add(key, *slice);
-    *resource.mutable_endpoint_set() = builder.build(service_name);
-    resource.mutable_endpoint_set()->set_salt(label_or_empty(service->metadata.uid));
+    set = builder.build(service_name);
+    set.set_salt(uid);
   }
   return model::seal(std::move(resource));
 }

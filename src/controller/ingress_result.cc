@@ -58,6 +58,7 @@ class IngressCompiler {
   const World& world_;
   const Defaults& defaults_;
   ProblemList& problems_;
+  bool service_upstream_ = false;
   std::map<std::string, std::vector<Claim>> hosts_;
   std::map<std::string, std::uint32_t> clusters_;
   IngressResult result_;
@@ -102,6 +103,7 @@ IngressResult IngressCompiler::take_result() {
 
 void IngressCompiler::add_settings() {
   const Settings settings = settings_of(ingress_, defaults_, problems_);
+  service_upstream_ = settings.service_upstream;
   result_.policy = settings.policy.SerializeAsString();
   if (settings.health_check) result_.health_check = settings.health_check->SerializeAsString();
   if (settings.websocket_service) {
@@ -225,7 +227,13 @@ std::string IngressCompiler::port_of(const kube::IngressBackend& backend,
           "Service " + quote(backend.service_name) +
               " is of type ExternalName, which is not served; requests are answered with 503");
   }
-  return std::to_string(port->port);
+  std::string number = std::to_string(port->port);
+  if (!service_upstream_) return number;
+  if (has_cluster_ip(*found)) return number.append(kClusterIpSuffix);
+  warn(service_field, "Service " + quote(backend.service_name) +
+                          " has no cluster IP, which holdfast.dev/service-upstream asks for; its "
+                          "pods are connected to");
+  return number;
 }
 
 }  // namespace

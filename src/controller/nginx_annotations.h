@@ -12,11 +12,20 @@ namespace holdfast::controller {
 inline constexpr std::string_view kNginxAnnotationPrefix = "nginx.ingress.kubernetes.io/";
 
 struct NginxAnnotation {
+  enum class Likeness : unsigned char {
+    /// The same values mean the same.
+    kSame,
+    /// For the same purpose, with values of another form or reach.
+    kNear,
+    /// Holdfast does so anyway, or has nothing that it would change.
+    kNotNeeded,
+  };
+
   /// Without the prefix.
   std::string_view name;
-  /// Holdfast's, without its prefix; empty: Holdfast needs none, since it does so anyway or has
-  /// nothing of the kind.
+  /// Holdfast's, without its prefix; empty: none is needed.
   std::string_view ours;
+  Likeness likeness;
 };
 
 /// Those that have an equivalent, or need none.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/ip_address.h"
 #include "controller/names.h"
 #include "controller/quote.h"
 
@@ -24,11 +25,17 @@ const kube::ServicePort* find_port(const kube::Service& service,
 }
 
 const kube::ServicePort* find_port(const kube::Service& service, const model::ClusterName& name) {
+  std::string_view port = name.port;
+  if (port.ends_with(kClusterIpSuffix)) port.remove_suffix(kClusterIpSuffix.size());
   std::int32_t number = 0;
-  const char* end = name.port.data() + name.port.size();
-  const auto read = std::from_chars(name.port.data(), end, number);
+  const char* end = port.data() + port.size();
+  const auto read = std::from_chars(port.data(), end, number);
   if (read.ec != std::errc() || read.ptr != end) return nullptr;
   return find_port(service, kube::ServiceBackendPort{.name = "", .number = number});
+}
+
+bool has_cluster_ip(const kube::Service& service) {
+  return base::parse_ip(service.cluster_ip).has_value();
 }
 
 std::optional<kube::IngressBackend> parse_backend(std::string_view text) {

@@ -73,15 +73,22 @@ v1::Resource every_host(const std::string& cluster, v1::RoutePolicy policy) {
 
 }  // namespace
 
-base::StatusOr<model::Transaction> sidecar_configuration(
+base::StatusOr<SidecarConfiguration> sidecar_configuration(
     const std::string& upstream,
     std::span<const std::pair<std::string_view, std::string_view>> settings) {
   base::Status status;
-  v1::RoutePolicy policy =
-      settings_of(settings, built_in_defaults(),
-                  [&](Severity, std::string_view name, const std::string& reason,
-                      const std::string&) { status.Update(wrong(name, reason)); })
-          .policy;
+  SidecarConfiguration result;
+  v1::RoutePolicy policy = settings_of(settings, built_in_defaults(),
+                                       [&](Severity severity, std::string_view name,
+                                           const std::string& reason, const std::string&) {
+                                         const base::Status found = wrong(name, reason);
+                                         if (severity == Severity::kError) {
+                                           status.Update(found);
+                                         } else {
+                                           result.warnings.emplace_back(found.message());
+                                         }
+                                       })
+                               .policy;
   if (!status.ok()) return status;
   // There is nothing to choose from.
   policy.clear_slow_start();
@@ -95,15 +102,14 @@ base::StatusOr<model::Transaction> sidecar_configuration(
   if (!endpoint.ok() || !model::validate(endpoint_set(cluster, *endpoint)).ok()) {
     return wrong("upstream", quote(upstream) + " is neither ADDR:PORT nor unix:/PATH");
   }
-  model::Transaction transaction;
   for (v1::Resource& resource :
        std::array{every_host(cluster, std::move(policy)), cluster_of(cluster, port),
                   endpoint_set(cluster, *endpoint)}) {
     status.Update(model::validate(resource));
-    transaction.upserts.push_back(model::seal(std::move(resource)));
+    result.transaction.upserts.push_back(model::seal(std::move(resource)));
   }
   if (!status.ok()) return status;
-  return transaction;
+  return result;
 }
 
 }  // namespace holdfast::controller

@@ -14,7 +14,8 @@
 
 #include "controller/compile.h"
 #include "controller/defaults.h"
-#include "controller/world_builder.h"
+#include "controller/service_port.h"
+#include "controller/world_sink.h"
 #include "kube/source.h"
 #include "tests/support/line_sink.h"
 
@@ -22,29 +23,6 @@ namespace holdfast::controller {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Collects a folder of manifests into a World.
-class WorldSink final : public kube::ObjectSink {
- public:
-  void replace(const kube::Scope& scope, std::vector<kube::Object> objects) override {
-    builder_.replace(scope, objects);
-  }
-  void upsert(kube::Object object) override { builder_.upsert(object); }
-  void remove(kube::Kind kind, const kube::ObjectName& name) override {
-    builder_.remove(kind, name);
-  }
-  void report_unreadable(const std::string& kind, const kube::ObjectName& name,
-                         const std::string& reason) override {
-    unreadable_ += "unreadable " + kind + " " + name.name + ": " + reason + "\n";
-  }
-
-  [[nodiscard]] const World& world() const { return builder_.world(); }
-  [[nodiscard]] const std::string& unreadable() const { return unreadable_; }
-
- private:
-  WorldBuilder builder_;
-  std::string unreadable_;
-};
 
 std::string text_of(const Compiled& compiled) {
   std::ostringstream text;
@@ -92,7 +70,12 @@ std::string compile_folder(const fs::path& folder) {
   if (!source.ok()) return std::string(source.status().message());
   (*source)->start();
   (*source)->stop();
-  return sink.unreadable() + text_of(compile(sink.world(), options_of(folder)));
+  std::string unreadable;
+  for (const Problem& problem : sink.unreadable()) {
+    unreadable +=
+        "unreadable " + problem.kind + " " + problem.object.name + ": " + problem.message + "\n";
+  }
+  return unreadable + text_of(compile(sink.world(), options_of(folder)));
 }
 
 class Golden : public testing::TestWithParam<std::string> {};

@@ -5,6 +5,7 @@ Method: the real binary, files and standard input.
 """
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -116,7 +117,7 @@ def test_an_error_fails_and_says_what_is_served_instead(write):
     ("annotation", "said"),
     [
         ("holdfast.dev/idle-timout", "did you mean holdfast.dev/idle-timeout?"),
-        ("nginx.ingress.kubernetes.io/upstream-hash-by", "holdfast.dev/hash-by says the same"),
+        ("nginx.ingress.kubernetes.io/upstream-hash-by", "holdfast.dev/hash-by is the nearest"),
     ],
 )
 def test_a_warning_fails_only_when_asked_to(write, annotation, said):
@@ -125,6 +126,41 @@ def test_a_warning_fails_only_when_asked_to(write, annotation, said):
     assert (status, report["errors"], report["warnings"]) == (0, 0, 1)
     assert said in report["ingresses"][0]["problems"][0]["message"]
     assert check("--strict", path).returncode == 1
+
+
+def test_the_flags_that_choose_ingresses_are_heard(write):
+    path = write("chat.yaml", ingress())
+    assert check("--default-backend", "nonsense", path).returncode == 64
+    assert check("--ingress-class", "", path).returncode == 64
+    assert check("--watch-without-class", path).returncode == 0
+
+
+def test_standard_input_can_be_read_once():
+    done = check("-", "-")
+    assert done.returncode == 64 and "only once" in done.stderr
+
+
+def test_a_report_that_cannot_be_written_is_a_failure(write):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [BINARY, "check", write("chat.yaml", ingress())], stdout=full, stderr=subprocess.PIPE,
+            text=True, timeout=20,
+        )  # fmt: skip
+    assert done.returncode == 1 and "standard output: " in done.stderr
+
+
+def test_a_name_cannot_write_lines_of_the_report(write):
+    path = write("chat.yaml", ingress().replace("name: chat", 'name: "x\\n0 errors\\e[2J"'))
+    done = check(path)
+    assert done.returncode == 1
+    assert "Ingress default/x?0 errors?[2J\n" in done.stdout
+
+
+def test_a_pipe_in_a_folder_is_not_waited_for(write, tmp_path):
+    write("chat.yaml", ingress())
+    os.mkfifo(tmp_path / "pipe.yaml")
+    status, report = told(tmp_path)
+    assert status == 1 and "not a file" in json.dumps(report["problems"])
 
 
 def test_services_that_are_not_among_the_files_are_no_error(write):

@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "controller/annotations.h"
@@ -71,6 +72,41 @@ TEST(AnnotationDocuments, EveryAnnotationSaysWhatItIs) {
     EXPECT_FALSE(annotation.default_text.empty()) << annotation.name;
     EXPECT_TRUE(annotation.summary.ends_with('.')) << annotation.name;
     EXPECT_FALSE(annotation.when_wrong.ends_with('.')) << annotation.name;
+  }
+}
+
+/// What says of a default what it does, and is no value that could be written.
+const std::set<std::string_view> kDescribed = {
+    "affinity-cookie-max-age", "affinity-cookie-path", "allow-cidrs",
+    "allowed-origins",         "deny-cidrs",           "health-path",
+    "max-body-bytes",          "request-headers",      "request-timeout",
+    "response-headers",        "rewrite-prefix",       "upstream-host",
+    "websocket-service",
+};
+
+/// With what makes the annotation count at all.
+std::string resolved(const Annotation& annotation, bool written, bool& wrong) {
+  std::vector<std::pair<std::string_view, std::string_view>> values;
+  if (annotation.name.starts_with("affinity-")) values.emplace_back("affinity", "cookie");
+  if (annotation.name.starts_with("health-")) values.emplace_back("health-path", "/up");
+  if (annotation.name == "hash-balance-factor") values.emplace_back("hash-by", "path");
+  if (annotation.name == "missing-origin") values.emplace_back("allowed-origins", "null");
+  if (written) values.emplace_back(annotation.name, annotation.default_text);
+  const Settings settings = settings_of(
+      values, built_in_defaults(),
+      [&](Severity, std::string_view, const std::string&, const std::string&) { wrong = true; });
+  return settings.policy.SerializeAsString() +
+         (settings.health_check ? settings.health_check->SerializeAsString() : "");
+}
+
+TEST(AnnotationDocuments, TheDefaultsAreThoseInForce) {
+  for (const Annotation& annotation : annotations()) {
+    bool wrong = false;
+    const std::string written = resolved(annotation, true, wrong);
+    EXPECT_EQ(wrong, kDescribed.contains(annotation.name)) << annotation.name;
+    if (!wrong) {
+      EXPECT_EQ(written, resolved(annotation, false, wrong)) << annotation.name;
+    }
   }
 }
 

@@ -102,6 +102,25 @@ TEST_F(CheckTest, AClassThatIsNamedByNobody) {
   EXPECT_THAT(told.notes, ElementsAre(HasSubstr("is not ours")));
 }
 
+TEST_F(CheckTest, WithoutAClassItIsOursWhereAFlagSaysSo) {
+  service("default", "web");
+  ingress("a", "");
+  const CheckReport report = check(world_, {.watch_without_class = true}, {});
+  ASSERT_THAT(report.ingresses, SizeIs(1));
+  EXPECT_THAT(report.ingresses[0].routes, SizeIs(1));
+  EXPECT_THAT(report.ingresses[0].notes, IsEmpty());
+}
+
+TEST_F(CheckTest, AClusterIpIsGivenByTheCluster) {
+  service("default", "web");
+  ingress("a").metadata.annotations["holdfast.dev/service-upstream"] = "true";
+  const CheckedIngress told = only();
+  EXPECT_THAT(told.problems, IsEmpty());
+  ASSERT_THAT(told.routes, SizeIs(1));
+  EXPECT_THAT(told.routes[0].service, HasSubstr("web:"));
+  EXPECT_EQ(told.routes[0].service.find('@'), std::string::npos);
+}
+
 TEST_F(CheckTest, AnotherClassIsNoneOfOurBusiness) {
   ingress("a", "nginx").metadata.annotations = {{"nginx.ingress.kubernetes.io/affinity", "cookie"},
                                                 {"holdfast.dev/idle-timeout", "2h"}};
@@ -122,7 +141,7 @@ TEST_F(CheckTest, AnnotationsOfIngressNginx) {
   EXPECT_THAT(messages(report.ingresses[0].problems),
               ElementsAre(HasSubstr("auth-url\"] an annotation of ingress-nginx, which is not "
                                     "read; there is nothing in its place"),
-                          HasSubstr("holdfast.dev/idle-timeout says the same")));
+                          HasSubstr("holdfast.dev/idle-timeout is the nearest")));
   EXPECT_EQ(report.count(Severity::kWarning), 2U);
   EXPECT_EQ(report.count(Severity::kError), 0U);
 }

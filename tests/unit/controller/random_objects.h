@@ -16,7 +16,7 @@ class RandomObjects {
  public:
   explicit RandomObjects(unsigned seed) : random_(seed) {}
 
-  /// Of a hundred, how many Ingresses have routes of a quarter of a megabyte.
+  /// Of a hundred, how many Ingresses have routes of half a megabyte.
   int huge_per_cent = 0;
 
   /// 0 to `most` - 1.
@@ -114,6 +114,7 @@ class RandomObjects {
     if (one_in(6)) annotations[prefix + "websocket-service"] = service() + ":" + pick({"80", "ws"});
     if (one_in(9)) annotations[prefix + "allow-cidrs"] = pick({"10.1.0.0/16", "friends"});
     if (one_in(9)) annotations[prefix + "health-interval"] = "2s";
+    if (one_in(6)) annotations[prefix + "service-upstream"] = "true";
     if (one_in(9)) annotations[prefix + "no-such-thing"] = "1";
     if (one_in(9)) annotations["kubernetes.io/ingress.class"] = pick({"holdfast", "other"});
     if (below(100) < huge_per_cent) {
@@ -122,6 +123,7 @@ class RandomObjects {
         fields += "X-" + std::to_string(i) + ": " + std::string(8000, 'x') + "\n";
       }
       annotations[prefix + "request-headers"] = fields;
+      annotations[prefix + "response-headers"] = fields;
     }
   }
 
@@ -170,6 +172,7 @@ class RandomObjects {
   kube::Object service_object() {
     auto object = made<kube::Service>(kube::Kind::kService);
     object->type = one_in(9) ? "ExternalName" : "ClusterIP";
+    object->cluster_ip = pick({"None", "10.96.0.1", "10.96.0.2", "fd00::1"});
     for (const char* name : {"http", "ws"}) {
       if (!one_in(3)) object->ports.push_back(service_port(name, 80 + below(2)));
     }

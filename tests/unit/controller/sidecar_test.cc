@@ -20,20 +20,20 @@ using Settings = std::vector<std::pair<std::string_view, std::string_view>>;
 TEST(Sidecar, OneUpstreamForEverything) {
   const auto made = sidecar_configuration("127.0.0.1:9000", Settings{{"idle-timeout", "2h"}});
   ASSERT_TRUE(made.ok()) << made.status();
-  ASSERT_EQ(made->upserts.size(), 3U);
-  for (const model::ResourcePtr& resource : made->upserts) {
+  ASSERT_EQ(made->transaction.upserts.size(), 3U);
+  for (const model::ResourcePtr& resource : made->transaction.upserts) {
     EXPECT_TRUE(model::validate(*resource).ok()) << model::validate(*resource);
     EXPECT_NE(resource->version(), 0U);
   }
-  const v1::VirtualHost& host = made->upserts[0]->virtual_host();
+  const v1::VirtualHost& host = made->transaction.upserts[0]->virtual_host();
   EXPECT_EQ(host.host(), "*");
   ASSERT_EQ(host.routes_size(), 1);
   EXPECT_TRUE(host.routes(0).path().fallback());
   EXPECT_EQ(host.routes(0).cluster(), "sidecar/upstream/9000");
   EXPECT_EQ(host.routes(0).policy().idle_timeout().seconds(), 7200);
   EXPECT_EQ(host.routes(0).policy().eject_after(), 0U);
-  EXPECT_EQ(made->upserts[1]->name(), host.routes(0).cluster());
-  const v1::EndpointSet& set = made->upserts[2]->endpoint_set();
+  EXPECT_EQ(made->transaction.upserts[1]->name(), host.routes(0).cluster());
+  const v1::EndpointSet& set = made->transaction.upserts[2]->endpoint_set();
   ASSERT_EQ(set.endpoints_size(), 1);
   EXPECT_EQ(set.endpoints(0).address(), "127.0.0.1");
   EXPECT_EQ(set.endpoints(0).port(), 9000U);
@@ -42,8 +42,9 @@ TEST(Sidecar, OneUpstreamForEverything) {
 TEST(Sidecar, UnixSocketsAndIpv6) {
   const auto local = sidecar_configuration("unix:/run/app.sock", Settings{});
   ASSERT_TRUE(local.ok()) << local.status();
-  EXPECT_EQ(local->upserts[2]->endpoint_set().endpoints(0).address(), "unix:/run/app.sock");
-  EXPECT_EQ(local->upserts[2]->endpoint_set().endpoints(0).port(), 0U);
+  EXPECT_EQ(local->transaction.upserts[2]->endpoint_set().endpoints(0).address(),
+            "unix:/run/app.sock");
+  EXPECT_EQ(local->transaction.upserts[2]->endpoint_set().endpoints(0).port(), 0U);
   EXPECT_TRUE(sidecar_configuration("[::1]:9000", Settings{}).ok());
 }
 
@@ -63,6 +64,13 @@ TEST(Sidecar, AWrongValueNamesItsFlag) {
   ASSERT_FALSE(made.ok());
   EXPECT_THAT(std::string(made.status().message()), testing::StartsWith("--idle-timeout: \"2\""));
   EXPECT_THAT(std::string(made.status().message()), testing::Not(HasSubstr("default")));
+}
+
+TEST(Sidecar, WhatDoesNothingIsAWarning) {
+  const auto made = sidecar_configuration("127.0.0.1:9000", Settings{{"missing-origin", "allow"}});
+  ASSERT_TRUE(made.ok()) << made.status();
+  ASSERT_EQ(made->warnings.size(), 1U);
+  EXPECT_THAT(made->warnings[0], testing::StartsWith("--missing-origin: "));
 }
 
 TEST(Sidecar, KnowsWhatDoesNotChooseBetweenPods) {
