@@ -45,7 +45,7 @@ TEST_F(EndpointHealthTest, OneProbeAtATimeWhateverThreadsAsk) {
   race([&] {
     for (int i = 0; i < kRounds; ++i) {
       Probe probe;
-      if (!health_.may_connect(policy_, probe)) continue;
+      if (!health_.may_connect(policy_, now_, probe)) continue;
       const int now = held.fetch_add(1) + 1;
       if (now > most) most = now;
       ++probes;
@@ -56,18 +56,48 @@ TEST_F(EndpointHealthTest, OneProbeAtATimeWhateverThreadsAsk) {
   EXPECT_GT(probes, 0);
 }
 
+TEST_F(EndpointHealthTest, OfThreadsThatEjectTogetherOneDoes) {
+  // To a route with a longer time it stays out, so that no ejection moves the end.
+  const EjectionPolicy longer{.after = 1, .duration = 10h * kRounds};
+  ASSERT_TRUE(health_.count_failure(longer, now_, now_));
+  ASSERT_TRUE(health_.eject(longer, now_));
+  std::atomic<int> arrived{0};
+  std::atomic<int> ejections{0};
+  const auto eject_each_round = [&](int thread) {
+    for (int round = 1; round <= kRounds; ++round) {
+      ++arrived;
+      while (arrived < 2 * round) std::this_thread::yield();
+      const base::Instant now = now_ + 1h * round + std::chrono::nanoseconds(thread);
+      if (health_.eject(policy_, now)) ++ejections;
+    }
+  };
+  std::thread other(eject_each_round, 1);
+  eject_each_round(0);
+  other.join();
+  EXPECT_EQ(ejections, kRounds);
+}
+
+TEST_F(EndpointHealthTest, NoProbeBeginsOnWhatHasJustBeenEjected) {
+  EXPECT_TRUE(health_.count_failure(policy_, now_, now_));
+  EXPECT_TRUE(health_.eject(policy_, now_));
+  Probe probe;
+  EXPECT_FALSE(health_.may_connect(policy_, now_, probe));
+  now_ += policy_.duration;
+  EXPECT_TRUE(health_.may_connect(policy_, now_, probe)) << "the right to it was given back";
+}
+
 TEST_F(EndpointHealthTest, WithoutProbationAnyNumberConnects) {
   Probe first;
   Probe second;
-  EXPECT_TRUE(health_.may_connect(policy_, first));
-  EXPECT_TRUE(health_.may_connect(policy_, second));
+  EXPECT_TRUE(health_.may_connect(policy_, now_, first));
+  EXPECT_TRUE(health_.may_connect(policy_, now_, second));
   EXPECT_FALSE(health_.is_out(policy_, now_));
 }
 
 TEST_F(EndpointHealthTest, AProbeThatIsMovedIsStillOne) {
   put_on_probation();
   Probe probe;
-  ASSERT_TRUE(health_.may_connect(policy_, probe));
+  ASSERT_TRUE(health_.may_connect(policy_, now_, probe));
   {
     Probe moved = std::move(probe);
     EXPECT_TRUE(health_.is_out(policy_, now_));
@@ -81,7 +111,7 @@ TEST_F(EndpointHealthTest, AProbeThatIsMovedIsStillOne) {
 TEST_F(EndpointHealthTest, OtherRoutesGoByTheirOwnCount) {
   put_on_probation();
   Probe probe;
-  ASSERT_TRUE(health_.may_connect(policy_, probe));
+  ASSERT_TRUE(health_.may_connect(policy_, now_, probe));
   EXPECT_FALSE(health_.is_out({.after = 2, .duration = 10s}, now_));
   EXPECT_FALSE(health_.is_out({}, now_));
 }
