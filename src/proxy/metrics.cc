@@ -227,9 +227,11 @@ void collect_clusters(const std::map<std::string, std::shared_ptr<const Cluster>
     const std::uint64_t out_now =
         count([&](const Membership& member) { return member.health->is_ejected(ejection, now); });
     if (out_now > 0) add(ejected, labels, out_now);
-    if (!cluster.health_check) continue;
-    add(unhealthy, labels,
-        count([](const Membership& member) { return member.health->fails_checks(); }));
+    // Only what is left out has a series: their number is bounded by the trouble there is, not by
+    // the Services that have checks.
+    const std::uint64_t ill =
+        count([](const Membership& member) { return member.health->fails_checks(); });
+    if (ill > 0) add(unhealthy, labels, ill);
   }
   out.push_back(std::move(ejected));
   out.push_back(std::move(unhealthy));
