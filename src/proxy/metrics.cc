@@ -211,8 +211,8 @@ void collect_clusters(const std::map<std::string, std::shared_ptr<const Cluster>
       family_of("holdfast_endpoints_ejected",
                 "Endpoints out of the choice because connects to them failed.", MetricType::kGauge);
   MetricFamily unhealthy =
-      family_of("holdfast_endpoints_unhealthy",
-                "Endpoints out of the choice because of health checks.", MetricType::kGauge);
+      family_of("holdfast_endpoints_unhealthy", "Endpoints that fail their health checks.",
+                MetricType::kGauge);
   for (const auto& entry : clusters) {
     const Cluster& cluster = *entry.second;
     const auto parts = model::parse_cluster_name(entry.first);

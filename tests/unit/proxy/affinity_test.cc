@@ -47,7 +47,9 @@ class Replica {
     for (const std::string& address : terminating) add(address, true);
     model::Transaction transaction{{model::seal(resource)}, {}};
     if (has_checks) transaction.upserts.push_back(checks(name_, "/healthz"));
-    snapshot_.apply(compiler_.compile(transaction).change);
+    const SnapshotCompiler::Result compiled = compiler_.compile(transaction);
+    EXPECT_TRUE(compiled.refusals.empty());
+    snapshot_.apply(compiled.change);
     compiler_.commit(transaction);
     cluster_ = snapshot_.find_cluster(name_);
     return *cluster_;
@@ -114,7 +116,7 @@ TEST(Affinity, DependsOnSaltPodAndPort) {
   one.serve({"10.0.0.1"}, "one");
   EXPECT_NE(one.cookie(0), cookie);
   one.port = 80;
-  one.uid = "another pod of that address";
+  one.uid = "another-pod-of-that-address";
   one.serve({"10.0.0.1"}, "one");
   EXPECT_NE(one.cookie(0), cookie);
 }

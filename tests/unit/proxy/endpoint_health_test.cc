@@ -43,6 +43,7 @@ class EndpointHealthTest : public testing::Test {
   template <class Function>
   static void race(Function function) {
     std::vector<std::thread> threads;
+    threads.reserve(kThreads);
     for (int i = 0; i < kThreads; ++i) threads.emplace_back(function);
     for (std::thread& thread : threads) thread.join();
   }
@@ -91,6 +92,7 @@ TEST_F(EndpointHealthTest, OfThreadsThatEjectTogetherOneDoes) {
     }
   };
   std::vector<std::thread> threads;
+  threads.reserve(2);
   for (int i = 0; i < 2; ++i) {
     threads.emplace_back([&, i] {
       stay_on_core(i);
