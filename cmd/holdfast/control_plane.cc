@@ -26,11 +26,13 @@ namespace asio = boost::asio;
 /// waits, which the same thread answers.
 constexpr std::chrono::milliseconds kStatePatience{900};
 
+/// What is followed as a whole. Of an API server no ConfigMaps are, but those that are wanted.
 std::set<kube::Scope> scopes_of(const ControlPlaneOptions& options) {
   std::set<kube::Kind> kinds = {kube::Kind::kIngress, kube::Kind::kService};
   const bool is_folder = std::holds_alternative<std::string>(options.source);
   if (is_folder || !options.endpoints_api) kinds.insert(kube::Kind::kEndpointSlice);
   if (is_folder || options.endpoints_api) kinds.insert(kube::Kind::kEndpoints);
+  if (is_folder) kinds.insert(kube::Kind::kConfigMap);
   std::set<kube::Scope> scopes = {kube::Kind::kIngressClass};
   for (const kube::Kind kind : kinds) {
     for (const std::string& name : options.namespaces) scopes.emplace(kind, name);
@@ -67,6 +69,9 @@ base::StatusOr<controller::Options> options_of_compiler(const Options& options) 
     }
     result.default_backend = *std::move(backend);
   }
+  auto defaults = defaults_config_map(options);
+  if (!defaults.ok()) return defaults.status();
+  result.defaults_config_map = *std::move(defaults);
   return result;
 }
 
@@ -99,7 +104,8 @@ base::StatusOr<ControlPlaneOptions> control_plane_options(const Options& options
   return result;
 }
 
-/// Stands between the source and the reconciler, to set the timer after every change.
+/// Stands between the source and the reconciler: after every change it sets the timer, and tells
+/// the source what the reconciler wants.
 class ControlPlane::State final : public kube::ObjectSink {
  public:
   State(ControlPlaneOptions options, const base::Clock& clock, const base::Log& log)
@@ -119,20 +125,20 @@ class ControlPlane::State final : public kube::ObjectSink {
 
   void replace(const kube::Scope& scope, std::vector<kube::Object> objects) override {
     reconciler_.replace(scope, std::move(objects));
-    set_timer();
+    follow();
   }
   void upsert(kube::Object object) override {
     reconciler_.upsert(std::move(object));
-    set_timer();
+    follow();
   }
   void remove(kube::Kind kind, const kube::ObjectName& name) override {
     reconciler_.remove(kind, name);
-    set_timer();
+    follow();
   }
   void report_unreadable(const std::string& kind, const kube::ObjectName& name,
                          const std::string& reason) override {
     reconciler_.report_unreadable(kind, name, reason);
-    set_timer();
+    follow();
   }
 
   discovery::Server& server() { return server_; }
@@ -147,8 +153,10 @@ class ControlPlane::State final : public kube::ObjectSink {
   }
   void report_refusal(const model::Refusal& refusal) {
     reconciler_.report_refusal(refusal);
-    set_timer();
+    follow();
   }
+  /// After every call of the reconciler.
+  void follow();
   void set_timer();
 
   // Fixed after bind().
@@ -190,7 +198,10 @@ base::Status ControlPlane::State::bind() {
 }
 
 void ControlPlane::State::start() {
-  asio::post(context_, [this] { source_->start(); });
+  asio::post(context_, [this] {
+    source_->want(reconciler_.wanted());
+    source_->start();
+  });
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "control");
     const auto work = asio::make_work_guard(context_);
@@ -210,6 +221,11 @@ void ControlPlane::State::stop() {
   server_.stop();
 }
 
+void ControlPlane::State::follow() {
+  source_->want(reconciler_.wanted());
+  set_timer();
+}
+
 void ControlPlane::State::set_timer() {
   const std::optional<base::Instant> due = reconciler_.deadline();
   if (due == timer_set_for_) return;
@@ -223,7 +239,7 @@ void ControlPlane::State::set_timer() {
     if (error) return;
     timer_set_for_.reset();
     reconciler_.run_due();
-    set_timer();
+    follow();
   });
 }
 

@@ -89,7 +89,10 @@ admin::Answer connections_page(const DataPlane& data, const std::string& text) {
 
 admin::Answer ready_page(const ControlPlane* control, const DataPlane* data) {
   if (control != nullptr && !control->published()) {
-    return {.status = 503, .body = "Not ready: the first list of every kind is not in yet.\n"};
+    return {.status = 503,
+            .body =
+                "Not ready: the first list of some kind, or a ConfigMap that is named, is not in "
+                "yet.\n"};
   }
   if (data != nullptr && !data->proxy().ready()) {
     return {.status = 503, .body = "Not ready: no configuration is in force yet.\n"};

@@ -14,6 +14,7 @@
 #include "base/machine.h"
 #include "base/text_list.h"
 #include "controller/annotations.h"
+#include "controller/defaults.h"
 #include "discovery/address.h"
 #include "kube/limits.h"
 #include "model/field_rules.h"
@@ -183,6 +184,10 @@ void add_class_flags(CLI::App& app, Options& options) {
   app.add_flag("--watch-without-class", options.watch_without_class,
                "Ingresses that name no class are served too, whatever the default class is")
       ->envname(environment_name("--watch-without-class"));
+  add(app, "--defaults-configmap", options.defaults_configmap,
+      "A ConfigMap of defaults for every Ingress: annotations' names without the prefix, and "
+      "values")
+      ->type_name("NAMESPACE/NAME");
 }
 
 void add_control_plane_flags(CLI::App& app, Options& options) {
@@ -214,7 +219,7 @@ void add_cluster_flags(CLI::App& app, Options& options) {
 
 void add_manifests_flag(CLI::App& app, Options& options, bool required) {
   add(app, "--manifests", options.manifests,
-      "A watched folder of Ingress, IngressClass, Service and EndpointSlice manifests")
+      "A watched folder of Ingress, IngressClass, Service, EndpointSlice and ConfigMap manifests")
       ->type_name("DIR")
       ->required(required);
 }
@@ -249,6 +254,13 @@ void add_status_flags(CLI::App& app, Options& options) {
   add(app, "--limit", flags.limit, "So many connections, the newest")
       ->type_name("N")
       ->check(CLI::Range(1U, unsigned{kConnectionsMost}));
+}
+
+base::StatusOr<std::optional<kube::ObjectName>> defaults_config_map(const Options& options) {
+  if (options.defaults_configmap.empty()) return std::nullopt;
+  const auto name = controller::parse_config_map_name(options.defaults_configmap);
+  if (!name.ok()) return bad_flag("--defaults-configmap", std::string(name.status().message()));
+  return *name;
 }
 
 base::Status check_cluster_view(const Options& options) {

@@ -3,12 +3,14 @@
 // What the flags and the environment say. Every flag --some-name can also be given as
 // HOLDFAST_SOME_NAME; the flag wins. Nothing here binds a port or starts a thread.
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/log.h"
 #include "base/status.h"
+#include "kube/objects.h"
 #include "proxy/connection_filter.h"
 
 namespace CLI {
@@ -63,6 +65,8 @@ struct Options {
   bool watch_without_class = false;
   /// "NAMESPACE/SERVICE:PORT"; empty: none.
   std::string default_backend;
+  /// NAMESPACE/NAME; empty: none.
+  std::string defaults_configmap;
   std::string discovery_listen;
   std::string discovery;
   /// Empty: nothing is kept.
@@ -85,7 +89,7 @@ void add_data_plane_flags(CLI::App& app, Options& options);
 /// --listen, --upstream, --http-proxy-listen, --trusted-proxies, --workers, --access-log, and a
 /// flag for each annotation that a sidecar has.
 void add_sidecar_flags(CLI::App& app, Options& options);
-/// --ingress-class and --watch-without-class.
+/// --ingress-class, --watch-without-class and --defaults-configmap.
 void add_class_flags(CLI::App& app, Options& options);
 /// Those and --default-backend.
 void add_control_plane_flags(CLI::App& app, Options& options);
@@ -106,6 +110,9 @@ void add_check_flags(CLI::App& app, Options& options);
 /// What the parser could not see: addresses that are none, those that would expose the discovery
 /// stream, and PROXY headers of nobody. The error is one sentence that names the flag.
 base::Status check_addresses(const Options& options);
+
+/// What --defaults-configmap says; absent: nothing. The error is one sentence that names the flag.
+base::StatusOr<std::optional<kube::ObjectName>> defaults_config_map(const Options& options);
 
 /// What --namespaces and --label-selector say. The error is one sentence that names the flag.
 base::Status check_cluster_view(const Options& options);

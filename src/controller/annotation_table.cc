@@ -82,7 +82,7 @@ const std::array kAnnotations{
                .summary = "For how long; doubled each time that it happens again.",
                .scope = Scope::kIngress},
     Annotation{.name = "health-path",
-               .value = TextValue{"path", "a path such as /healthz", set_health_path},
+               .value = TextValue{"path", "a path such as /healthz, none", set_health_path},
                .default_text = "no checks",
                .summary = "A path that Holdfast asks every pod for; a pod that answers other than "
                           "200 to 399 three times in a row gets no new connections.",
@@ -178,7 +178,8 @@ const std::array kAnnotations{
                .scope = Scope::kIngress},
     Annotation{.name = "hash-by",
                .value = TextValue{"text",
-                                  "client-address, path, header:NAME, cookie:NAME, query:NAME",
+                                  "client-address, path, header:NAME, cookie:NAME, query:NAME, "
+                                  "none",
                                   set_hash_by},
                .default_text = "none",
                .summary = "What sends requests to the same pod, on any replica.",

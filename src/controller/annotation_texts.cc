@@ -32,16 +32,10 @@ std::string normal_origin(std::string_view text) {
   return std::string(base::without_default_port(base::lower_case(text)));
 }
 
+/// Makes `list` the blocks of `text`; the error names the first entry that is none.
 template <class List>
-void deny_everybody(List& deny) {
-  deny.Clear();
-  *deny.Add() = "0.0.0.0/0";
-  *deny.Add() = "::/0";
-}
-
-/// Adds the blocks of `text` to `list`; the error names the first entry that is none.
-template <class List>
-base::Status add_cidrs(std::string_view text, List& list) {
+base::Status read_cidrs(std::string_view text, List& list) {
+  list.Clear();
   base::Status status;
   for (const std::string_view entry : base::split_list(text, ',')) {
     const auto block = base::parse_cidr(std::string(entry));
@@ -117,8 +111,9 @@ base::Status set_cookie_path(Draft& draft, std::string_view text) {
 }
 
 base::Status set_hash_by(Draft& draft, std::string_view text) {
-  const base::Status bad = wrong(
-      quote(text) + " is not one of client-address, path, header:NAME, cookie:NAME, query:NAME");
+  const base::Status bad =
+      wrong(quote(text) +
+            " is not one of client-address, path, header:NAME, cookie:NAME, query:NAME, none");
   const std::size_t colon = std::min(text.find(':'), text.size());
   const std::string_view kind = text.substr(0, colon);
   const std::string name(text.substr(std::min(colon + 1, text.size())));
@@ -134,10 +129,10 @@ base::Status set_hash_by(Draft& draft, std::string_view text) {
   } else if (kind == "query" && !name.empty() && name.size() <= model::kNameBytes &&
              model::is_printable(name, "&=#")) {
     draft.hash.set_query(name);
-  } else {
+  } else if (text != "none") {
     return bad;
   }
-  draft.has_hash = true;
+  draft.has_hash = text != "none";
   return absl::OkStatus();
 }
 
@@ -150,6 +145,8 @@ base::Status set_websocket_service(Draft& draft, std::string_view text) {
 
 base::Status set_allowed_origins(Draft& draft, std::string_view text) {
   draft.has_origins = true;
+  draft.origins.clear_allowed();
+  draft.origins.clear_same_origin();
   base::Status status;
   for (const std::string_view entry : base::split_list(text, ',')) {
     const std::string origin = normal_origin(entry);
@@ -173,21 +170,21 @@ base::Status set_allowed_origins(Draft& draft, std::string_view text) {
   return status;
 }
 
+void deny_everybody(v1::RoutePolicy& policy) {
+  policy.clear_deny_cidrs();
+  policy.add_deny_cidrs("0.0.0.0/0");
+  policy.add_deny_cidrs("::/0");
+}
+
 base::Status set_allow_cidrs(Draft& draft, std::string_view text) {
-  const base::Status status = add_cidrs(text, *draft.policy().mutable_allow_cidrs());
-  if (draft.policy().allow_cidrs().empty()) deny_everybody(*draft.policy().mutable_deny_cidrs());
+  const base::Status status = read_cidrs(text, *draft.policy().mutable_allow_cidrs());
+  draft.allows_nobody = draft.policy().allow_cidrs().empty();
   return status;
 }
 
 base::Status set_deny_cidrs(Draft& draft, std::string_view text) {
-  v1::RoutePolicy read;
-  const base::Status status = add_cidrs(text, *read.mutable_deny_cidrs());
-  auto& deny = *draft.policy().mutable_deny_cidrs();
-  if (!status.ok()) {
-    deny_everybody(deny);
-  } else if (deny.empty()) {
-    deny.MergeFrom(read.deny_cidrs());
-  }
+  const base::Status status = read_cidrs(text, *draft.policy().mutable_deny_cidrs());
+  if (!status.ok()) deny_everybody(draft.policy());
   return status;
 }
 
@@ -213,6 +210,10 @@ base::Status set_rewrite_prefix(Draft& draft, std::string_view text) {
 }
 
 base::Status set_health_path(Draft& draft, std::string_view text) {
+  if (text == "none") {
+    draft.health.clear_path();
+    return absl::OkStatus();
+  }
   if (!text.starts_with('/') || text.size() > kPathBytes || !model::is_printable(text, "#")) {
     return wrong(quote(text) + " is not a path, with or without a query");
   }

@@ -13,7 +13,7 @@ namespace holdfast::controller {
 base::Status set_cookie_name(Draft& draft, std::string_view text);
 base::Status set_cookie_path(Draft& draft, std::string_view text);
 
-/// "client-address", "path", "header:NAME", "cookie:NAME" or "query:NAME".
+/// "client-address", "path", "header:NAME", "cookie:NAME", "query:NAME", or "none".
 base::Status set_hash_by(Draft& draft, std::string_view text);
 
 /// "NAME:PORT", the port by number or by name.
@@ -27,6 +27,7 @@ base::Status set_allowed_origins(Draft& draft, std::string_view text);
 /// out, and where none is left nobody passes; a deny list with such an entry denies everybody.
 base::Status set_allow_cidrs(Draft& draft, std::string_view text);
 base::Status set_deny_cidrs(Draft& draft, std::string_view text);
+void deny_everybody(model::v1::RoutePolicy& policy);
 
 /// A line for each field: "Name: value" sets it, "-Name" removes it.
 base::Status set_request_headers(Draft& draft, std::string_view text);
@@ -34,6 +35,7 @@ base::Status set_response_headers(Draft& draft, std::string_view text);
 
 base::Status set_upstream_host(Draft& draft, std::string_view text);
 base::Status set_rewrite_prefix(Draft& draft, std::string_view text);
+/// A path, or "none".
 base::Status set_health_path(Draft& draft, std::string_view text);
 
 }  // namespace holdfast::controller

@@ -7,6 +7,7 @@
 
 #include "base/ascii.h"
 #include "controller/annotation_table.h"
+#include "controller/annotation_texts.h"
 #include "controller/duration.h"
 #include "controller/limits.h"
 #include "controller/quote.h"
@@ -87,12 +88,33 @@ std::size_t edits_between(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-std::string instead_of_unknown(std::string_view name) {
+/// Null: there is none.
+const Annotation* find_annotation(std::string_view name) {
+  const auto found =
+      std::find_if(annotations().begin(), annotations().end(),
+                   [name](const Annotation& annotation) { return annotation.name == name; });
+  return found == annotations().end() ? nullptr : &*found;
+}
+
+base::Status set(const Annotation& annotation, std::string_view text, Draft& draft) {
+  return std::visit([&](const auto& kind) { return apply(kind, text, draft); }, annotation.value);
+}
+
+/// `prefix` is what names have where they are written.
+std::string instead_of_unknown(std::string_view name, std::string_view prefix) {
   std::string instead = "it is ignored";
   if (const std::string_view nearest = nearest_annotation(name); !nearest.empty()) {
-    instead.append(" (did you mean ").append(kAnnotationPrefix).append(nearest).append("?)");
+    instead.append(" (did you mean ").append(prefix).append(nearest).append("?)");
   }
   return instead;
+}
+
+/// What holds where `annotation` is wrong.
+std::string instead_of_wrong(const Annotation& annotation, const Defaults& defaults) {
+  if (!annotation.when_wrong.empty()) return std::string(annotation.when_wrong);
+  const auto below = defaults.said_by.find(annotation.name);
+  if (below != defaults.said_by.end()) return "what " + below->second + " says applies";
+  return "the default (" + std::string(annotation.default_text) + ") applies";
 }
 
 using Values = std::span<const std::pair<std::string_view, std::string_view>>;
@@ -117,13 +139,15 @@ std::string_view wrong_prefix(const v1::Affinity& affinity) {
   return {};
 }
 
-Settings finish(Draft draft, const OnWrongValue& on_wrong) {
+Settings finish(Draft draft, const Defaults& defaults, const OnWrongValue& on_wrong) {
   v1::RoutePolicy& policy = draft.policy();
+  if (draft.allows_nobody) deny_everybody(policy);
   if (draft.has_affinity) {
     if (const std::string_view reason = wrong_prefix(draft.affinity); !reason.empty()) {
+      draft.affinity.set_cookie_name(defaults.draft.affinity.cookie_name());
+      if (!wrong_prefix(draft.affinity).empty()) draft.affinity.set_cookie_name(kCookieName);
       on_wrong(Severity::kError, "affinity-cookie-name", std::string(reason),
-               "the default (" + std::string(kCookieName) + ") applies");
-      draft.affinity.set_cookie_name(kCookieName);
+               "the default (" + draft.affinity.cookie_name() + ") applies");
     }
     *policy.mutable_affinity() = std::move(draft.affinity);
   }
@@ -162,41 +186,63 @@ std::string Annotation::range() const {
   return std::visit(Range(), value);
 }
 
-Draft default_draft() {
-  Draft draft;
+Defaults built_in_defaults() {
+  Defaults defaults;
+  Draft& draft = defaults.draft;
   draft.settings.policy = default_policy();
   draft.affinity = default_affinity();
   draft.hash.set_balance_factor(kBalanceFactor);
   draft.health = default_health_check();
-  return draft;
+  return defaults;
 }
 
-Settings settings_of(Values values, Draft draft, const OnWrongValue& on_wrong) {
-  for (const auto& value : values) {
-    const std::string_view name = value.first;
-    const auto known =
-        std::find_if(annotations().begin(), annotations().end(),
-                     [&](const Annotation& annotation) { return annotation.name == value.first; });
-    if (known == annotations().end()) {
-      on_wrong(Severity::kWarning, name, "there is no such annotation", instead_of_unknown(name));
+void lay_over(const kube::ConfigMap& config_map, Defaults& defaults, ProblemList& problems) {
+  const kube::ObjectName& object = config_map.metadata.name;
+  const Defaults below = defaults;
+  for (const auto& entry : config_map.data) {
+    const std::string& name = entry.first;
+    const auto wrong = [&](Severity severity, const std::string& message) {
+      problems.add(severity, "ConfigMap", object, "data[" + quote(name) + "]", message);
+    };
+    const Annotation* known = find_annotation(name);
+    if (known == nullptr) {
+      wrong(Severity::kWarning, "there is no such setting; " + instead_of_unknown(name, ""));
       continue;
     }
-    const base::Status status = std::visit(
-        [&](const auto& kind) { return apply(kind, value.second, draft); }, known->value);
-    if (!known->only_with.empty() && !names(values, known->only_with)) {
-      on_wrong(Severity::kWarning, name, "it does nothing without " + std::string(known->only_with),
-               "it is ignored");
+    const base::Status status = set(*known, entry.second, defaults.draft);
+    if (!status.ok()) {
+      wrong(Severity::kError,
+            std::string(status.message()) + "; " + instead_of_wrong(*known, below));
     }
-    if (status.ok()) continue;
-    const std::string instead =
-        known->when_wrong.empty() ? "the default (" + std::string(known->default_text) + ") applies"
-                                  : std::string(known->when_wrong);
-    on_wrong(Severity::kError, name, std::string(status.message()), instead);
+    if (!status.ok() && known->when_wrong.empty()) continue;
+    defaults.said_by[name] = "ConfigMap " + quote(object.namespace_name + "/" + object.name);
   }
-  return finish(std::move(draft), on_wrong);
 }
 
-Settings settings_of(const kube::Ingress& ingress, const Draft& defaults, ProblemList& problems) {
+Settings settings_of(Values values, const Defaults& defaults, const OnWrongValue& on_wrong) {
+  Draft draft = defaults.draft;
+  for (const auto& [name, text] : values) {
+    const Annotation* known = find_annotation(name);
+    if (known == nullptr) {
+      on_wrong(Severity::kWarning, name, "there is no such annotation",
+               instead_of_unknown(name, kAnnotationPrefix));
+      continue;
+    }
+    const std::string_view needed = known->only_with;
+    if (!needed.empty() && !names(values, needed) && !defaults.said_by.contains(needed)) {
+      on_wrong(Severity::kWarning, name, "it does nothing without " + std::string(needed),
+               "it is ignored");
+    }
+    const base::Status status = set(*known, text, draft);
+    if (status.ok()) continue;
+    on_wrong(Severity::kError, name, std::string(status.message()),
+             instead_of_wrong(*known, defaults));
+  }
+  return finish(std::move(draft), defaults, on_wrong);
+}
+
+Settings settings_of(const kube::Ingress& ingress, const Defaults& defaults,
+                     ProblemList& problems) {
   std::vector<std::pair<std::string_view, std::string_view>> ours;
   for (const auto& [key, text] : ingress.metadata.annotations) {
     if (key.starts_with(kAnnotationPrefix)) {
@@ -207,9 +253,15 @@ Settings settings_of(const kube::Ingress& ingress, const Draft& defaults, Proble
                      [&](Severity severity, std::string_view name, const std::string& reason,
                          const std::string& instead) {
                        const std::string key = std::string(kAnnotationPrefix) + std::string(name);
+                       const auto elsewhere = defaults.said_by.find(name);
+                       const bool own = elsewhere == defaults.said_by.end() ||
+                                        ingress.metadata.annotations.contains(key);
+                       // What two of them say may be wrong only together.
+                       const std::string who =
+                           own ? "" : std::string(name) + " of " + elsewhere->second + ": ";
                        problems.add(severity, "Ingress", ingress.metadata.name,
-                                    "metadata.annotations[" + quote(key) + "]",
-                                    reason + "; " + instead);
+                                    own ? "metadata.annotations[" + quote(key) + "]" : "",
+                                    who + reason + "; " + instead);
                      });
 }
 

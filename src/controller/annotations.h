@@ -4,6 +4,7 @@
 // documentation come from that declaration. Pure.
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -40,6 +41,8 @@ struct Draft {
   model::v1::HashBy hash;
   bool has_origins = false;
   model::v1::OriginCheck origins;
+  /// An allow list that names nobody: nobody is let in, whatever is denied.
+  bool allows_nobody = false;
   model::v1::HealthCheck health;
 
   model::v1::RoutePolicy& policy() { return settings.policy; }
@@ -125,16 +128,28 @@ model::v1::RoutePolicy default_policy();
 using OnWrongValue = std::function<void(Severity severity, std::string_view name,
                                         const std::string& reason, const std::string& instead)>;
 
-/// What holds where nothing is said.
-Draft default_draft();
+/// What holds where an Ingress says nothing.
+struct Defaults {
+  Draft draft;
+  /// Who says so, for people, by the annotation's name; none: it is the built-in default.
+  std::map<std::string, std::string, std::less<>> said_by;
+};
 
-/// The settings that `values` (names without the prefix, and texts) make of `draft`. A value that
-/// does not parse or is out of range is wrong, and so is a name that does not exist.
+/// What holds where nobody says anything.
+Defaults built_in_defaults();
+
+/// Lays what a ConfigMap says, in keys that are annotations' names without the prefix, over
+/// `defaults`; what is wrong is a problem of the ConfigMap, and leaves what was there, or closes as
+/// the same annotation does.
+void lay_over(const kube::ConfigMap& config_map, Defaults& defaults, ProblemList& problems);
+
+/// The settings that `values` (names without the prefix, and texts) make of `defaults`. A value
+/// that does not parse or is out of range is wrong, and so is a name that does not exist.
 Settings settings_of(std::span<const std::pair<std::string_view, std::string_view>> values,
-                     Draft draft, const OnWrongValue& on_wrong);
+                     const Defaults& defaults, const OnWrongValue& on_wrong);
 
 /// Those that an Ingress makes of `defaults`; what is wrong is a problem of it.
-Settings settings_of(const kube::Ingress& ingress, const Draft& defaults, ProblemList& problems);
+Settings settings_of(const kube::Ingress& ingress, const Defaults& defaults, ProblemList& problems);
 
 /// The declared annotation whose name is nearest to `name` by edits, if it is near enough to be
 /// meant; else empty.

@@ -13,12 +13,14 @@ struct Change {
   std::set<kube::ObjectName> services;
   /// Services of which endpoints changed.
   std::set<kube::ObjectName> endpoints;
+  std::set<kube::ObjectName> config_maps;
   bool classes = false;
   /// A first list came, which is news even when it is empty.
   bool listed = false;
 
   [[nodiscard]] bool empty() const {
-    return ingresses.empty() && services.empty() && endpoints.empty() && !classes && !listed;
+    return ingresses.empty() && services.empty() && endpoints.empty() && config_maps.empty() &&
+           !classes && !listed;
   }
 
   /// Adds what `later` names.
@@ -26,6 +28,7 @@ struct Change {
     ingresses.merge(later.ingresses);
     services.merge(later.services);
     endpoints.merge(later.endpoints);
+    config_maps.merge(later.config_maps);
     classes |= later.classes;
     listed |= later.listed;
   }

@@ -5,6 +5,7 @@
 
 #include "controller/annotation_texts.h"
 #include "controller/annotations.h"
+#include "controller/defaults.h"
 #include "controller/ingress_class.h"
 #include "controller/nginx_annotations.h"
 #include "controller/quote.h"
@@ -98,6 +99,7 @@ class Checker {
     for (const auto& [name, ingress] : world_.ingresses) report_[name].name = name;
     assume_class();
     for (const auto& [name, ingress] : world_.ingresses) compare_class(*ingress);
+    assume_defaults();
     assume_services();
     take_compiled();
     if (report_.empty() && unreadable.empty()) {
@@ -155,6 +157,28 @@ class Checker {
     note(ingress, named.empty() ? "It names no class, and the default IngressClass is not ours; it "
                                   "is not served."
                                 : "It is of class " + quote(named) + "; it is not served.");
+  }
+
+  /// What a ConfigMap says that is not among the files only a cluster knows.
+  void assume_defaults() {
+    const auto missing = [this](const kube::ObjectName& name) {
+      if (world_.config_maps.contains(name)) return false;
+      for (const kube::ObjectName& ours : ours_) {
+        report_[ours].notes.push_back("ConfigMap " + quote(name.namespace_name + "/" + name.name) +
+                                      " is not among the files: what it says is not known.");
+      }
+      return true;
+    };
+    auto& global = options_.defaults_config_map;
+    if (global && missing(*global)) global.reset();
+    const auto found = world_.classes.find(options_.ingress_class);
+    if (found == world_.classes.end()) return;
+    ProblemList said_by_compile;
+    const auto named = config_map_of(*found->second, options_, said_by_compile);
+    if (!named || !missing(*named)) return;
+    auto silent = std::make_shared<kube::IngressClass>(*found->second);
+    silent->parameters.reset();
+    found->second = std::move(silent);
   }
 
   void assume_services() {
@@ -245,7 +269,7 @@ class Checker {
   }
 
   World world_;
-  const Options options_;
+  Options options_;
   AssumedServices assumed_;
   std::set<kube::ObjectName> ours_;
   std::map<kube::ObjectName, CheckedIngress> report_;

@@ -29,6 +29,8 @@ struct World {
   /// Endpoints by kEndpointsSlicePrefix and their name.
   std::map<kube::ObjectName, std::map<std::string, std::shared_ptr<const kube::EndpointSlice>>>
       slices;
+  /// Those that were asked for, or more.
+  std::map<kube::ObjectName, std::shared_ptr<const kube::ConfigMap>> config_maps;
 };
 
 enum class Severity { kWarning, kError };
@@ -63,6 +65,8 @@ struct Options {
   bool watch_without_class = false;
   /// For what no Ingress serves. An Ingress without rules and with a default backend comes first.
   std::optional<DefaultBackend> default_backend = {};
+  /// --defaults-configmap: what holds where neither an Ingress nor its class says anything.
+  std::optional<kube::ObjectName> defaults_config_map = std::nullopt;
 };
 
 struct Compiled {

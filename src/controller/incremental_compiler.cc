@@ -1,7 +1,9 @@
 #include "controller/incremental_compiler.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "controller/defaults.h"
 #include "controller/endpoint_set.h"
 #include "controller/problem_list.h"
 
@@ -35,13 +37,17 @@ IncrementalCompiler::IncrementalCompiler(Options options)
     : options_(std::move(options)),
       flag_name_{options_.default_backend.value_or(DefaultBackend()).namespace_name,
                  "--default-backend"},
-      classes_(without_classes(options_)) {}
+      classes_(without_classes(options_)) {
+  std::set<kube::ObjectName> none;
+  lay_defaults(World(), none);
+}
 
 Update IncrementalCompiler::update(const World& world, const Change& change) {
   Update update;
   Touched touched;
   std::set<kube::ObjectName> ingresses = change.ingresses;
   if (change.classes) classify(world, ingresses);
+  if (change.classes || !change.config_maps.empty()) lay_defaults(world, ingresses);
   if (options_.default_backend && !claimants_.contains(flag_name_)) ingresses.insert(flag_name_);
   for (const kube::ObjectName& service : change.services) {
     touch_service(service, ingresses, touched);
@@ -64,6 +70,21 @@ void IncrementalCompiler::classify(const World& world, std::set<kube::ObjectName
     ProblemList ignored;
     if (classes_.selects(*ingress, ignored) != claimants_.contains(name)) ingresses.insert(name);
   }
+}
+
+void IncrementalCompiler::lay_defaults(const World& world, std::set<kube::ObjectName>& ingresses) {
+  ProblemList problems;
+  auto layers = default_layers(world, options_, problems);
+  Defaults defaults = built_in_defaults();
+  for (const auto& layer : layers) lay_over(*layer, defaults, problems);
+  ledger_.replace(default_problems_, problems.take());
+  default_layers_.swap(layers);
+  const bool same =
+      std::equal(layers.begin(), layers.end(), default_layers_.begin(), default_layers_.end(),
+                 [](const auto& a, const auto& b) { return *a == *b; });
+  if (same) return;
+  defaults_ = std::move(defaults);
+  for (const auto& [name, claimant] : claimants_) ingresses.insert(name);
 }
 
 void IncrementalCompiler::touch_service(const kube::ObjectName& service,

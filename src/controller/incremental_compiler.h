@@ -6,12 +6,14 @@
 // What a change costs: each Ingress that changed, or that names a Service that did, is compiled
 // alone; then the hosts and clusters that it was or is part of are made again of all their
 // Ingresses. Nothing is compared with everything. Only when the class's decision changes is every
-// Ingress looked at. Beyond what is touched, a change costs at most the logarithm of what there is.
+// Ingress looked at, and when the defaults do, each of ours compiled. Beyond what is touched, a
+// change costs at most the logarithm of what there is.
 //
 // One thread (control). Never fails: a bad object becomes a problem and the rest is compiled.
 
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -85,6 +87,8 @@ class IncrementalCompiler {
 
   /// Adds to `ingresses` those that are ours now and were not before, or the other way round.
   void classify(const World& world, std::set<kube::ObjectName>& ingresses);
+  /// Adds to `ingresses` those that are ours, where what holds for them has changed.
+  void lay_defaults(const World& world, std::set<kube::ObjectName>& ingresses);
   /// Adds to `ingresses` those that name a port of `service`, and touches its clusters.
   void touch_service(const kube::ObjectName& service, std::set<kube::ObjectName>& ingresses,
                      Touched& touched) const;
@@ -102,13 +106,15 @@ class IncrementalCompiler {
   void make_endpoint_set(const World& world, const std::string& name, Update& update);
 
   const Options options_;
-  const Draft defaults_ = default_draft();
   /// Whose problems those of --default-backend are. No object's name has such dashes.
   const kube::ObjectName flag_name_;
 
   IngressClassFilter classes_;
   ProblemLedger ledger_;
   ProblemLedger::Findings class_problems_;
+  std::vector<std::shared_ptr<const kube::ConfigMap>> default_layers_;
+  Defaults defaults_ = built_in_defaults();
+  ProblemLedger::Findings default_problems_;
   std::map<kube::ObjectName, Claimant> claimants_;
   std::map<std::string, Host> hosts_;
   /// By name, so that those of one Service stand together.

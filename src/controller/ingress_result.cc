@@ -21,7 +21,7 @@ constexpr const char* kWebSocketServiceField =
 
 class IngressCompiler {
  public:
-  IngressCompiler(const kube::Ingress& ingress, const World& world, const Draft& defaults,
+  IngressCompiler(const kube::Ingress& ingress, const World& world, const Defaults& defaults,
                   ProblemList& problems)
       : ingress_(ingress), world_(world), defaults_(defaults), problems_(problems) {}
 
@@ -56,7 +56,7 @@ class IngressCompiler {
   const char* kind_ = kIngressKind;
   const kube::Ingress& ingress_;
   const World& world_;
-  const Draft& defaults_;
+  const Defaults& defaults_;
   ProblemList& problems_;
   bool service_upstream_ = false;
   std::map<std::string, std::vector<Claim>> hosts_;
@@ -265,12 +265,12 @@ const HostClaims* IngressResult::claims_of(const std::string& host) const {
 }
 
 IngressResult compile_ingress(const kube::Ingress& ingress, const World& world,
-                              const Draft& defaults, ProblemList& problems) {
+                              const Defaults& defaults, ProblemList& problems) {
   return IngressCompiler(ingress, world, defaults, problems).run();
 }
 
 IngressResult compile_default_backend(const DefaultBackend& backend, const kube::ObjectName& name,
-                                      const World& world, const Draft& defaults,
+                                      const World& world, const Defaults& defaults,
                                       ProblemList& problems) {
   // It is an Ingress that somebody wrote as a flag.
   kube::Ingress ingress;

@@ -82,12 +82,12 @@ struct IngressResult {
 /// that hold where it says nothing. REQUIRES: the Ingress is ours. Pure; never fails: what is wrong
 /// is a problem, and the rest is compiled.
 IngressResult compile_ingress(const kube::Ingress& ingress, const World& world,
-                              const Draft& defaults, ProblemList& problems);
+                              const Defaults& defaults, ProblemList& problems);
 
 /// What --default-backend asks for: the fallback of every host, and nothing but the defaults. What
 /// is wrong is a problem of `name`.
 IngressResult compile_default_backend(const DefaultBackend& backend, const kube::ObjectName& name,
-                                      const World& world, const Draft& defaults,
+                                      const World& world, const Defaults& defaults,
                                       ProblemList& problems);
 
 }  // namespace holdfast::controller

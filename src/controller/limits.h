@@ -12,6 +12,10 @@ inline constexpr std::chrono::milliseconds kDebounceDelay{5};
 inline constexpr std::chrono::milliseconds kDebounceMaximum{50};
 static_assert(kDebounceDelay < kDebounceMaximum);
 
+/// So long the first answer about an object that another one names is waited for, before it counts
+/// as absent: three tries of a request that fails at once, and their waits.
+inline constexpr std::chrono::seconds kWantedPatience{5};
+
 /// Defaults of the route policies, where no annotation says otherwise.
 inline constexpr std::chrono::seconds kConnectTimeout{5};
 inline constexpr std::chrono::hours kIdleTimeout{1};

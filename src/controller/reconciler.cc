@@ -1,6 +1,10 @@
 #include "controller/reconciler.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "controller/defaults.h"
+#include "controller/problem_list.h"
 
 namespace holdfast::controller {
 
@@ -39,21 +43,111 @@ Reconciler::Reconciler(Options options, std::set<kube::Scope> awaited, const bas
     : clock_(clock),
       log_(log),
       publish_(std::move(publish)),
+      options_(options),
       awaited_(std::move(awaited)),
-      compiler_(std::move(options)) {}
-
-void Reconciler::replace(const kube::Scope& scope, std::vector<kube::Object> objects) {
-  Change change = world_.replace(scope, objects);
-  // The list that was waited for is a change even when it is empty: now there is something to say.
-  if (awaited_.erase(scope) > 0) change.listed = true;
-  note(std::move(change));
+      compiler_(std::move(options)) {
+  update_wanted();
 }
 
-void Reconciler::upsert(kube::Object object) { note(world_.upsert(object)); }
+void Reconciler::replace(const kube::Scope& scope, std::vector<kube::Object> objects) {
+  if (scope.kind == kube::Kind::kIngressClass) hold_back(objects);
+  Change change = world_.replace(scope, objects);
+  // The list that was waited for is a change even when it is empty: now there is something to say.
+  if (awaited_.erase(scope) > 0) {
+    change.listed = true;
+    if (awaited_.empty()) wanted_.wait_until(clock_.now() + kWantedPatience);
+  }
+  note(std::move(change));
+  if (scope.kind == kube::Kind::kConfigMap) {
+    wanted_.answered(scope);
+    if (held_class_ != nullptr && !wanted_.would_wait(*named_by(*held_class_))) release();
+  }
+  update_wanted();
+}
+
+void Reconciler::upsert(kube::Object object) {
+  const bool ours = is_our_class(kube::kind_of(object), kube::metadata_of(object).name);
+  if (!ours || !hold_back(object)) note(world_.upsert(object));
+  if (ours) update_wanted();
+}
 
 void Reconciler::remove(kube::Kind kind, const kube::ObjectName& name) {
+  const bool ours = is_our_class(kind, name);
+  if (ours) held_class_.reset();
   note(world_.remove(kind, name));
   report_unreadable(kube::to_string(kind), name, "");
+  if (ours) update_wanted();
+}
+
+bool Reconciler::is_our_class(kube::Kind kind, const kube::ObjectName& name) const {
+  return kind == kube::Kind::kIngressClass && name.name == options_.ingress_class;
+}
+
+std::optional<kube::Scope> Reconciler::named_by(const kube::IngressClass& ingress_class) const {
+  ProblemList told_elsewhere;
+  const auto name = config_map_of(ingress_class, options_, told_elsewhere);
+  if (!name) return std::nullopt;
+  return kube::Scope(kube::Kind::kConfigMap, *name);
+}
+
+bool Reconciler::hold_back(const kube::Object& our_class) {
+  held_class_.reset();
+  const auto& fresh = std::get<std::shared_ptr<const kube::IngressClass>>(our_class);
+  const std::optional<kube::Scope> named = named_by(*fresh);
+  if (!named || !wanted_.would_wait(*named)) return false;
+  held_class_ = fresh;
+  return true;
+}
+
+void Reconciler::hold_back(std::vector<kube::Object>& classes) {
+  held_class_.reset();
+  const auto ours =
+      std::find_if(classes.begin(), classes.end(), [this](const kube::Object& object) {
+        return is_our_class(kube::kind_of(object), kube::metadata_of(object).name);
+      });
+  if (ours == classes.end() || !hold_back(*ours)) return;
+  const auto before = world_.world().classes.find(options_.ingress_class);
+  if (before == world_.world().classes.end()) {
+    classes.erase(ours);
+  } else {
+    *ours = before->second;
+  }
+}
+
+void Reconciler::release() { note(world_.upsert(std::exchange(held_class_, nullptr))); }
+
+void Reconciler::update_wanted() {
+  std::set<kube::Scope> objects;
+  if (options_.defaults_config_map) {
+    objects.emplace(kube::Kind::kConfigMap, *options_.defaults_config_map);
+  }
+  const auto add = [&](const kube::IngressClass& ingress_class) {
+    if (const auto named = named_by(ingress_class)) objects.insert(*named);
+  };
+  const auto& classes = world_.world().classes;
+  if (const auto ours = classes.find(options_.ingress_class); ours != classes.end()) {
+    add(*ours->second);
+  }
+  if (held_class_ != nullptr) add(*held_class_);
+  if (objects == wanted_.wanted()) return;
+  for (const kube::Scope& gone : wanted_.want(std::move(objects), clock_.now() + kWantedPatience)) {
+    const kube::ObjectName name{gone.namespace_name, gone.name};
+    note(world_.remove(gone.kind, name));
+    report_unreadable(kube::to_string(gone.kind), name, "");
+  }
+}
+
+void Reconciler::give_up_waiting() {
+  // Before the lists are in, nobody says whether the API server answers at all.
+  if (!awaited_.empty()) return;
+  for (const kube::Scope& object : wanted_.give_up(clock_.now())) {
+    log_.warn("no answer about an object that is wanted, going on without it",
+              {{"kind", kube::to_string(object.kind)},
+               {"namespace", std::string_view(object.namespace_name)},
+               {"name", std::string_view(object.name)}});
+    if (held_class_ != nullptr && named_by(*held_class_) == object) release();
+  }
+  update_wanted();
 }
 
 void Reconciler::note(Change change) {
@@ -110,13 +204,19 @@ void Reconciler::forget_refusal(const model::ResourceKey& key) {
 }
 
 std::optional<base::Instant> Reconciler::deadline() const {
-  if (!first_change_) return std::nullopt;
-  return std::min(last_change_ + kDebounceDelay, *first_change_ + kDebounceMaximum);
+  if (!awaited_.empty()) return std::nullopt;
+  const std::optional<base::Instant> patience = wanted_.deadline();
+  const bool incomplete = !published_ && patience;
+  if (!first_change_ || incomplete) return patience;
+  const base::Instant due =
+      std::min(last_change_ + kDebounceDelay, *first_change_ + kDebounceMaximum);
+  return std::min(due, patience.value_or(due));
 }
 
 void Reconciler::run_due() {
+  give_up_waiting();
   const auto due = deadline();
-  if (!due || clock_.now() < *due) return;
+  if (!first_change_ || !due || clock_.now() < *due) return;
   Update update = compiler_.update(world_.world(), std::exchange(change_, {}));
   first_change_.reset();
   for (const Problem& problem : update.problems.gone) log_gone(problem);

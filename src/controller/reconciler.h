@@ -3,12 +3,17 @@
 // Turns a stream of object changes into a stream of transactions: debounced, with an upper bound on
 // the delay, nothing before the first full list of every scope. An endpoint change travels alone.
 //
+// Objects that others name (the ConfigMap of our class, and the one of --defaults-configmap) are
+// wanted singly. Until the answer about one is in, or kWantedPatience is over, nothing is published
+// for the first time, and a class that has come to name it counts as it was before.
+//
 // One thread (control). Does no I/O and owns no timer: the caller asks deadline() and calls
 // run_due(). Never fails: what is wrong with an object is a problem on that object. A problem is
 // logged once when it appears (warn) and once when it is gone (info).
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -21,6 +26,7 @@
 #include "controller/compile.h"
 #include "controller/incremental_compiler.h"
 #include "controller/limits.h"
+#include "controller/wanted_objects.h"
 #include "controller/world_builder.h"
 #include "kube/objects.h"
 #include "model/resource.h"
@@ -47,6 +53,9 @@ class Reconciler final : public kube::ObjectSink {
   /// resource changes. Of a resource that is no longer served it says nothing.
   void report_refusal(const model::Refusal& refusal);
 
+  /// What the source is to follow beside the awaited scopes; to be looked at after every call.
+  [[nodiscard]] const std::set<kube::Scope>& wanted() const { return wanted_.wanted(); }
+
   /// When run_due() wants to be called next; absent while there is nothing to do.
   [[nodiscard]] std::optional<base::Instant> deadline() const;
   /// Compiles and publishes what is due at the clock's now.
@@ -59,6 +68,16 @@ class Reconciler final : public kube::ObjectSink {
 
  private:
   void note(Change change);
+  [[nodiscard]] bool is_our_class(kube::Kind kind, const kube::ObjectName& name) const;
+  /// What our class names.
+  [[nodiscard]] std::optional<kube::Scope> named_by(const kube::IngressClass& ingress_class) const;
+  /// Keeps our class back where it names what has to be waited for; false: it is in force.
+  bool hold_back(const kube::Object& our_class);
+  /// The same in a full list: there, our class stands as it was before.
+  void hold_back(std::vector<kube::Object>& classes);
+  void release();
+  void update_wanted();
+  void give_up_waiting();
   void forget_refusal(const model::ResourceKey& key);
   void log_appeared(const Problem& problem) const;
   void log_gone(const Problem& problem) const;
@@ -67,9 +86,13 @@ class Reconciler final : public kube::ObjectSink {
   const base::Clock& clock_;
   const base::Log& log_;
   const Publish publish_;
+  const Options options_;
 
   WorldBuilder world_;
   std::set<kube::Scope> awaited_;
+  WantedObjects wanted_;
+  /// Our class as it is now, while the World has it as it was.
+  std::shared_ptr<const kube::IngressClass> held_class_;
 
   // What has changed since the last run.
   Change change_;

@@ -78,7 +78,7 @@ base::StatusOr<SidecarConfiguration> sidecar_configuration(
     std::span<const std::pair<std::string_view, std::string_view>> settings) {
   base::Status status;
   SidecarConfiguration result;
-  v1::RoutePolicy policy = settings_of(settings, default_draft(),
+  v1::RoutePolicy policy = settings_of(settings, built_in_defaults(),
                                        [&](Severity severity, std::string_view name,
                                            const std::string& reason, const std::string&) {
                                          const base::Status found = wrong(name, reason);

@@ -99,6 +99,11 @@ void WorldBuilder::put(const std::shared_ptr<const kube::Endpoints>& endpoints, 
   change.endpoints.insert(service);
 }
 
+void WorldBuilder::put(const std::shared_ptr<const kube::ConfigMap>& config_map, Change& change) {
+  const kube::ObjectName& name = config_map->metadata.name;
+  if (put_into(world_.config_maps, name, config_map)) change.config_maps.insert(name);
+}
+
 void WorldBuilder::erase(kube::Kind kind, const kube::ObjectName& name, Change& change) {
   switch (kind) {
     case kube::Kind::kIngress:
@@ -123,6 +128,9 @@ void WorldBuilder::erase(kube::Kind kind, const kube::ObjectName& name, Change& 
         change.endpoints.insert(name);
         endpoints_.erase(known);
       }
+      return;
+    case kube::Kind::kConfigMap:
+      if (world_.config_maps.erase(name) > 0) change.config_maps.insert(name);
       return;
   }
 }
@@ -149,6 +157,8 @@ std::vector<kube::ObjectName> WorldBuilder::names_of(kube::Kind kind) const {
       return keys_of(slices_);
     case kube::Kind::kEndpoints:
       return keys_of(endpoints_);
+    case kube::Kind::kConfigMap:
+      return keys_of(world_.config_maps);
   }
   return {};
 }

@@ -20,12 +20,17 @@ ReflectorOptions options_for(const ApiServerOptions& options, const Scope& scope
   ReflectorOptions result = options.reflector;
   // Scopes must not knock in lock-step either.
   result.seed += static_cast<std::uint64_t>(scope.kind) * 0x9e3779b97f4a7c15u;
-  result.seed += std::hash<std::string>()(scope.namespace_name);
+  result.seed += std::hash<std::string>()(scope.namespace_name + "/" + scope.name);
   return result;
 }
 
 /// Nobody's object, see ProbeRequest.
 constexpr char kProbeName[] = "holdfast-probe";
+
+/// For the log: empty, a namespace, or NAMESPACE/NAME.
+std::string place_of(const Scope& scope) {
+  return scope.is_single() ? scope.namespace_name + "/" + scope.name : scope.namespace_name;
+}
 
 /// A query value (RFC 3986, 2.1). Resource versions and continue tokens are opaque.
 std::string percent_encoded(const std::string& text) {
@@ -70,10 +75,11 @@ void KindWatcher::start() {
 }
 
 void KindWatcher::stop() {
-  stopped_ = true;
+  if (std::exchange(stopped_, true)) return;
   wait_.cancel();
   connection_->cancel();
   set_connected(false);
+  count_objects();
 }
 
 asio::awaitable<void> KindWatcher::run() {
@@ -107,6 +113,8 @@ std::string KindWatcher::target_with(
   };
   for (const auto& [name, value] : query) add(name, value);
   add("labelSelector", label_selector_);
+  // Who may list and watch this name alone is let through by it.
+  if (scope_.is_single()) add("fieldSelector", "metadata.name=" + scope_.name);
   return target;
 }
 
@@ -123,7 +131,8 @@ std::string KindWatcher::list_target(const ListRequest& request) const {
 
 std::string KindWatcher::probe_target(const ProbeRequest& request) const {
   const std::string& in = scope_.namespace_name;
-  return object_path(scope_.kind, {in.empty() ? "default" : in, kProbeName}) +
+  const std::string name = scope_.is_single() ? scope_.name : kProbeName;
+  return object_path(scope_.kind, {in.empty() ? "default" : in, name}) +
          "?resourceVersion=" + percent_encoded(request.resource_version);
 }
 
@@ -199,16 +208,17 @@ void KindWatcher::list_complete() {
   const std::size_t before = cache_.size();
   const std::size_t unreadable = cache_.replace(std::exchange(pages_, {}));
   metrics_->unreadable_objects(scope_.kind, unreadable);
-  metrics_->objects(scope_.kind, before, cache_.size());
+  count_objects();
+  const std::string place = place_of(scope_);
   log_.info("listed", {{"kind", to_string(scope_.kind)},
-                       {"in", std::string_view(scope_.namespace_name)},
+                       {"in", std::string_view(place)},
                        {"objects", static_cast<std::uint64_t>(cache_.size())},
                        {"unreadable", static_cast<std::uint64_t>(unreadable)},
                        {"resource_version", std::string_view(reflector_.resource_version())}});
   if (before > 0 && cache_.size() == 0) {
     log_.warn("the API server says that there are none any more",
               {{"kind", to_string(scope_.kind)},
-               {"in", std::string_view(scope_.namespace_name)},
+               {"in", std::string_view(place)},
                {"before", static_cast<std::uint64_t>(before)}});
   }
 }
@@ -217,7 +227,7 @@ asio::awaitable<void> KindWatcher::probe(ProbeRequest request) {
   const std::optional<Failure> failure = co_await connection_->get(probe_target(request));
   if (stopped_) co_return;
   if (!failure) {
-    // Someone has given an object that name; its body is of no interest.
+    // There is such an object; its body is of no interest.
     connection_->close();
     reflector_.probe_passed();
     co_return;
@@ -243,7 +253,8 @@ asio::awaitable<void> KindWatcher::watch(WatchRequest request) {
     } else {
       set_connected(true);
     }
-    failure = co_await read_events();
+    cache_.report_admitted();
+    if (!stopped_) failure = co_await read_events();
   }
   if (stopped_) co_return;
   set_connected(false);
@@ -339,7 +350,6 @@ std::optional<Failure> KindWatcher::gather(WatchEvent event, std::size_t bytes) 
 }
 
 void KindWatcher::apply(WatchEvent event) {
-  const std::size_t before = cache_.size();
   reflector_.event_received(event);
   switch (event.type) {
     case WatchEventType::kAdded:
@@ -365,13 +375,22 @@ void KindWatcher::apply(WatchEvent event) {
     case WatchEventType::kError:
       break;
   }
-  metrics_->objects(scope_.kind, before, cache_.size());
+  count_objects();
+}
+
+void KindWatcher::count_objects() {
+  const std::size_t now = stopped_ ? 0 : cache_.size();
+  metrics_->objects(scope_.kind, std::exchange(counted_, now), now);
 }
 
 void KindWatcher::note(const Failure& failure, std::string_view doing) {
   metrics_->error(scope_.kind, failure);
+  // Of many objects that is the operator's business; a single one was named by somebody.
+  const bool forbidden = failure.kind == FailureKind::kStatus && failure.status.code == 403;
+  if (forbidden && scope_.is_single()) cache_.report_refused(failure.detail);
+  const std::string place = place_of(scope_);
   log_.warn("API server trouble", {{"kind", to_string(scope_.kind)},
-                                   {"in", std::string_view(scope_.namespace_name)},
+                                   {"in", std::string_view(place)},
                                    {"doing", doing},
                                    {"reason", failure.reason()},
                                    {"detail", std::string_view(failure.detail)}});

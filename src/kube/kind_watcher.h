@@ -1,7 +1,7 @@
 #pragma once
 
-// Follows the objects of one scope at an API server, for ever: does what its Reflector decides, on
-// one connection, and tells the sink through an ObjectCache.
+// Follows the objects of one scope at an API server, until it is stopped: does what its Reflector
+// decides, on one connection, and tells the sink through an ObjectCache.
 //
 // Control thread only. Held by a shared_ptr, which its own coroutine keeps while it runs. Sink,
 // clock and log outlive stop(); after it none of them is touched. Failures are logged, counted and
@@ -33,6 +33,7 @@ class KindWatcher : public std::enable_shared_from_this<KindWatcher> {
               const base::Clock& clock, const base::Log& log);
 
   void start();
+  /// Ends for good; may be called again.
   void stop();
 
  private:
@@ -52,6 +53,8 @@ class KindWatcher : public std::enable_shared_from_this<KindWatcher> {
   void set_connected(bool connected);
   void list_begun(ListReason reason);
   void list_complete();
+  /// After stop() there are none.
+  void count_objects();
   void note(const Failure& failure, std::string_view doing);
   /// The collection, and what every list and watch of it asks for.
   [[nodiscard]] std::string target_with(
@@ -82,6 +85,8 @@ class KindWatcher : public std::enable_shared_from_this<KindWatcher> {
   /// timeoutSeconds of the watch under way.
   std::chrono::seconds watch_timeout_{0};
   bool connected_ = false;
+  /// What the metrics have of this scope.
+  std::size_t counted_ = 0;
   WatchFramer framer_;
 };
 

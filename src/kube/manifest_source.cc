@@ -183,6 +183,8 @@ class ManifestSource final : public Source {
 
   void start() override { watch_->start(); }
   void stop() override { watch_->stop(); }
+  /// The sink is told of every object of the folder.
+  void want(const std::set<Scope>&) override {}
 
   void collect(std::vector<base::MetricFamily>& out) const override {
     const auto add = [&out](const char* name, const char* help, base::MetricType type,

@@ -6,7 +6,8 @@ namespace holdfast::kube {
 
 std::size_t ObjectCache::replace(std::vector<ParsedObject> objects) {
   std::map<ObjectName, Object> fresh;
-  std::set<ObjectName> reported = std::exchange(unreadable_, {});
+  std::map<ObjectName, std::string> reported = std::exchange(unreadable_, {});
+  if (std::exchange(refused_, false)) reported.try_emplace(name_of_single());
   std::size_t unreadable = 0;
   for (ParsedObject& parsed : objects) {
     if (parsed.object.ok()) {
@@ -18,7 +19,7 @@ std::size_t ObjectCache::replace(std::vector<ParsedObject> objects) {
     if (last_good != objects_.end()) fresh.insert(*last_good);
     report_unreadable(parsed);
   }
-  for (const ObjectName& name : reported) {
+  for (const auto& [name, reason] : reported) {
     if (unreadable_.count(name) == 0) sink_.report_unreadable(to_string(scope_.kind), name, "");
   }
   objects_ = std::move(fresh);
@@ -51,9 +52,21 @@ void ObjectCache::report_good(const ObjectName& name) {
 
 void ObjectCache::report_unreadable(const ParsedObject& parsed) {
   if (parsed.name.name.empty()) return;
-  unreadable_.insert(parsed.name);
-  sink_.report_unreadable(to_string(scope_.kind), parsed.name,
-                          std::string(parsed.object.status().message()));
+  std::string& reason = unreadable_[parsed.name];
+  reason = std::string(parsed.object.status().message());
+  sink_.report_unreadable(to_string(scope_.kind), parsed.name, reason);
+}
+
+void ObjectCache::report_refused(const std::string& reason) {
+  refused_ = true;
+  sink_.report_unreadable(to_string(scope_.kind), name_of_single(), reason);
+}
+
+void ObjectCache::report_admitted() {
+  if (!std::exchange(refused_, false)) return;
+  const auto unreadable = unreadable_.find(name_of_single());
+  sink_.report_unreadable(to_string(scope_.kind), name_of_single(),
+                          unreadable == unreadable_.end() ? "" : unreadable->second);
 }
 
 }  // namespace holdfast::kube

@@ -7,7 +7,6 @@
 // Control thread only. Owned by a KindWatcher; the sink outlives it. Never fails.
 
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -28,16 +27,24 @@ class ObjectCache {
   /// DELETED
   void remove(const ObjectName& name);
 
+  /// Of a single object (Scope::is_single): the API server does not let us read it, which is told
+  /// like a bad object, until a list or the second of these.
+  void report_refused(const std::string& reason);
+  void report_admitted();
+
   [[nodiscard]] std::size_t size() const { return objects_.size(); }
 
  private:
+  [[nodiscard]] ObjectName name_of_single() const { return {scope_.namespace_name, scope_.name}; }
   void report_good(const ObjectName& name);
   void report_unreadable(const ParsedObject& object);
 
   const Scope scope_;
   ObjectSink& sink_;
   std::map<ObjectName, Object> objects_;
-  std::set<ObjectName> unreadable_;
+  /// With the reason.
+  std::map<ObjectName, std::string> unreadable_;
+  bool refused_ = false;
 };
 
 }  // namespace holdfast::kube

@@ -62,7 +62,15 @@ void read(const Fields& fields, Ingress& result) {
 }
 
 void read(const Fields& fields, IngressClass& result) {
-  result.controller = fields.object("spec").text("controller");
+  const Fields spec = fields.object("spec");
+  result.controller = spec.text("controller");
+  const Fields parameters = spec.object("parameters");
+  if (!parameters.present()) return;
+  result.parameters = {.api_group = parameters.text("apiGroup"),
+                       .kind = parameters.text("kind"),
+                       .name = parameters.text("name"),
+                       .scope = parameters.optional_text("scope").value_or("Cluster"),
+                       .namespace_name = parameters.text("namespace")};
 }
 
 std::string protocol_of(const Fields& port) {
@@ -150,6 +158,11 @@ void read(const Fields& fields, Endpoints& result) {
   }
 }
 
+void read(const Fields& fields, ConfigMap& result) {
+  result.metadata.annotations.clear();
+  result.data = fields.text_map("data");
+}
+
 template <typename T>
 ParsedObject parse_as(const Json& value, const std::string& default_namespace) {
   base::Status complaint;
@@ -187,6 +200,8 @@ std::string plural_of(Kind kind) {
       return "endpointslices";
     case Kind::kEndpoints:
       return "endpoints";
+    case Kind::kConfigMap:
+      return "configmaps";
   }
   return "";
 }
@@ -205,6 +220,8 @@ ParsedObject parse_object(Kind kind, const Json& value, const std::string& defau
       return parse_as<EndpointSlice>(value, default_namespace);
     case Kind::kEndpoints:
       return parse_as<Endpoints>(value, default_namespace);
+    case Kind::kConfigMap:
+      return parse_as<ConfigMap>(value, default_namespace);
   }
   return {};
 }
@@ -220,6 +237,7 @@ const char* api_version_of(Kind kind) {
       return "discovery.k8s.io/v1";
     case Kind::kService:
     case Kind::kEndpoints:
+    case Kind::kConfigMap:
       return "v1";
   }
   return "";

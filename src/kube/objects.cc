@@ -7,8 +7,8 @@ namespace holdfast::kube {
 Kind kind_of(const Object& object) {
   // The variant's order is the enumeration's.
   static_assert(
-      std::is_same_v<std::variant_alternative_t<static_cast<int>(Kind::kEndpoints), Object>,
-                     std::shared_ptr<const Endpoints>>);
+      std::is_same_v<std::variant_alternative_t<static_cast<int>(Kind::kConfigMap), Object>,
+                     std::shared_ptr<const ConfigMap>>);
   return static_cast<Kind>(object.index());
 }
 
@@ -28,6 +28,8 @@ const char* to_string(Kind kind) {
       return "EndpointSlice";
     case Kind::kEndpoints:
       return "Endpoints";
+    case Kind::kConfigMap:
+      return "ConfigMap";
   }
   return "?";
 }

@@ -16,8 +16,8 @@
 
 namespace holdfast::kube {
 
-enum class Kind { kIngress, kIngressClass, kService, kEndpointSlice, kEndpoints };
-inline constexpr std::size_t kKindCount = static_cast<std::size_t>(Kind::kEndpoints) + 1;
+enum class Kind { kIngress, kIngressClass, kService, kEndpointSlice, kEndpoints, kConfigMap };
+inline constexpr std::size_t kKindCount = static_cast<std::size_t>(Kind::kConfigMap) + 1;
 
 /// Namespace and name. The namespace of a cluster-scoped object is empty.
 struct ObjectName {
@@ -27,18 +27,26 @@ struct ObjectName {
   auto operator<=>(const ObjectName&) const = default;
 };
 
-/// Whose objects a full list is about: those of one kind, in one namespace or in all.
+/// Whose objects a full list is about: those of one kind, in one namespace or in all, or a single
+/// one, whether it exists or not.
 struct Scope {
   /// A kind alone means every namespace; of a cluster-scoped kind that is all there is.
   Scope(Kind kind_in_all, std::string namespace_in = "")
       : kind(kind_in_all), namespace_name(std::move(namespace_in)) {}
+  /// One object of a namespaced kind.
+  Scope(Kind kind_of_one, const ObjectName& one)
+      : kind(kind_of_one), namespace_name(one.namespace_name), name(one.name) {}
 
   Kind kind;
   std::string namespace_name;
+  /// Empty: every name.
+  std::string name;
 
+  [[nodiscard]] bool is_single() const { return !name.empty(); }
   /// Of an object of this kind.
-  [[nodiscard]] bool covers(const ObjectName& name) const {
-    return namespace_name.empty() || name.namespace_name == namespace_name;
+  [[nodiscard]] bool covers(const ObjectName& object) const {
+    return (namespace_name.empty() || object.namespace_name == namespace_name) &&
+           (name.empty() || object.name == name);
   }
   auto operator<=>(const Scope&) const = default;
 };
@@ -116,11 +124,23 @@ struct Ingress {
   bool operator==(const Ingress&) const = default;
 };
 
+/// networking/v1 IngressClassParametersReference. `scope` is as written, Cluster where nothing is.
+struct ClassParameters {
+  std::string api_group;
+  std::string kind;
+  std::string name;
+  std::string scope;
+  std::string namespace_name;
+
+  bool operator==(const ClassParameters&) const = default;
+};
+
 /// networking/v1 IngressClass. The default class carries the annotation
 /// ingressclass.kubernetes.io/is-default-class: "true".
 struct IngressClass {
   Metadata metadata;
   std::string controller;
+  std::optional<ClassParameters> parameters;
 
   bool operator==(const IngressClass&) const = default;
 };
@@ -213,9 +233,18 @@ struct Endpoints {
   bool operator==(const Endpoints&) const = default;
 };
 
+/// core/v1 ConfigMap. Of its metadata no annotations are kept: nothing is read from them, and a
+/// ConfigMap that serves as a lock changes them every few seconds.
+struct ConfigMap {
+  Metadata metadata;
+  std::map<std::string, std::string> data;
+
+  bool operator==(const ConfigMap&) const = default;
+};
+
 using Object = std::variant<std::shared_ptr<const Ingress>, std::shared_ptr<const IngressClass>,
                             std::shared_ptr<const Service>, std::shared_ptr<const EndpointSlice>,
-                            std::shared_ptr<const Endpoints>>;
+                            std::shared_ptr<const Endpoints>, std::shared_ptr<const ConfigMap>>;
 
 Kind kind_of(const Object& object);
 const Metadata& metadata_of(const Object& object);
@@ -237,9 +266,9 @@ class ObjectSink {
   virtual void upsert(Object object) = 0;
   /// Gone. Unknown objects are ignored.
   virtual void remove(Kind kind, const ObjectName& name) = 0;
-  /// An object that could not be read, or, with the kind "Manifest", a file of the manifest folder;
-  /// its last good state, if any, stays. `kind` is as in `kind:`, `reason` one sentence; an empty
-  /// reason: it reads well again.
+  /// An object that could not be read, may not be, or, with the kind "Manifest", a file of the
+  /// manifest folder; its last good state, if any, stays. `kind` is as in `kind:`, `reason` one
+  /// sentence; an empty reason: it reads well again.
   virtual void report_unreadable(const std::string& kind, const ObjectName& name,
                                  const std::string& reason) = 0;
 };

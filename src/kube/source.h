@@ -24,6 +24,12 @@ class Source : public base::MetricSource {
   virtual void start() = 0;
   /// Cancels everything under way; the sink is not called afterwards.
   virtual void stop() = 0;
+  /// The single objects (Scope::is_single) to follow beside what the source follows anyway: these
+  /// and no others. Each is asked for by name, with the right to get, list and watch it alone. The
+  /// answer to one that is new is a replace() of its scope, empty where there is no such object; of
+  /// one that is no longer wanted the sink hears nothing more. Before start() or after it, also
+  /// from within a call of the sink.
+  virtual void want(const std::set<Scope>& objects) = 0;
 };
 
 /// How to reach an API server.

@@ -44,8 +44,12 @@ base::MetricFamily family_of(const char* name, const char* help, base::MetricTyp
 }  // namespace
 
 WatchMetrics::WatchMetrics(const std::set<Scope>& scopes) {
-  for (const Scope& scope : scopes) ++of(scope.kind).scopes;
+  for (const Scope& scope : scopes) followed(scope.kind);
 }
+
+void WatchMetrics::followed(Kind kind) { of(kind).scopes.fetch_add(1, std::memory_order_relaxed); }
+
+void WatchMetrics::given_up(Kind kind) { of(kind).scopes.fetch_sub(1, std::memory_order_relaxed); }
 
 void WatchMetrics::connected(Kind kind) {
   of(kind).connected.fetch_add(1, std::memory_order_relaxed);
@@ -110,10 +114,11 @@ void WatchMetrics::collect(std::vector<base::MetricFamily>& out) const {
                 MetricType::kCounter);
   for (std::size_t index = 0; index < kKindCount; ++index) {
     const PerKind& counters = per_kind_[index];
-    if (counters.scopes == 0) continue;
+    const std::size_t scopes = counters.scopes.load(std::memory_order_relaxed);
+    if (scopes == 0) continue;
     const auto kind = static_cast<Kind>(index);
     const std::pair<std::string, std::string> label("kind", to_string(kind));
-    const bool all = counters.connected.load(std::memory_order_relaxed) == counters.scopes;
+    const bool all = counters.connected.load(std::memory_order_relaxed) == scopes;
     add(connected, {label}, all ? 1 : 0);
     add(objects, {label}, static_cast<double>(counters.objects.load(std::memory_order_relaxed)));
     add(last, {label}, counters.last_event_seconds.load(std::memory_order_relaxed));

@@ -20,6 +20,9 @@ class WatchMetrics {
  public:
   explicit WatchMetrics(const std::set<Scope>& scopes);
 
+  /// One more scope of this kind, or one less.
+  void followed(Kind kind);
+  void given_up(Kind kind);
   /// A watch of this kind has begun, or ended.
   void connected(Kind kind);
   void disconnected(Kind kind);
@@ -42,8 +45,8 @@ class WatchMetrics {
   using Counter = std::atomic<std::uint64_t>;
 
   struct PerKind {
-    /// Fixed after construction. 0: the kind is not followed.
-    std::size_t scopes = 0;
+    /// 0: the kind is not followed.
+    std::atomic<std::size_t> scopes{0};
     std::atomic<std::size_t> connected{0};
     std::atomic<double> last_event_seconds{0};
     std::atomic<std::size_t> objects{0};

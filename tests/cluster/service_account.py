@@ -52,12 +52,19 @@ class ServiceAccount:
         for namespace in namespaces or []:
             self._bind("Role", rules(verbs, False), namespace)
 
-    def _bind(self, kind, granted, namespace):
-        metadata = {"name": self.name}
+    def allow_config_maps(self, namespace, names):
+        """To read these alone, as the README says."""
+        verbs = ["get", "list", "watch"]
+        rule = {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": names}
+        self._bind("Role", [{**rule, "verbs": verbs}], namespace, f"{self.name}-configmaps")
+
+    def _bind(self, kind, granted, namespace, name=None):
+        name = name or self.name
+        metadata = {"name": name}
         if namespace:
             metadata["namespace"] = namespace
         subject = {"kind": "ServiceAccount", "name": self.name, "namespace": "default"}
-        role = {"apiGroup": GROUP, "kind": kind, "name": self.name}
+        role = {"apiGroup": GROUP, "kind": kind, "name": name}
         version = f"{GROUP}/v1"
         self._server.api.apply(
             {"apiVersion": version, "kind": kind, "metadata": metadata, "rules": granted},

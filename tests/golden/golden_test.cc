@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "controller/compile.h"
+#include "controller/defaults.h"
 #include "controller/service_port.h"
 #include "controller/world_sink.h"
 #include "kube/source.h"
@@ -50,6 +51,8 @@ Options options_of(const fs::path& folder) {
       options.watch_without_class = true;
     } else if (flag.starts_with("--default-backend ")) {
       options.default_backend = *parse_default_backend(value);
+    } else if (flag.starts_with("--defaults-configmap ")) {
+      options.defaults_config_map = *parse_config_map_name(value);
     } else {
       ADD_FAILURE() << "no such flag: " << flag;
     }

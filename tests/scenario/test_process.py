@@ -54,6 +54,8 @@ def test_version():
             "standalone", "--manifests", "{dir}", "--trusted-proxies", "10.0.0.0/8",
             "--http-proxy-listen", "8080",
         ],
+        ["standalone", "--manifests", "{dir}", "--defaults-configmap", "no-namespace"],
+        ["standalone", "--manifests", "{dir}", "--defaults-configmap", "infra/a/b"],
         ["standalone", "--manifests", "{dir}", "--no-such-flag"],
         ["ingress", "--kubeconfig", "/does/not/exist"],
         ["ingress", "--kubeconfig", "/does/not/exist", "--namespaces", "a,Not-A-Name"],

@@ -102,7 +102,7 @@ std::string resolved(const Annotation& annotation, bool written, bool& wrong) {
   if (annotation.name == "missing-origin") values.emplace_back("allowed-origins", "null");
   if (written) values.emplace_back(annotation.name, annotation.default_text);
   const Settings settings = settings_of(
-      values, default_draft(),
+      values, built_in_defaults(),
       [&](Severity, std::string_view, const std::string&, const std::string&) { wrong = true; });
   return settings.policy.SerializeAsString() +
          (settings.health_check ? settings.health_check->SerializeAsString() : "");

@@ -154,6 +154,34 @@ TEST_F(CheckTest, EveryEquivalentExists) {
   }
 }
 
+TEST_F(CheckTest, DefaultsThatAreNotAmongTheFilesAreNoProblem) {
+  service("default", "web");
+  ingress("a");
+  auto named = std::make_shared<kube::IngressClass>();
+  named->metadata.name.name = "holdfast";
+  named->controller = "holdfast.dev/ingress";
+  named->parameters = {.api_group = "",
+                       .kind = "ConfigMap",
+                       .name = "defaults",
+                       .scope = "Namespace",
+                       .namespace_name = "infra"};
+  world_.classes["holdfast"] = named;
+  const Options options{.defaults_config_map = kube::ObjectName{"infra", "global"}};
+  CheckReport report = check(world_, options, {});
+  EXPECT_THAT(report.others, IsEmpty());
+  EXPECT_THAT(report.ingresses.at(0).notes,
+              ElementsAre(HasSubstr("\"infra/global\" is not among the files"),
+                          HasSubstr("\"infra/defaults\" is not among the files")));
+  // One that is among them is checked.
+  auto among = std::make_shared<kube::ConfigMap>();
+  among->metadata.name = {"infra", "defaults"};
+  among->data["idle-timeout"] = "soon";
+  world_.config_maps[among->metadata.name] = among;
+  report = check(world_, {}, {});
+  EXPECT_THAT(messages(report.others), ElementsAre(HasSubstr("data[\"idle-timeout\"]")));
+  EXPECT_THAT(report.ingresses.at(0).notes, IsEmpty());
+}
+
 TEST_F(CheckTest, OtherObjectsAndNothingAtAll) {
   EXPECT_THAT(messages(checked().others), ElementsAre(HasSubstr("none among the files")));
   const Problem broken{"Manifest", {"", "a.yaml"}, "", Severity::kError, "line 3: not YAML"};

@@ -139,7 +139,8 @@ class AnySeriesOfChanges : public testing::TestWithParam<unsigned> {};
 
 TEST_P(AnySeriesOfChanges, EndsWhereAFreshCompilationDoes) {
   RandomObjects objects(GetParam());
-  const Seen seen = run(objects, 4000);
+  const Seen seen =
+      run(objects, 4000, {.defaults_config_map = kube::ObjectName{"infra", "defaults0"}});
   EXPECT_GT(seen.resources, 10U);
   EXPECT_GT(seen.problems, 10U);
   EXPECT_GT(seen.transactions, 1000U);
@@ -148,7 +149,8 @@ TEST_P(AnySeriesOfChanges, EndsWhereAFreshCompilationDoes) {
 TEST_P(AnySeriesOfChanges, AlsoWithFlags) {
   RandomObjects objects(GetParam());
   const Options options{.watch_without_class = true,
-                        .default_backend = *parse_default_backend("default/s0:ws")};
+                        .default_backend = *parse_default_backend("default/s0:ws"),
+                        .defaults_config_map = kube::ObjectName{"infra", "defaults0"}};
   EXPECT_GT(run(objects, 1000, options).transactions, 250U);
 }
 

@@ -27,7 +27,7 @@ class RandomObjects {
     constexpr std::array kKinds{kube::Kind::kIngress,       kube::Kind::kIngress,
                                 kube::Kind::kService,       kube::Kind::kEndpointSlice,
                                 kube::Kind::kEndpointSlice, kube::Kind::kEndpoints,
-                                kube::Kind::kIngressClass};
+                                kube::Kind::kIngressClass,  kube::Kind::kConfigMap};
     return kKinds[static_cast<std::size_t>(below(kKinds.size()))];
   }
 
@@ -42,6 +42,8 @@ class RandomObjects {
       case kube::Kind::kService:
       case kube::Kind::kEndpoints:
         return {name_space(), service()};
+      case kube::Kind::kConfigMap:
+        return config_map_name();
     }
     return {};
   }
@@ -58,6 +60,8 @@ class RandomObjects {
         return slice();
       case kube::Kind::kEndpoints:
         return endpoints();
+      case kube::Kind::kConfigMap:
+        return config_map();
     }
     return {};
   }
@@ -70,6 +74,7 @@ class RandomObjects {
   }
   std::string number(int most) { return std::to_string(below(most)); }
   std::string name_space() { return one_in(4) ? "other" : "default"; }
+  kube::ObjectName config_map_name() { return {"infra", "defaults" + number(3)}; }
   std::string service() { return "s" + number(kServices); }
 
   template <class T>
@@ -108,6 +113,8 @@ class RandomObjects {
     if (one_in(4)) annotations[prefix + "health-path"] = pick({"/a", "/b", "nowhere"});
     if (one_in(6)) annotations[prefix + "websocket-service"] = service() + ":" + pick({"80", "ws"});
     if (one_in(6)) annotations[prefix + "service-upstream"] = "true";
+    if (one_in(9)) annotations[prefix + "allow-cidrs"] = pick({"10.1.0.0/16", "friends"});
+    if (one_in(9)) annotations[prefix + "health-interval"] = "2s";
     if (one_in(9)) annotations[prefix + "no-such-thing"] = "1";
     if (one_in(9)) annotations["kubernetes.io/ingress.class"] = pick({"holdfast", "other"});
     if (below(100) < huge_per_cent) {
@@ -138,6 +145,27 @@ class RandomObjects {
     if (one_in(2)) {
       object->metadata.annotations["ingressclass.kubernetes.io/is-default-class"] = "true";
     }
+    if (one_in(2)) {
+      const kube::ObjectName named = config_map_name();
+      object->parameters = {.api_group = one_in(9) ? "example.com" : "",
+                            .kind = "ConfigMap",
+                            .name = one_in(9) ? "Bad_Name" : named.name,
+                            .scope = one_in(9) ? "Cluster" : "Namespace",
+                            .namespace_name = named.namespace_name};
+    }
+    return object;
+  }
+
+  kube::Object config_map() {
+    auto object = made<kube::ConfigMap>(kube::Kind::kConfigMap);
+    auto& data = object->data;
+    if (one_in(2)) data["idle-timeout"] = pick({"1h", "3h", "later"});
+    if (one_in(3)) data["health-path"] = pick({"/a", "/c", "none", "nowhere"});
+    if (one_in(3)) data["health-interval"] = "5s";
+    if (one_in(4)) data["allow-cidrs"] = pick({"10.0.0.0/8", "everybody"});
+    if (one_in(4)) data["deny-cidrs"] = pick({"10.0.0.0/8", "somebody"});
+    if (one_in(4)) data["websocket-service"] = service() + ":80";
+    if (one_in(9)) data["no-such-thing"] = "1";
     return object;
   }
 

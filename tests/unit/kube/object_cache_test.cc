@@ -63,5 +63,25 @@ TEST_F(ObjectCacheTest, TakesReportsBack) {
                           "fine Service n/c", "replace Service: n/a@2"));
 }
 
+TEST(ObjectCacheOfOne, TellsThatItMayNotBeReadUntilItMay) {
+  RecordingSink sink;
+  ObjectCache cache(Scope(Kind::kService, ObjectName{"n", "a"}), sink);
+  cache.report_refused("HTTP 403");
+  cache.replace(list_of({service("a", "1")}));
+  EXPECT_THAT(sink.take(), ElementsAre("unreadable Service n/a: HTTP 403", "fine Service n/a",
+                                       "replace Service n/a: n/a@1"));
+  cache.report_admitted();
+  EXPECT_TRUE(sink.take().empty());
+  cache.report_refused("HTTP 403");
+  cache.report_admitted();
+  EXPECT_THAT(sink.take(), ElementsAre("unreadable Service n/a: HTTP 403", "fine Service n/a"));
+  // What was wrong with the object before is wrong with it still.
+  cache.upsert(service("a", "2", "7"));
+  cache.report_refused("HTTP 403");
+  cache.report_admitted();
+  EXPECT_EQ(sink.calls.front(), sink.calls.back());
+  EXPECT_EQ(sink.calls.size(), 3U);
+}
+
 }  // namespace
 }  // namespace holdfast::kube

@@ -137,6 +137,31 @@ TEST(ParseObject, ReadsAnIngressClassWithoutNamespace) {
             "holdfast.dev/ingress");
 }
 
+TEST(ParseObject, ReadsTheParametersOfAnIngressClass) {
+  const auto named = parse<IngressClass>(Kind::kIngressClass, R"({"metadata": {"name": "c"},
+    "spec": {"controller": "x", "parameters": {"apiGroup": null, "kind": "ConfigMap",
+      "name": "defaults", "namespace": "infra", "scope": "Namespace"}}})");
+  ASSERT_TRUE(named.parameters);
+  EXPECT_EQ(*named.parameters, (ClassParameters{.api_group = "",
+                                                .kind = "ConfigMap",
+                                                .name = "defaults",
+                                                .scope = "Namespace",
+                                                .namespace_name = "infra"}));
+  const auto silent = parse<IngressClass>(Kind::kIngressClass, R"({"metadata": {"name": "c"},
+    "spec": {"parameters": {"apiGroup": "example.com", "kind": "Thing", "name": "t"}}})");
+  EXPECT_EQ(silent.parameters->scope, "Cluster");
+  EXPECT_EQ(silent.parameters->api_group, "example.com");
+}
+
+TEST(ParseObject, ReadsAConfigMapButNotItsAnnotations) {
+  const auto map = parse<ConfigMap>(Kind::kConfigMap, R"({
+    "metadata": {"name": "defaults", "namespace": "infra", "annotations": {"leader": "me"}},
+    "data": {"idle-timeout": "2h"}, "binaryData": {"x": "AA=="}, "immutable": true})");
+  EXPECT_EQ(map.metadata.name, (ObjectName{"infra", "defaults"}));
+  EXPECT_TRUE(map.metadata.annotations.empty());
+  EXPECT_EQ(map.data, (std::map<std::string, std::string>{{"idle-timeout", "2h"}}));
+}
+
 TEST(ParseObject, NamesTheFieldOfTheWrongType) {
   const struct {
     Kind kind;
@@ -169,6 +194,8 @@ TEST(ParseObject, NamesTheFieldOfTheWrongType) {
       {Kind::kEndpointSlice,
        R"({"metadata": {"name": "x"}, "endpoints": [{"conditions": {"ready": "yes"}}]})",
        "endpoints[0].conditions.ready: expected a boolean, found a string"},
+      {Kind::kConfigMap, R"({"metadata": {"name": "x"}, "data": {"idle-timeout": 5}})",
+       "data[idle-timeout]: expected a string, found a number"},
       {Kind::kService, R"({"metadata": {}})", "metadata.name: missing"},
       {Kind::kService, R"({})", "metadata.name: missing"},
       {Kind::kService, R"([])", "the object: expected an object, found a list"},

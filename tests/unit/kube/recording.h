@@ -19,7 +19,11 @@ class RecordingSink final : public ObjectSink {
  public:
   void replace(const Scope& scope, std::vector<Object> objects) override {
     std::string line = std::string("replace ") + to_string(scope.kind);
-    if (!scope.namespace_name.empty()) line += " in " + scope.namespace_name;
+    if (scope.is_single()) {
+      line += " " + scope.namespace_name + "/" + scope.name;
+    } else if (!scope.namespace_name.empty()) {
+      line += " in " + scope.namespace_name;
+    }
     line += ":";
     for (const Object& object : objects) line += " " + described(object);
     calls.push_back(line);
