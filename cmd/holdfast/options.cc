@@ -15,6 +15,7 @@
 #include "base/text_list.h"
 #include "controller/annotations.h"
 #include "discovery/address.h"
+#include "dns/limits.h"
 #include "kube/limits.h"
 #include "model/field_rules.h"
 #include "page_json.h"
@@ -183,12 +184,23 @@ void add_class_flags(CLI::App& app, Options& options) {
   app.add_flag("--watch-without-class", options.watch_without_class,
                "Ingresses that name no class are served too, whatever the default class is")
       ->envname(environment_name("--watch-without-class"));
+  app.add_flag("--allow-external-name", options.allow_external_name,
+               "Services of type ExternalName are served: whoever may write one chooses what "
+               "Holdfast connects to")
+      ->envname(environment_name("--allow-external-name"));
 }
 
 void add_control_plane_flags(CLI::App& app, Options& options) {
   add_class_flags(app, options);
   add(app, "--default-backend", options.default_backend, "Gets what no Ingress serves")
       ->type_name("NAMESPACE/SERVICE:PORT");
+}
+
+void add_dns_flag(CLI::App& app, Options& options) {
+  add_list(app, "--dns-server", options.dns_servers,
+           "Resolves the names of Services of type ExternalName, in place of those in "
+           "/etc/resolv.conf; repeatable",
+           "ADDR:PORT");
 }
 
 void add_cluster_flags(CLI::App& app, Options& options) {
@@ -309,6 +321,12 @@ base::Status check_addresses(const Options& options) {
   }
   for (const std::string& address : listen_addresses(options)) {
     status.Update(check_listen("--listen", address));
+  }
+  for (const std::string& address : options.dns_servers) {
+    status.Update(check_listen("--dns-server", address));
+  }
+  if (options.dns_servers.size() > dns::kServersMost) {
+    status.Update(bad_flag("--dns-server", "more than " + std::to_string(dns::kServersMost)));
   }
   for (const std::string& address : options.upstream_sources) {
     if (!base::parse_ip(address)) {

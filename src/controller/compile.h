@@ -63,6 +63,9 @@ struct Options {
   bool watch_without_class = false;
   /// For what no Ingress serves. An Ingress without rules and with a default backend comes first.
   std::optional<DefaultBackend> default_backend = {};
+  /// --allow-external-name: Services of type ExternalName are served. Whoever may write a Service
+  /// can then have Holdfast connect to whatever it reaches.
+  bool allow_external_name = false;
 };
 
 struct Compiled {

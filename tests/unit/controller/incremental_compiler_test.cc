@@ -148,7 +148,8 @@ TEST_P(AnySeriesOfChanges, EndsWhereAFreshCompilationDoes) {
 TEST_P(AnySeriesOfChanges, AlsoWithFlags) {
   RandomObjects objects(GetParam());
   const Options options{.watch_without_class = true,
-                        .default_backend = *parse_default_backend("default/s0:ws")};
+                        .default_backend = *parse_default_backend("default/s0:ws"),
+                        .allow_external_name = true};
   EXPECT_GT(run(objects, 1000, options).transactions, 250U);
 }
 
