@@ -171,7 +171,7 @@ class RandomObjects {
 
   kube::Object service_object() {
     auto object = made<kube::Service>(kube::Kind::kService);
-    object->type = one_in(9) ? "ExternalName" : "ClusterIP";
+    object->type = one_in(4) ? "ExternalName" : "ClusterIP";
     object->cluster_ip = pick({"None", "10.96.0.1", "10.96.0.2", "fd00::1"});
     for (const char* name : {"http", "ws"}) {
       if (!one_in(3)) object->ports.push_back(service_port(name, 80 + below(2)));
@@ -195,6 +195,8 @@ class RandomObjects {
     object->address_type = one_in(20) ? "FQDN" : "IPv4";
     object->endpoints = some_endpoints();
     object->ports = {endpoint_port("http", 8080), endpoint_port("ws", one_in(9) ? 0 : 8081)};
+    object->from_dns = one_in(4);
+    if (object->from_dns && one_in(2)) object->complaints = {"complaint " + number(2)};
     return object;
   }
 
