@@ -15,6 +15,7 @@
 #include "control_plane.h"
 #include "controller/check.h"
 #include "controller/world_sink.h"
+#include "dns/external_names.h"
 #include "kube/folder_reader.h"
 #include "kube/manifest_folder.h"
 
@@ -28,6 +29,20 @@ class NoLog final : public base::LogSink {
   [[nodiscard]] std::uint64_t lost_lines() const override { return 0; }
   void flush_and_stop(base::Duration /*patience*/) override {}
 };
+
+/// Files are checked without asking anybody.
+class NoDns final : public dns::Client {
+ public:
+  void ask(const dns::Question& /*question*/, Done /*done*/) override {}
+};
+
+/// Adds what can be said of external names for their form alone.
+void judge_external_names(controller::WorldSink& objects, const base::Clock& clock) {
+  NoDns client;
+  dns::ExternalNames names(objects, client, clock, 0, [] {});
+  const auto services = objects.world().services;
+  for (const auto& [name, service] : services) names.upsert(service);
+}
 
 base::Status unusable(const std::string& path, int error) {
   return absl::NotFoundError(path + ": " + std::generic_category().message(error));
@@ -91,6 +106,7 @@ int run_check(const Options& options) {
     if (!added.ok()) return usage_error(added);
   }
   manifests.publish();
+  if (compile_options->allow_external_name) judge_external_names(objects, clock);
   const controller::CheckReport report =
       controller::check(objects.world(), *std::move(compile_options), objects.unreadable());
   const std::string text = options.check.output == "json" ? check_json(report) : check_text(report);

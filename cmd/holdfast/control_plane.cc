@@ -16,6 +16,7 @@
 
 #include "controller/reconciler.h"
 #include "controller/service_port.h"
+#include "dns/resolver.h"
 
 namespace holdfast {
 namespace {
@@ -61,6 +62,7 @@ base::StatusOr<controller::Options> options_of_compiler(const Options& options) 
   }
   result.ingress_class = options.ingress_class;
   result.watch_without_class = options.watch_without_class;
+  result.allow_external_name = options.allow_external_name;
   if (!options.default_backend.empty()) {
     auto backend = controller::parse_default_backend(options.default_backend);
     if (!backend.ok()) {
@@ -82,6 +84,7 @@ base::StatusOr<ControlPlaneOptions> control_plane_options(const Options& options
   auto compile = options_of_compiler(options);
   if (!compile.ok()) return compile.status();
   result.compile = *std::move(compile);
+  result.dns_servers = options.dns_servers;
   base::Status checked = check_cluster_view(options);
   if (!checked.ok()) return checked;
   result.namespaces = options.namespaces;
@@ -142,7 +145,7 @@ class ControlPlane::State final : public kube::ObjectSink {
   }
 
   discovery::Server& server() { return server_; }
-  [[nodiscard]] const kube::Source* source() const { return source_.get(); }
+  void collect(std::vector<base::MetricFamily>& out) const;
   [[nodiscard]] bool published() const { return published_.load(std::memory_order_acquire); }
 
  private:
@@ -170,6 +173,8 @@ class ControlPlane::State final : public kube::ObjectSink {
   asio::steady_timer timer_{context_};
   std::optional<base::Instant> timer_set_for_;
   controller::Reconciler reconciler_;
+  /// Between the source and this; null: external names are not served.
+  std::unique_ptr<dns::Resolver> resolver_;
   std::unique_ptr<kube::Source> source_;
 
   discovery::Server server_;
@@ -177,8 +182,12 @@ class ControlPlane::State final : public kube::ObjectSink {
 };
 
 base::Status ControlPlane::State::make_source() {
+  if (options_.compile.allow_external_name) {
+    resolver_ = std::make_unique<dns::Resolver>(context_, options_.dns_servers, *this, clock_);
+  }
+  kube::ObjectSink& sink = resolver_ != nullptr ? resolver_->input() : *this;
   if (const auto* folder = std::get_if<std::string>(&options_.source)) {
-    auto made = kube::make_manifest_source(context_, *folder, *this, log_);
+    auto made = kube::make_manifest_source(context_, *folder, sink, log_);
     if (!made.ok()) return made.status();
     source_ = *std::move(made);
   } else {
@@ -186,7 +195,7 @@ base::Status ControlPlane::State::make_source() {
                                            {.scopes = scopes_of(options_),
                                             .ingress_selector = options_.label_selector,
                                             .watch_list = options_.watch_list},
-                                           *this, clock_, log_);
+                                           sink, clock_, log_);
   }
   return {};
 }
@@ -213,6 +222,7 @@ void ControlPlane::State::stop() {
   if (thread_.joinable()) {
     asio::post(context_, [this] {
       source_->stop();
+      if (resolver_ != nullptr) resolver_->stop();
       timer_.cancel();
       context_.stop();
     });
@@ -241,6 +251,12 @@ void ControlPlane::State::set_timer() {
     reconciler_.run_due();
     follow();
   });
+}
+
+void ControlPlane::State::collect(std::vector<base::MetricFamily>& out) const {
+  source_->collect(out);
+  if (resolver_ != nullptr) resolver_->collect(out);
+  server_.collect(out);
 }
 
 std::optional<ControlState> ControlPlane::State::state() {
@@ -278,9 +294,6 @@ bool ControlPlane::published() const { return state_->published(); }
 
 std::optional<ControlState> ControlPlane::state() const { return state_->state(); }
 
-void ControlPlane::collect(std::vector<base::MetricFamily>& out) const {
-  state_->source()->collect(out);
-  state_->server().collect(out);
-}
+void ControlPlane::collect(std::vector<base::MetricFamily>& out) const { state_->collect(out); }
 
 }  // namespace holdfast

@@ -32,6 +32,8 @@ struct ControlPlaneOptions {
   std::string label_selector;
   bool watch_list = false;
   controller::Options compile;
+  /// In place of the system's, for names of Services; see dns::make_client().
+  std::vector<std::string> dns_servers;
   /// Empty: only within this process.
   std::string discovery_listen;
 };

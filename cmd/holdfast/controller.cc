@@ -10,6 +10,7 @@ void add_flags_of_controller(CLI::App& app, Options& options) {
   options.access_log = "off";
   add_discovery_listen_flag(app, options);
   add_control_plane_flags(app, options);
+  add_dns_flag(app, options);
   add_cluster_flags(app, options);
   add_manifests_flag(app, options, false);
   add_common_flags(app, options);

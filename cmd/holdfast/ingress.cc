@@ -7,6 +7,7 @@ namespace {
 void add_flags_of_ingress(CLI::App& app, Options& options) {
   add_data_plane_flags(app, options);
   add_control_plane_flags(app, options);
+  add_dns_flag(app, options);
   add_cluster_flags(app, options);
   add_state_flag(app, options);
   add_common_flags(app, options);

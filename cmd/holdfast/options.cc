@@ -16,6 +16,7 @@
 #include "controller/annotations.h"
 #include "controller/defaults.h"
 #include "discovery/address.h"
+#include "dns/limits.h"
 #include "kube/limits.h"
 #include "model/field_rules.h"
 #include "page_json.h"
@@ -188,12 +189,23 @@ void add_class_flags(CLI::App& app, Options& options) {
       "A ConfigMap of defaults for every Ingress: annotations' names without the prefix, and "
       "values")
       ->type_name("NAMESPACE/NAME");
+  app.add_flag("--allow-external-name", options.allow_external_name,
+               "Services of type ExternalName are served: whoever may write one chooses what "
+               "Holdfast connects to")
+      ->envname(environment_name("--allow-external-name"));
 }
 
 void add_control_plane_flags(CLI::App& app, Options& options) {
   add_class_flags(app, options);
   add(app, "--default-backend", options.default_backend, "Gets what no Ingress serves")
       ->type_name("NAMESPACE/SERVICE:PORT");
+}
+
+void add_dns_flag(CLI::App& app, Options& options) {
+  add_list(app, "--dns-server", options.dns_servers,
+           "Resolves the names of Services of type ExternalName, in place of those in "
+           "/etc/resolv.conf; repeatable",
+           "ADDR:PORT");
 }
 
 void add_cluster_flags(CLI::App& app, Options& options) {
@@ -321,6 +333,12 @@ base::Status check_addresses(const Options& options) {
   }
   for (const std::string& address : listen_addresses(options)) {
     status.Update(check_listen("--listen", address));
+  }
+  for (const std::string& address : options.dns_servers) {
+    status.Update(check_listen("--dns-server", address));
+  }
+  if (options.dns_servers.size() > dns::kServersMost) {
+    status.Update(bad_flag("--dns-server", "more than " + std::to_string(dns::kServersMost)));
   }
   for (const std::string& address : options.upstream_sources) {
     if (!base::parse_ip(address)) {

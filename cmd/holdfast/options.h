@@ -63,6 +63,9 @@ struct Options {
   std::string kubeconfig;
   std::string ingress_class = "holdfast";
   bool watch_without_class = false;
+  bool allow_external_name = false;
+  /// Empty: those of the system.
+  std::vector<std::string> dns_servers;
   /// "NAMESPACE/SERVICE:PORT"; empty: none.
   std::string default_backend;
   /// NAMESPACE/NAME; empty: none.
@@ -89,12 +92,14 @@ void add_data_plane_flags(CLI::App& app, Options& options);
 /// --listen, --upstream, --http-proxy-listen, --trusted-proxies, --workers, --access-log, and a
 /// flag for each annotation that a sidecar has.
 void add_sidecar_flags(CLI::App& app, Options& options);
-/// --ingress-class, --watch-without-class and --defaults-configmap.
+/// --ingress-class, --watch-without-class, --defaults-configmap and --allow-external-name.
 void add_class_flags(CLI::App& app, Options& options);
 /// Those and --default-backend.
 void add_control_plane_flags(CLI::App& app, Options& options);
 /// --kubeconfig, --endpoints-api, --namespaces, --label-selector and --watch-list.
 void add_cluster_flags(CLI::App& app, Options& options);
+/// --dns-server.
+void add_dns_flag(CLI::App& app, Options& options);
 void add_manifests_flag(CLI::App& app, Options& options, bool required);
 void add_discovery_listen_flag(CLI::App& app, Options& options);
 void add_discovery_flag(CLI::App& app, Options& options);

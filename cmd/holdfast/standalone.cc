@@ -8,6 +8,7 @@ void add_flags_of_standalone(CLI::App& app, Options& options) {
   add_manifests_flag(app, options, true);
   add_data_plane_flags(app, options);
   add_control_plane_flags(app, options);
+  add_dns_flag(app, options);
   add_common_flags(app, options);
 }
 

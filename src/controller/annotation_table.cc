@@ -62,7 +62,7 @@ const std::array kAnnotations{
                .default_text = "30s",
                .summary = "How long a pod that joins others, or returns to them after it was left "
                           "out, gets less than its share of new connections, beginning with a "
-                          "tenth.",
+                          "tenth. Where all are new, all have their share.",
                .scope = Scope::kIngress},
     Annotation{.name = "eject-after",
                .value = NumberValue{model::kEjectAfterRange,
@@ -171,7 +171,9 @@ const std::array kAnnotations{
                                     }},
                .default_text = "rebalance",
                .summary = "What a client gets whose pod is gone: another pod and a new cookie, or "
-                          "once 503, which takes the cookie away.",
+                          "once 503, which takes the cookie away. With rebalance the same holds "
+                          "of a pod that is left out, for refused connects or failed checks; "
+                          "with fail its clients stay with it.",
                .only_with = "affinity",
                .scope = Scope::kIngress},
     Annotation{.name = "hash-by",
@@ -266,7 +268,8 @@ const std::array kAnnotations{
                                       draft.policy().set_traceparent_passed_only(value != 0);
                                     }},
                .default_text = "start",
-               .summary = "Whether a request without a W3C traceparent gets a new, sampled one."},
+               .summary = "Whether a request without a valid W3C traceparent gets a new, sampled "
+                          "one; with pass, what it has goes on as it came."},
     Annotation{.name = "connect-timeout",
                .value = DurationValue{model::kConnectTimeoutRange,
                                       [](Draft& draft, base::Duration value) {

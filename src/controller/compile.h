@@ -67,6 +67,9 @@ struct Options {
   std::optional<DefaultBackend> default_backend = {};
   /// --defaults-configmap: what holds where neither an Ingress nor its class says anything.
   std::optional<kube::ObjectName> defaults_config_map = std::nullopt;
+  /// --allow-external-name: Services of type ExternalName are served. Whoever may write a Service
+  /// can then have Holdfast connect to whatever it reaches.
+  bool allow_external_name = false;
 };
 
 struct Compiled {

@@ -35,6 +35,7 @@ class SetBuilder {
       : port_name_(std::move(port_name)), problems_(problems) {}
 
   void add(const std::string& key, const kube::EndpointSlice& slice) {
+    if (slice.from_dns) return;
     const char* kind = "EndpointSlice";
     kube::ObjectName object = slice.metadata.name;
     if (key.starts_with(kEndpointsSlicePrefix)) {
@@ -55,6 +56,23 @@ class SetBuilder {
         continue;
       }
       add_endpoints(slice, static_cast<std::uint32_t>(*port.port), kind, object);
+    }
+  }
+
+  /// A slice of a Service of type ExternalName.
+  void add_from_dns(const kube::EndpointSlice& slice, std::uint32_t port,
+                    const kube::ObjectName& service) {
+    if (!slice.from_dns) return;
+    add_endpoints(slice, port, "Service", service);
+    complaints_.insert(complaints_.end(), slice.complaints.begin(), slice.complaints.end());
+  }
+
+  /// Once all are added: how bad it is depends on whether anything is left.
+  void complain(const kube::ObjectName& service) {
+    const bool serves = best_[false] != kNone || best_[true] != kNone;
+    for (const std::string& complaint : complaints_) {
+      problems_.add(serves ? Severity::kWarning : Severity::kError, "Service", service,
+                    "spec.externalName", complaint);
     }
   }
 
@@ -136,7 +154,56 @@ class SetBuilder {
   ProblemList& problems_;
   std::array<std::map<std::pair<std::string, std::uint32_t>, v1::Endpoint>, 2> endpoints_;
   std::array<Best, 2> best_{kNone, kNone};
+  std::vector<std::string> complaints_;
 };
+
+using Slices = std::map<std::string, std::shared_ptr<const kube::EndpointSlice>>;
+
+/// Of a Service of type ExternalName: the port is the one that the Ingress names, and what the
+/// Service had of endpoints while it was of another type does not count.
+v1::EndpointSet external_set(const Slices& slices, std::int32_t port,
+                             const kube::ObjectName& service, ProblemList& problems) {
+  SetBuilder builder("", problems);
+  for (const auto& [key, slice] : slices) {
+    builder.add_from_dns(*slice, static_cast<std::uint32_t>(port), service);
+  }
+  builder.complain(service);
+  return builder.build(service);
+}
+
+v1::EndpointSet set_of_pods(const Slices& slices, const std::string& port_name,
+                            const kube::ObjectName& service, ProblemList& problems) {
+  SetBuilder builder(port_name, problems);
+  for (const auto& [key, slice] : slices) builder.add(key, *slice);
+  return builder.build(service);
+}
+
+/// The address of the Service itself.
+v1::EndpointSet cluster_ip_set(const kube::Service& service, const kube::ServicePort& port) {
+  v1::EndpointSet set;
+  v1::Endpoint& endpoint = *set.add_endpoints();
+  endpoint.set_address(service.cluster_ip);
+  endpoint.set_port(static_cast<std::uint32_t>(port.port));
+  // Another Service with the address of one that is gone is another endpoint.
+  endpoint.set_uid(label_or_empty(service.metadata.uid));
+  return set;
+}
+
+/// Absent where the Service has no such port.
+std::optional<v1::EndpointSet> set_of(const kube::Service& service,
+                                      const model::ClusterName& cluster, const Slices& slices,
+                                      ProblemList& problems) {
+  const kube::ObjectName name{cluster.service_namespace, cluster.service};
+  if (service.is_external_name()) {
+    const auto port = port_number_of(cluster);
+    if (!port) return std::nullopt;
+    return external_set(slices, *port, name, problems);
+  }
+  const kube::ServicePort* port = find_port(service, cluster);
+  if (port == nullptr) return std::nullopt;
+  if (cluster.port.ends_with(kClusterIpSuffix)) return cluster_ip_set(service, *port);
+  return set_of_pods(slices, port->name, name, problems);
+}
 
 }  // namespace
 
@@ -144,28 +211,19 @@ model::ResourcePtr compile_endpoint_set(const World& world, const std::string& n
                                         ProblemList& problems) {
   v1::Resource resource;
   resource.set_name(name);
-  resource.mutable_endpoint_set();
+  v1::EndpointSet& set = *resource.mutable_endpoint_set();
   const auto parts = model::parse_cluster_name(name);
   if (!parts) return model::seal(std::move(resource));
   const kube::ObjectName service_name{parts->service_namespace, parts->service};
   const kube::Service* service = find_service(world, service_name);
-  const kube::ServicePort* port = service == nullptr ? nullptr : find_port(*service, *parts);
-  if (port == nullptr) return model::seal(std::move(resource));
-  v1::EndpointSet& set = *resource.mutable_endpoint_set();
-  const std::string uid = label_or_empty(service->metadata.uid);
+  if (service == nullptr) return model::seal(std::move(resource));
+  static const Slices none;
   const auto slices = world.slices.find(service_name);
-  if (parts->port.ends_with(kClusterIpSuffix)) {
-    v1::Endpoint& endpoint = *set.add_endpoints();
-    endpoint.set_address(service->cluster_ip);
-    endpoint.set_port(static_cast<std::uint32_t>(port->port));
-    // Another Service with the address of one that is gone is another endpoint.
-    endpoint.set_uid(uid);
-    set.set_salt(uid);
-  } else if (slices != world.slices.end()) {
-    SetBuilder builder(port->name, problems);
-    for (const auto& [key, slice] : slices->second) builder.add(key, *slice);
-    set = builder.build(service_name);
-    set.set_salt(uid);
+  auto made =
+      set_of(*service, *parts, slices == world.slices.end() ? none : slices->second, problems);
+  if (made) {
+    set = *std::move(made);
+    set.set_salt(label_or_empty(service->metadata.uid));
   }
   return model::seal(std::move(resource));
 }

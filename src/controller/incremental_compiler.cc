@@ -111,11 +111,11 @@ std::optional<IngressResult> IncrementalCompiler::result_of(const World& world,
                                                             const kube::ObjectName& name,
                                                             ProblemList& problems) const {
   if (name == flag_name_ && options_.default_backend) {
-    return compile_default_backend(*options_.default_backend, name, world, defaults_, problems);
+    return compile_default_backend(options_, name, world, defaults_, problems);
   }
   const auto found = world.ingresses.find(name);
   if (found == world.ingresses.end() || !classes_.selects(*found->second, problems)) return {};
-  return compile_ingress(*found->second, world, defaults_, problems);
+  return compile_ingress(*found->second, world, options_, defaults_, problems);
 }
 
 void IncrementalCompiler::compile_one(const World& world, const kube::ObjectName& name,

@@ -21,9 +21,13 @@ constexpr const char* kWebSocketServiceField =
 
 class IngressCompiler {
  public:
-  IngressCompiler(const kube::Ingress& ingress, const World& world, const Defaults& defaults,
-                  ProblemList& problems)
-      : ingress_(ingress), world_(world), defaults_(defaults), problems_(problems) {}
+  IngressCompiler(const kube::Ingress& ingress, const World& world, const Options& options,
+                  const Defaults& defaults, ProblemList& problems)
+      : ingress_(ingress),
+        world_(world),
+        options_(options),
+        defaults_(defaults),
+        problems_(problems) {}
 
   IngressResult run();
   IngressResult run_default_backend();
@@ -56,6 +60,7 @@ class IngressCompiler {
   const char* kind_ = kIngressKind;
   const kube::Ingress& ingress_;
   const World& world_;
+  const Options& options_;
   const Defaults& defaults_;
   ProblemList& problems_;
   bool service_upstream_ = false;
@@ -216,23 +221,28 @@ std::string IngressCompiler::port_of(const kube::IngressBackend& backend,
                              " in the namespace; requests are answered with 503");
     return written;
   }
-  const kube::ServicePort* port = find_port(*found, backend.port);
-  if (port == nullptr) {
-    error(port_field, "Service " + quote(backend.service_name) + " has no TCP port " +
-                          quote(written) + "; requests are answered with 503");
-    return written;
+  const bool external = found->is_external_name();
+  if (external && !options_.allow_external_name) {
+    error(service_field, "Service " + quote(backend.service_name) +
+                             " is of type ExternalName, which is served only with "
+                             "--allow-external-name; requests are answered with 503");
   }
-  if (found->type == "ExternalName") {
-    error(service_field,
-          "Service " + quote(backend.service_name) +
-              " is of type ExternalName, which is not served; requests are answered with 503");
+  std::string number = written;
+  // An external name need not list its ports.
+  if (!external || !backend.port.name.empty()) {
+    const kube::ServicePort* port = find_port(*found, backend.port);
+    if (port == nullptr) {
+      error(port_field, "Service " + quote(backend.service_name) + " has no TCP port " +
+                            quote(written) + "; requests are answered with 503");
+      return written;
+    }
+    number = std::to_string(port->port);
   }
-  std::string number = std::to_string(port->port);
   if (!service_upstream_) return number;
   if (has_cluster_ip(*found)) return number.append(kClusterIpSuffix);
   warn(service_field, "Service " + quote(backend.service_name) +
                           " has no cluster IP, which holdfast.dev/service-upstream asks for; its "
-                          "pods are connected to");
+                          "endpoints are connected to");
   return number;
 }
 
@@ -265,18 +275,19 @@ const HostClaims* IngressResult::claims_of(const std::string& host) const {
 }
 
 IngressResult compile_ingress(const kube::Ingress& ingress, const World& world,
-                              const Defaults& defaults, ProblemList& problems) {
-  return IngressCompiler(ingress, world, defaults, problems).run();
+                              const Options& options, const Defaults& defaults,
+                              ProblemList& problems) {
+  return IngressCompiler(ingress, world, options, defaults, problems).run();
 }
 
-IngressResult compile_default_backend(const DefaultBackend& backend, const kube::ObjectName& name,
+IngressResult compile_default_backend(const Options& options, const kube::ObjectName& name,
                                       const World& world, const Defaults& defaults,
                                       ProblemList& problems) {
   // It is an Ingress that somebody wrote as a flag.
   kube::Ingress ingress;
   ingress.metadata.name = name;
-  ingress.default_backend = backend.backend;
-  return IngressCompiler(ingress, world, defaults, problems).run_default_backend();
+  ingress.default_backend = options.default_backend->backend;
+  return IngressCompiler(ingress, world, options, defaults, problems).run_default_backend();
 }
 
 }  // namespace holdfast::controller

@@ -78,15 +78,16 @@ struct IngressResult {
   [[nodiscard]] const HostClaims* claims_of(const std::string& host) const;
 };
 
-/// Depends on nothing but the Ingress, the Services that it names (of `world`), and the settings
-/// that hold where it says nothing. REQUIRES: the Ingress is ours. Pure; never fails: what is wrong
-/// is a problem, and the rest is compiled.
+/// Depends on nothing but the Ingress, the Services that it names (of `world`), the options and the
+/// settings that hold where it says nothing. REQUIRES: the Ingress is ours. Pure; never fails: what
+/// is wrong is a problem, and the rest is compiled.
 IngressResult compile_ingress(const kube::Ingress& ingress, const World& world,
-                              const Defaults& defaults, ProblemList& problems);
+                              const Options& options, const Defaults& defaults,
+                              ProblemList& problems);
 
-/// What --default-backend asks for: the fallback of every host, and nothing but the defaults. What
-/// is wrong is a problem of `name`.
-IngressResult compile_default_backend(const DefaultBackend& backend, const kube::ObjectName& name,
+/// What options.default_backend asks for: the fallback of every host, and nothing but the defaults.
+/// What is wrong is a problem of `name`. REQUIRES: there is one.
+IngressResult compile_default_backend(const Options& options, const kube::ObjectName& name,
                                       const World& world, const Defaults& defaults,
                                       ProblemList& problems);
 

@@ -9,7 +9,7 @@ namespace {
 
 using Likeness = NginxAnnotation::Likeness;
 
-constexpr auto kAnnotations = std::to_array<NginxAnnotation>({
+constexpr auto kNginxAnnotations = std::to_array<NginxAnnotation>({
     {"affinity", "affinity", Likeness::kSame},
     {"allowlist-source-range", "allow-cidrs", Likeness::kSame},
     {"custom-headers", "response-headers", Likeness::kNear},
@@ -46,12 +46,12 @@ constexpr auto kAnnotations = std::to_array<NginxAnnotation>({
 
 }  // namespace
 
-std::span<const NginxAnnotation> nginx_annotations() { return kAnnotations; }
+std::span<const NginxAnnotation> nginx_annotations() { return kNginxAnnotations; }
 
 std::optional<NginxAnnotation> find_nginx_annotation(std::string_view name) {
-  const auto* found = std::find_if(kAnnotations.begin(), kAnnotations.end(),
+  const auto* found = std::find_if(kNginxAnnotations.begin(), kNginxAnnotations.end(),
                                    [&](const auto& known) { return known.name == name; });
-  return found == kAnnotations.end() ? std::nullopt : std::optional(*found);
+  return found == kNginxAnnotations.end() ? std::nullopt : std::optional(*found);
 }
 
 }  // namespace holdfast::controller

@@ -24,18 +24,24 @@ const kube::ServicePort* find_port(const kube::Service& service,
   return found == service.ports.end() ? nullptr : &*found;
 }
 
-const kube::ServicePort* find_port(const kube::Service& service, const model::ClusterName& name) {
+std::optional<std::int32_t> port_number_of(const model::ClusterName& name) {
   std::string_view port = name.port;
   if (port.ends_with(kClusterIpSuffix)) port.remove_suffix(kClusterIpSuffix.size());
   std::int32_t number = 0;
   const char* end = port.data() + port.size();
   const auto read = std::from_chars(port.data(), end, number);
-  if (read.ec != std::errc() || read.ptr != end) return nullptr;
-  return find_port(service, kube::ServiceBackendPort{.name = "", .number = number});
+  if (read.ec != std::errc() || read.ptr != end) return std::nullopt;
+  return number;
+}
+
+const kube::ServicePort* find_port(const kube::Service& service, const model::ClusterName& name) {
+  const auto number = port_number_of(name);
+  if (!number) return nullptr;
+  return find_port(service, kube::ServiceBackendPort{.name = "", .number = *number});
 }
 
 bool has_cluster_ip(const kube::Service& service) {
-  return base::parse_ip(service.cluster_ip).has_value();
+  return !service.is_external_name() && base::parse_ip(service.cluster_ip).has_value();
 }
 
 std::optional<kube::IngressBackend> parse_backend(std::string_view text) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,8 +26,11 @@ inline constexpr std::string_view kClusterIpSuffix = "@cluster-ip";
 /// Not so of a headless Service, and of one that is outside the cluster.
 bool has_cluster_ip(const kube::Service& service);
 
-/// The one that a cluster's name means; null also where that gives the name of a port, which it
-/// does only when the Service had no such port.
+/// The port's number in a cluster's name; absent where that gives the name of a port, which it does
+/// only when the Service had no such port.
+std::optional<std::int32_t> port_number_of(const model::ClusterName& name);
+
+/// The one that a cluster's name means; null also where that gives no number.
 const kube::ServicePort* find_port(const kube::Service& service, const model::ClusterName& name);
 
 /// "SERVICE:PORT", the port by number or by name, in forms that the API server takes.

@@ -166,6 +166,8 @@ struct Service {
   std::string external_name;
   std::vector<ServicePort> ports;
 
+  /// It stands for a DNS name, and has neither a selector nor endpoints.
+  [[nodiscard]] bool is_external_name() const { return type == "ExternalName"; }
   bool operator==(const Service&) const = default;
 };
 
@@ -212,6 +214,11 @@ struct EndpointSlice {
   std::string address_type;
   std::vector<Endpoint> endpoints;
   std::vector<EndpointPort> ports;
+  /// Never of an object: what DNS says of the name behind a Service of type ExternalName. It has no
+  /// port; that is the Ingress's to say.
+  bool from_dns = false;
+  /// Of such a one: what is wrong with the name and what is served instead, a sentence each.
+  std::vector<std::string> complaints = {};
 
   bool operator==(const EndpointSlice&) const = default;
 };

@@ -99,7 +99,7 @@ Status check_place(const v1::Endpoint& endpoint, const std::string& field,
     if (endpoint.port() < 1 || endpoint.port() > 65535) {
       return wrong(field, ".port is not between 1 and 65535");
     }
-    place = base::to_string(*address);
+    place = base::to_string(base::unmapped(*address));
   }
   if (!seen.emplace(std::move(place), endpoint.port()).second) {
     return wrong(field, " has the same address and port as an earlier endpoint");

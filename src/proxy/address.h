@@ -48,8 +48,11 @@ class Address {
   [[nodiscard]] base::IpAddress ip_address() const;
   /// "10.0.0.1:80", "[fd00::1]:80", "unix:/run/app.sock".
   [[nodiscard]] std::string to_string() const;
-  /// The same address and port.
+  /// The same address and port, or the same path.
   bool operator==(const Address& other) const {
+    if (is_unix() || other.is_unix()) {
+      return is_unix() && other.is_unix() && local() == other.local();
+    }
     return port() == other.port() && ip_address() == other.ip_address();
   }
 

@@ -124,9 +124,6 @@ AffinityKey affinity_key(const std::string& salt, const std::string& identity) {
 AffinityClaim find_claim(const http::RequestHead& request, std::string_view cookie_name,
                          const Balancing& balancing, const Cluster& cluster, base::Instant now) {
   const EjectionPolicy& ejection = balancing.ejection;
-  const auto is_in = [&](const Membership& member) {
-    return !member.health->is_out(ejection, now);
-  };
   AffinityClaim claim;
   http::CookieValues cookies(request, cookie_name);
   std::string_view value;
@@ -136,10 +133,14 @@ AffinityClaim find_claim(const http::RequestHead& request, std::string_view cook
     claim.gone = true;
     Pick pick = find(cluster, named->key);
     if (pick.endpoint == nullptr) continue;
-    const bool in =
-        !pick.health->is_out(ejection, now) && pick.health->may_connect(ejection, pick.probe);
+    const bool believed = checks_are_believed(cluster);
+    const auto is_in = [&](const EndpointHealth& health) {
+      return !(believed ? health.is_out(ejection, now) : health.is_out_for_connects(ejection, now));
+    };
+    const bool in = is_in(*pick.health) && pick.health->may_connect(ejection, now, pick.probe);
     if (in || balancing.affinity->fail_when_gone() ||
-        std::ranges::none_of(cluster.ready_members, is_in)) {
+        std::ranges::none_of(cluster.ready_members,
+                             [&](const Membership& member) { return is_in(*member.health); })) {
       return {std::move(pick), false};
     }
   }

@@ -31,13 +31,15 @@ AffinityKey affinity_key(const std::string& salt, const std::string& identity);
 struct AffinityClaim {
   /// The endpoint to go to; none: choose one.
   Pick pick;
-  /// There was a cookie of this cluster's, and no endpoint that it names.
+  /// There was a cookie of this cluster's, and nothing to go to: it names no endpoint, or one that
+  /// is out and may be left.
   bool gone = false;
 };
 
 /// All cookies of the name are looked at: another path's may come first. One that another cluster
 /// has set says nothing. Terminating endpoints count: a session goes on while its pod serves. Where
-/// a pod may be left, one that is out of the choice counts only while all are.
+/// a pod may be left (affinity-when-gone: rebalance), one that is ejected, being probed or failing
+/// checks that are believed (checks_are_believed) counts only while all are out.
 AffinityClaim find_claim(const http::RequestHead& request, std::string_view cookie_name,
                          const Balancing& balancing, const Cluster& cluster, base::Instant now);
 

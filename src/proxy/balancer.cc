@@ -25,14 +25,34 @@ std::uint32_t open_of(const Endpoint& endpoint) {
 /// A place among the candidates; absent: there is none.
 using Place = std::optional<std::size_t>;
 
-/// Who is left out beside those that were tried.
+/// Who is left out beside those that were tried, in the order in which it is given up.
 enum class Leaving : std::uint8_t {
   /// Those that are out.
   kOut,
   /// Those of them that are not just being probed.
   kFailed,
+  /// Where checks say nothing: those that are ejected or being probed.
+  kOutForConnects,
+  kEjected,
   kNobody,
 };
+
+bool leaves(Leaving leaving, const EndpointHealth& health, const Choice& choice) {
+  const EjectionPolicy& ejection = choice.balancing.ejection;
+  switch (leaving) {
+    case Leaving::kOut:
+      return health.is_out(ejection, choice.now);
+    case Leaving::kFailed:
+      return health.has_failed(ejection, choice.now);
+    case Leaving::kOutForConnects:
+      return health.is_out_for_connects(ejection, choice.now);
+    case Leaving::kEjected:
+      return health.is_ejected(ejection, choice.now);
+    case Leaving::kNobody:
+      break;
+  }
+  return false;
+}
 
 /// The endpoints among which one is chosen: those of a list that were not tried and are not left
 /// out.
@@ -45,7 +65,9 @@ class Candidates {
   }
 
   /// None that is being probed.
-  [[nodiscard]] bool strict() const { return leaving_ == Leaving::kOut; }
+  [[nodiscard]] bool strict() const {
+    return leaving_ == Leaving::kOut || leaving_ == Leaving::kOutForConnects;
+  }
   [[nodiscard]] const EndpointPtr& endpoint(std::size_t place) const { return endpoints_[place]; }
   [[nodiscard]] EndpointHealth& health(std::size_t place) const { return *members_[place].health; }
 
@@ -69,6 +91,9 @@ class Candidates {
     }
     return best;
   }
+
+  /// One of them has its full share.
+  [[nodiscard]] bool has_warm() const { return count_of(false) > 0; }
 
   /// One that is slow to start, by its share; absent: one of the others has its turn.
   [[nodiscard]] Place slow_one() const {
@@ -119,13 +144,8 @@ class Candidates {
 
  private:
   [[nodiscard]] bool has(std::size_t index) const {
-    return !leaves(*members_[index].health) &&
+    return !leaves(leaving_, *members_[index].health, choice_) &&
            std::ranges::find(choice_.tried, endpoints_[index]) == choice_.tried.end();
-  }
-  [[nodiscard]] bool leaves(const EndpointHealth& health) const {
-    const EjectionPolicy& ejection = choice_.balancing.ejection;
-    if (leaving_ == Leaving::kOut) return health.is_out(ejection, choice_.now);
-    return leaving_ == Leaving::kFailed && health.has_failed(ejection, choice_.now);
   }
 
   /// What an endpoint gets of a full share; 1: all of it.
@@ -164,14 +184,12 @@ class Candidates {
   const Leaving leaving_;
 };
 
-/// Of so many, at least `percent_least` are not out.
-bool are_usable(const std::vector<Membership>& members, const Choice& choice,
-                std::size_t percent_least) {
-  const auto usable =
-      static_cast<std::size_t>(std::ranges::count_if(members, [&](const Membership& member) {
-        return !member.health->is_out(choice.balancing.ejection, choice.now);
-      }));
-  return usable * 100 >= members.size() * percent_least;
+/// At least `percent_least` of them are so.
+template <class IsSo>
+bool are_enough(const std::vector<Membership>& members, std::size_t percent_least, IsSo is_so) {
+  const auto count = static_cast<std::size_t>(std::ranges::count_if(
+      members, [&](const Membership& member) { return is_so(*member.health); }));
+  return count * 100 >= members.size() * percent_least;
 }
 
 Place choose(const Cluster& cluster, const Candidates& candidates, const Choice& choice) {
@@ -180,8 +198,9 @@ Place choose(const Cluster& cluster, const Candidates& candidates, const Choice&
     return candidates.by_hash(*choice.key, balancing.hash_by->balance_factor());
   }
   const base::Instant last = std::max(cluster.last_joined, cluster.state->returned_at());
+  // Where all are new there is nobody to spare them: they share as any others do.
   const bool slow = balancing.slow_start > base::Duration(0) && last > base::Instant::min() &&
-                    choice.now - last < balancing.slow_start;
+                    choice.now - last < balancing.slow_start && candidates.has_warm();
   if (slow) {
     if (const Place chosen = candidates.slow_one()) return chosen;
   }
@@ -193,10 +212,11 @@ Place choose(const Cluster& cluster, const Candidates& candidates, const Choice&
 Pick pick_from(const Cluster& cluster, const Candidates& candidates, const Choice& choice) {
   while (const Place place = choose(cluster, candidates, choice)) {
     Pick pick{.endpoint = candidates.endpoint(*place), .health = &candidates.health(*place)};
-    if (pick.health->may_connect(choice.balancing.ejection, pick.probe) || !candidates.strict()) {
+    if (pick.health->may_connect(choice.balancing.ejection, choice.now, pick.probe) ||
+        !candidates.strict()) {
       return pick;
     }
-    // Another worker's probe has begun since it was looked at, and has put it out.
+    // Another worker's probe has begun since it was looked at, or has failed, and has put it out.
   }
   return {};
 }
@@ -208,22 +228,29 @@ std::uint64_t load_bound(std::uint32_t factor_percent, std::uint64_t total, std:
   return (factor_percent * (total + 1) + divisor - 1) / divisor;
 }
 
+bool checks_are_believed(const Cluster& cluster) {
+  if (!cluster.health_check) return true;
+  const auto& members = cluster.ready.empty() ? cluster.terminating_members : cluster.ready_members;
+  return are_enough(members, kUsablePercentLeast,
+                    [](const EndpointHealth& health) { return !health.fails_checks(); });
+}
+
 Pick pick_endpoint(const Cluster& cluster, const Choice& choice) {
   const bool ready = !cluster.ready.empty();
   const auto& endpoints = ready ? cluster.ready : cluster.terminating;
   const auto& members = ready ? cluster.ready_members : cluster.terminating_members;
   const bool hashed = choice.key && choice.balancing.hash_by;
+  const Leaving first = checks_are_believed(cluster) ? Leaving::kOut : Leaving::kOutForConnects;
+  const auto is_in = [&](const EndpointHealth& health) { return !leaves(first, health, choice); };
   if (!hashed && !cluster.local.empty() &&
-      are_usable(cluster.local_members, choice, kZoneUsablePercentLeast)) {
-    const Candidates local(cluster.local, cluster.local_members, choice, Leaving::kOut);
+      are_enough(cluster.local_members, kZoneUsablePercentLeast, is_in)) {
+    const Candidates local(cluster.local, cluster.local_members, choice, first);
     Pick pick = pick_from(cluster, local, choice);
     if (pick.endpoint != nullptr) return pick;
   }
-  // Ejection has a floor of its own; failing checks have this one.
-  const bool checked = cluster.health_check.has_value();
-  const bool usable = !checked || are_usable(members, choice, kUsablePercentLeast);
-  for (const Leaving leaving : {Leaving::kOut, Leaving::kFailed, Leaving::kNobody}) {
-    if (leaving != Leaving::kNobody && !usable) continue;
+  for (const Leaving leaving : {Leaving::kOut, Leaving::kFailed, Leaving::kOutForConnects,
+                                Leaving::kEjected, Leaving::kNobody}) {
+    if (leaving < first) continue;
     Pick pick = pick_from(cluster, Candidates(endpoints, members, choice, leaving), choice);
     if (pick.endpoint != nullptr) return pick;
   }

@@ -1,7 +1,8 @@
 #pragma once
 
 // Which endpoint of a cluster the next connection goes to. Nothing is allocated for a choice; it
-// looks at each endpoint once or twice. Any thread.
+// looks at each endpoint a few times: once or twice for each kind of endpoint that it has to leave
+// out, and more where checks have to be believed or endpoints start slowly. Any thread.
 
 #include <cstdint>
 #include <optional>
@@ -32,9 +33,14 @@ struct Pick {
   Probe probe = {};
 };
 
+/// False: so few of the cluster's endpoints pass its health checks (kUsablePercentLeast) that no
+/// endpoint is out for failing them. Ejection, which has a floor of its own, is believed always.
+bool checks_are_believed(const Cluster& cluster);
+
 /// None when every endpoint is in `tried`. Those that are out (EndpointHealth::is_out) are chosen
-/// only when no other is left, those that are just being probed first; those of other zones only
-/// when too few of ours are left, or by hash, where all replicas have to agree.
+/// only when no other is left: those that are just being probed first, then those that fail checks,
+/// and ejected ones last. Those of other zones are chosen only when too few of ours are left, or by
+/// hash, where all replicas have to agree.
 Pick pick_endpoint(const Cluster& cluster, const Choice& choice);
 
 /// Of `total` open connections over `endpoints`: with so many an endpoint takes no more by hash.

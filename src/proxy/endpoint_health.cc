@@ -29,10 +29,13 @@ base::Instant EndpointHealth::ejection_end(const EjectionPolicy& policy) const {
                   at + doubled(policy.duration, times > 0 ? times - 1 : 0));
 }
 
-bool EndpointHealth::may_connect(const EjectionPolicy& policy, Probe& probe) {
+bool EndpointHealth::may_connect(const EjectionPolicy& policy, base::Instant now, Probe& probe) {
   if (!is_on_probation(policy)) return true;
   if (probing_.exchange(true, std::memory_order_acquire)) return false;
-  probe = Probe(*this);
+  Probe taken(*this);
+  // The probe before this one may have failed since the caller looked: what it wrote is seen now.
+  if (is_ejected(policy, now)) return false;
+  probe = std::move(taken);
   return true;
 }
 
@@ -45,16 +48,23 @@ bool EndpointHealth::count_failure(const EjectionPolicy& policy, base::Instant b
 }
 
 bool EndpointHealth::eject(const EjectionPolicy& policy, base::Instant now) {
-  std::int64_t until = ejected_until_.load(std::memory_order_relaxed);
+  // Of threads that come here together one does it; who comes after it finds what it has written.
+  if (ejecting_.exchange(true, std::memory_order_acquire)) return false;
+  const bool done = eject_alone(policy, now);
+  ejecting_.store(false, std::memory_order_release);
+  return done;
+}
+
+bool EndpointHealth::eject_alone(const EjectionPolicy& policy, base::Instant now) {
   const base::Instant before = ejection_end(policy);
   if (now < before) return false;
   const bool again = before != base::Instant::min() && now - before < kEjectionMost;
   const std::uint32_t times = again ? ejections() : 0;
   // To a route with a longer time it may be out still.
-  const std::int64_t end = std::max(until, count_of(now + doubled(policy.duration, times)));
-  // Of threads that come here together one does it. Who looks before all is written finds the
-  // endpoint in for a moment longer.
-  if (!ejected_until_.compare_exchange_strong(until, end, std::memory_order_relaxed)) return false;
+  const std::int64_t end = std::max(ejected_until_.load(std::memory_order_relaxed),
+                                    count_of(now + doubled(policy.duration, times)));
+  // Who asks is_ejected() before all is written finds the endpoint in for a moment longer.
+  ejected_until_.store(end, std::memory_order_relaxed);
   ejections_.store(times + 1, std::memory_order_relaxed);
   ejected_at_.store(count_of(now), std::memory_order_relaxed);
   return true;

@@ -72,7 +72,11 @@ class EndpointHealth {
   /// Chosen only when every other one is out as well: ejected, unhealthy, or on probation with a
   /// probe under way.
   [[nodiscard]] bool is_out(const EjectionPolicy& policy, base::Instant now) const {
-    return has_failed(policy, now) ||
+    return fails_checks() || is_out_for_connects(policy, now);
+  }
+  /// What is_out() says where health checks are not believed: ejected, or being probed.
+  [[nodiscard]] bool is_out_for_connects(const EjectionPolicy& policy, base::Instant now) const {
+    return is_ejected(policy, now) ||
            (is_on_probation(policy) && probing_.load(std::memory_order_relaxed));
   }
   /// Ejected or unhealthy.
@@ -100,13 +104,13 @@ class EndpointHealth {
   }
 
   /// True, with the right to it in `probe` where one is needed: a connect may begin. False: another
-  /// one is trying.
-  [[nodiscard]] bool may_connect(const EjectionPolicy& policy, Probe& probe);
+  /// one is trying, or it is ejected.
+  [[nodiscard]] bool may_connect(const EjectionPolicy& policy, base::Instant now, Probe& probe);
 
   /// A connect that began then has failed for the endpoint's own fault. True: it is to be ejected.
   [[nodiscard]] bool count_failure(const EjectionPolicy& policy, base::Instant begun,
                                    base::Instant now);
-  /// False when another thread has done it meanwhile.
+  /// False when another thread has done it meanwhile, or is doing it.
   bool eject(const EjectionPolicy& policy, base::Instant now);
   void count_success(const EjectionPolicy& policy, base::Instant now);
   /// What health checks have found. One thread at a time.
@@ -115,6 +119,8 @@ class EndpointHealth {
  private:
   friend class Probe;
 
+  /// REQUIRES: this thread has set `ejecting_`.
+  bool eject_alone(const EjectionPolicy& policy, base::Instant now);
   [[nodiscard]] base::Instant ejection_end(const EjectionPolicy& policy) const;
   void note_return(base::Instant when);
 
@@ -123,6 +129,8 @@ class EndpointHealth {
   std::atomic<std::uint32_t> ejections_{0};
   std::atomic<bool> fails_checks_{false};
   std::atomic<bool> probing_{false};
+  /// A thread is in eject(). What that writes is read and decided upon by one thread at a time.
+  std::atomic<bool> ejecting_{false};
   /// Instants' counts.
   std::atomic<std::int64_t> ejected_at_{kNever};
   std::atomic<std::int64_t> ejected_until_{kNever};

@@ -133,7 +133,8 @@ class HealthChecker::Request final : public Connection {
   void advance() {
     if (!socket_->broken() && !send()) return;
     bool success = false;
-    if (socket_->broken() || receive(success)) end(success);
+    // An answer may have come with the reset of who closes at once.
+    if (receive(success) || socket_->broken()) end(success);
   }
 
   /// True when all of the request has been sent.

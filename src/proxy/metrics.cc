@@ -211,8 +211,8 @@ void collect_clusters(const std::map<std::string, std::shared_ptr<const Cluster>
       family_of("holdfast_endpoints_ejected",
                 "Endpoints out of the choice because connects to them failed.", MetricType::kGauge);
   MetricFamily unhealthy =
-      family_of("holdfast_endpoints_unhealthy",
-                "Endpoints out of the choice because of health checks.", MetricType::kGauge);
+      family_of("holdfast_endpoints_unhealthy", "Endpoints that fail their health checks.",
+                MetricType::kGauge);
   for (const auto& entry : clusters) {
     const Cluster& cluster = *entry.second;
     const auto parts = model::parse_cluster_name(entry.first);
@@ -227,9 +227,11 @@ void collect_clusters(const std::map<std::string, std::shared_ptr<const Cluster>
     const std::uint64_t out_now =
         count([&](const Membership& member) { return member.health->is_ejected(ejection, now); });
     if (out_now > 0) add(ejected, labels, out_now);
-    if (!cluster.health_check) continue;
-    add(unhealthy, labels,
-        count([](const Membership& member) { return member.health->fails_checks(); }));
+    // Only what is left out has a series: their number is bounded by the trouble there is, not by
+    // the Services that have checks.
+    const std::uint64_t ill =
+        count([](const Membership& member) { return member.health->fails_checks(); });
+    if (ill > 0) add(unhealthy, labels, ill);
   }
   out.push_back(std::move(ejected));
   out.push_back(std::move(unhealthy));

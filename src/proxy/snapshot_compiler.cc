@@ -180,6 +180,8 @@ SnapshotCompiler::Result SnapshotCompiler::compile(const model::Transaction& tra
   }
   compile_checks(transaction);
   result.change.clusters.assign(pending_clusters_.begin(), pending_clusters_.end());
+  // Refused transactions, which are never committed, intern as well.
+  forget_unused();
   return result;
 }
 

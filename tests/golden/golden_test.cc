@@ -1,6 +1,6 @@
 // Goal: what the controller makes of manifests, all of it, readable in a review. Method: each
 // folder of cases/ has manifests and expected.txt, the compiled resources and problems as text, and
-// may have flags.txt, a flag a line.
+// may have flags.txt, a flag a line, and dns.txt, a name a line with what DNS says of it.
 // GOLDEN_REWRITE=1 writes expected.txt anew; the diff is then reviewed.
 
 #include <google/protobuf/text_format.h>
@@ -16,8 +16,10 @@
 #include "controller/defaults.h"
 #include "controller/service_port.h"
 #include "controller/world_sink.h"
+#include "dns/external_names.h"
 #include "kube/source.h"
 #include "tests/support/line_sink.h"
+#include "tests/support/scripted_dns.h"
 
 namespace holdfast::controller {
 namespace {
@@ -49,6 +51,8 @@ Options options_of(const fs::path& folder) {
     const std::string value = flag.substr(std::min(flag.find(' ') + 1, flag.size()));
     if (flag.starts_with("--watch-without-class")) {
       options.watch_without_class = true;
+    } else if (flag == "--allow-external-name") {
+      options.allow_external_name = true;
     } else if (flag.starts_with("--default-backend ")) {
       options.default_backend = *parse_default_backend(value);
     } else if (flag.starts_with("--defaults-configmap ")) {
@@ -60,22 +64,57 @@ Options options_of(const fs::path& folder) {
   return options;
 }
 
+/// Lines "NAME ADDRESS..." or "NAME failed REASON"; every other name does not exist.
+std::map<dns::Question, dns::Answer> read_answers(const fs::path& file) {
+  std::map<dns::Question, dns::Answer> answers;
+  std::ifstream lines(file);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string name;
+    words >> name;
+    std::map<dns::Family, std::vector<std::string>> found;
+    dns::Answer nothing = dns::no_address();
+    for (std::string word; words >> word;) {
+      const bool ipv6 = word.find(':') != std::string::npos;
+      if (word == "failed" && words >> word) {
+        nothing = dns::failed(word);
+      } else {
+        found[ipv6 ? dns::Family::kIpv6 : dns::Family::kIpv4].push_back(word);
+      }
+    }
+    for (const auto family : {dns::Family::kIpv4, dns::Family::kIpv6}) {
+      const auto& texts = found[family];
+      answers[{name, family}] =
+          texts.empty() ? nothing : dns::addresses(texts, std::chrono::seconds(30));
+    }
+  }
+  return answers;
+}
+
 std::string compile_folder(const fs::path& folder) {
   const base::SystemClock clock;
   base::LineSink lines;
   const base::Log log(lines, clock);
   boost::asio::io_context context;
   WorldSink sink;
-  const auto source = kube::make_manifest_source(context, folder.string(), sink, log);
+  dns::ScriptedDns client;
+  client.answers = read_answers(folder / "dns.txt");
+  dns::ExternalNames names(sink, client, clock, 1, [] {});
+  const Options options = options_of(folder);
+  kube::ObjectSink& input =
+      options.allow_external_name ? static_cast<kube::ObjectSink&>(names) : sink;
+  const auto source = kube::make_manifest_source(context, folder.string(), input, log);
   if (!source.ok()) return std::string(source.status().message());
   (*source)->start();
   (*source)->stop();
+  names.run_due();
+  client.answer_all();
   std::string unreadable;
   for (const Problem& problem : sink.unreadable()) {
     unreadable +=
         "unreadable " + problem.kind + " " + problem.object.name + ": " + problem.message + "\n";
   }
-  return unreadable + text_of(compile(sink.world(), options_of(folder)));
+  return unreadable + text_of(compile(sink.world(), options));
 }
 
 class Golden : public testing::TestWithParam<std::string> {};

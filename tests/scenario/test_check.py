@@ -212,3 +212,39 @@ def test_usage_is_64(arguments):
     done = check(*arguments, given="")
     assert done.returncode == 64 and done.stdout == ""
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def external(name):
+    return f"""\
+apiVersion: v1
+kind: Service
+metadata: {{name: rooms}}
+spec: {{type: ExternalName, externalName: {name}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("rooms.example.com", None),
+        ("192.0.2.1", None),
+        ("localhost", "localhost is refused"),
+        ("169.254.169.254", "link-local"),
+    ],
+)
+def test_external_names_are_judged_by_their_form(name, complaint):
+    given = ingress() + "---\n" + external(name)
+    status, report = told("--allow-external-name", "-", given=given)
+    assert report["ingresses"][0]["routes"][0]["service"] == "rooms:80"
+    assert report["ingresses"][0]["problems"] == []
+    messages = [problem["message"] for problem in report["problems"]]
+    assert status == (1 if complaint else 0), messages
+    assert len(messages) == status
+    if complaint:
+        assert complaint in messages[0]
+
+
+def test_external_names_want_their_flag():
+    status, report = told("-", given=ingress() + "---\n" + external("rooms.example.com"))
+    assert status == 1
+    assert "--allow-external-name" in report["ingresses"][0]["problems"][0]["message"]

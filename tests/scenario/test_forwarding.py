@@ -139,6 +139,14 @@ def test_no_trace_is_started_where_none_is_wanted(edge):
     assert "traceparent" not in received(backend)[1]
 
 
+def test_what_is_no_trace_passes_where_none_is_started(edge):
+    route, backend = edge.serve(answering(response("200 OK")), traceparent="pass")
+    fields = ("traceparent: nonsense", "tracestate: a=b")
+    assert ask(edge, route, "/", *fields).take_head().status == 200
+    _, got = received(backend)
+    assert got["traceparent"] == ["nonsense"] and got["tracestate"] == ["a=b"]
+
+
 def test_handshakes_go_to_their_own_service(edge):
     live_route, live = edge.serve(echo_websocket)
     plain = edge.backend(answering(response("200 OK", b"plain")))

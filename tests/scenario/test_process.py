@@ -57,6 +57,12 @@ def test_version():
         ["standalone", "--manifests", "{dir}", "--defaults-configmap", "no-namespace"],
         ["standalone", "--manifests", "{dir}", "--defaults-configmap", "infra/a/b"],
         ["standalone", "--manifests", "{dir}", "--no-such-flag"],
+        ["standalone", "--manifests", "{dir}", "--dns-server", "dns.test:53"],
+        ["standalone", "--manifests", "{dir}", "--dns-server", "127.0.0.1"],
+        [
+            "standalone", "--manifests", "{dir}",
+            "--dns-server", "10.0.0.1:53,10.0.0.2:53,10.0.0.3:53,10.0.0.4:53",
+        ],
         ["ingress", "--kubeconfig", "/does/not/exist"],
         ["ingress", "--kubeconfig", "/does/not/exist", "--namespaces", "a,Not-A-Name"],
         ["ingress", "--kubeconfig", "/does/not/exist", "--label-selector", "a=b&c"],

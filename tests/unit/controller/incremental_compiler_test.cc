@@ -150,7 +150,9 @@ TEST_P(AnySeriesOfChanges, AlsoWithFlags) {
   RandomObjects objects(GetParam());
   const Options options{.watch_without_class = true,
                         .default_backend = *parse_default_backend("default/s0:ws"),
-                        .defaults_config_map = kube::ObjectName{"infra", "defaults0"}};
+                        .defaults_config_map = kube::ObjectName{"infra", "defaults0"},
+
+                        .allow_external_name = true};
   EXPECT_GT(run(objects, 1000, options).transactions, 250U);
 }
 

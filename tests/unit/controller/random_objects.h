@@ -112,9 +112,9 @@ class RandomObjects {
     if (one_in(6)) annotations[prefix + "idle-timeout"] = pick({"1h", "2h", "soon"});
     if (one_in(4)) annotations[prefix + "health-path"] = pick({"/a", "/b", "nowhere"});
     if (one_in(6)) annotations[prefix + "websocket-service"] = service() + ":" + pick({"80", "ws"});
+    if (one_in(6)) annotations[prefix + "service-upstream"] = "true";
     if (one_in(9)) annotations[prefix + "allow-cidrs"] = pick({"10.1.0.0/16", "friends"});
     if (one_in(9)) annotations[prefix + "health-interval"] = "2s";
-    if (one_in(6)) annotations[prefix + "service-upstream"] = "true";
     if (one_in(9)) annotations[prefix + "no-such-thing"] = "1";
     if (one_in(9)) annotations["kubernetes.io/ingress.class"] = pick({"holdfast", "other"});
     if (below(100) < huge_per_cent) {
@@ -171,7 +171,7 @@ class RandomObjects {
 
   kube::Object service_object() {
     auto object = made<kube::Service>(kube::Kind::kService);
-    object->type = one_in(9) ? "ExternalName" : "ClusterIP";
+    object->type = one_in(4) ? "ExternalName" : "ClusterIP";
     object->cluster_ip = pick({"None", "10.96.0.1", "10.96.0.2", "fd00::1"});
     for (const char* name : {"http", "ws"}) {
       if (!one_in(3)) object->ports.push_back(service_port(name, 80 + below(2)));
@@ -195,6 +195,8 @@ class RandomObjects {
     object->address_type = one_in(20) ? "FQDN" : "IPv4";
     object->endpoints = some_endpoints();
     object->ports = {endpoint_port("http", 8080), endpoint_port("ws", one_in(9) ? 0 : 8081)};
+    object->from_dns = one_in(4);
+    if (object->from_dns && one_in(2)) object->complaints = {"complaint " + number(2)};
     return object;
   }
 

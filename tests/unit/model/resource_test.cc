@@ -213,6 +213,10 @@ TEST(Validate, ComparesAddressesNotTheirSpelling) {
   EXPECT_FALSE(validate(resource).ok());
   endpoint.set_port(8081);
   EXPECT_TRUE(validate(resource).ok());
+  endpoint.set_address("::ffff:10.0.0.1");
+  EXPECT_TRUE(validate(resource).ok());
+  endpoint.set_port(8080);
+  EXPECT_FALSE(validate(resource).ok()) << "10.0.0.1:8080 in another form";
 }
 
 TEST(Validate, RefusesNamesThatDoNotFit) {

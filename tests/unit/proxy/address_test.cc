@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
+#include <vector>
 
 namespace holdfast::proxy {
 namespace {
@@ -29,6 +31,18 @@ TEST(Address, OnePathIsKeptOnce) {
   const auto other = Address::from_unix_path("/run/other.sock");
   EXPECT_EQ(one->data(), two->data());
   EXPECT_NE(one->data(), other->data());
+}
+
+TEST(Address, UnixSocketsOfTwoPathsAreNotTheSame) {
+  std::vector<Address> addresses;
+  for (int i = 0; i < 20; ++i) {
+    addresses.push_back(*Address::from_unix_path("/run/" + std::to_string(i)));
+  }
+  for (const Address& one : addresses) {
+    EXPECT_EQ(std::ranges::count(addresses, one), 1) << one.to_string();
+  }
+  EXPECT_EQ(addresses[0], *Address::from_unix_path("/run/0"));
+  EXPECT_FALSE(addresses[0] == Address());
 }
 
 TEST(Address, APathHasItsLimits) {

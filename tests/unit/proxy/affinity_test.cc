@@ -9,6 +9,7 @@
 
 #include "proxy/snapshot_compiler.h"
 #include "tests/support/fake_clock.h"
+#include "tests/unit/proxy/compiler_fixture.h"
 
 namespace holdfast::proxy {
 namespace {
@@ -38,19 +39,26 @@ class Replica {
     const auto add = [&](const std::string& address, bool is_terminating) {
       v1::Endpoint& endpoint = *resource.mutable_endpoint_set()->add_endpoints();
       endpoint.set_address(address);
-      endpoint.set_port(80);
-      if (has_uids) endpoint.set_uid("uid-of-" + address);
+      endpoint.set_port(port);
+      if (has_uids) endpoint.set_uid(uid.empty() ? "uid-of-" + address : uid);
       endpoint.set_terminating(is_terminating);
     };
     for (const std::string& address : ready) add(address, false);
     for (const std::string& address : terminating) add(address, true);
-    const model::Transaction transaction{{model::seal(resource)}, {}};
-    snapshot_.apply(compiler_.compile(transaction).change);
+    model::Transaction transaction{{model::seal(resource)}, {}};
+    if (has_checks) transaction.upserts.push_back(checks(name_, "/healthz"));
+    const SnapshotCompiler::Result compiled = compiler_.compile(transaction);
+    EXPECT_TRUE(compiled.refusals.empty());
+    snapshot_.apply(compiled.change);
     compiler_.commit(transaction);
     cluster_ = snapshot_.find_cluster(name_);
     return *cluster_;
   }
+  std::uint32_t port = 80;
   bool has_uids = true;
+  /// Of all endpoints; empty: each has its own.
+  std::string uid;
+  bool has_checks = false;
   EjectionPolicy ejection;
   /// The Cookie field that brings back to the `index`-th ready endpoint.
   [[nodiscard]] std::string cookie(std::size_t index) const {
@@ -102,7 +110,15 @@ TEST(Affinity, DependsOnSaltPodAndPort) {
   const std::string cookie = one.cookie(0);
   one.serve({"10.0.0.1"}, "two");
   EXPECT_NE(one.cookie(0), cookie);
-  EXPECT_NE(affinity_key("s", "a"), affinity_key("s", "b"));
+  one.serve({"10.0.0.1"}, "one");
+  EXPECT_EQ(one.cookie(0), cookie);
+  one.port = 81;
+  one.serve({"10.0.0.1"}, "one");
+  EXPECT_NE(one.cookie(0), cookie);
+  one.port = 80;
+  one.uid = "another-pod-of-that-address";
+  one.serve({"10.0.0.1"}, "one");
+  EXPECT_NE(one.cookie(0), cookie);
 }
 
 TEST(Affinity, ASetWithoutASaltHasTheSecretOfItsProcess) {
@@ -186,6 +202,26 @@ TEST(Affinity, APodThatIsOutIsLeftWhereItMayBe) {
   EXPECT_EQ(one.claim(cookie, faithful).pick.endpoint, cluster.ready[0]);
   set_ill(1);
   EXPECT_EQ(one.claim(cookie).pick.endpoint, cluster.ready[0]);
+}
+
+TEST(Affinity, ChecksThatNearlyAllFailSendNobodyAway) {
+  Replica one;
+  one.has_checks = true;
+  one.ejection = {.after = 1, .duration = std::chrono::seconds(10)};
+  const Cluster& cluster = one.serve({"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"});
+  const base::Instant now = base::FakeClock().now();
+  const auto set_ill = [&](std::size_t index) {
+    cluster.ready_members[index].health->set_fails_checks(true, now);
+  };
+  for (const std::size_t ill : {0, 1, 2}) set_ill(ill);
+  EXPECT_EQ(one.claimed(one.cookie(0)), "gone");
+  set_ill(3);
+  EXPECT_EQ(one.claimed(one.cookie(0)), "10.0.0.1:80") << "one of five passes them";
+  // Whom nobody can connect to is left all the same.
+  EXPECT_TRUE(cluster.ready_members[0].health->count_failure(one.ejection, now, now));
+  EXPECT_TRUE(cluster.ready_members[0].health->eject(one.ejection, now));
+  EXPECT_EQ(one.claimed(one.cookie(0)), "gone");
+  EXPECT_EQ(one.claimed(one.cookie(1)), "10.0.0.2:80");
 }
 
 TEST(Affinity, ACookieHasItsAttributesAndShowsNoAddress) {

@@ -183,16 +183,21 @@ TEST_F(BalancerTest, SlowStartIsRoundRobinsToo) {
   EXPECT_LE(*most - *least, 1);
 }
 
-TEST_F(BalancerTest, WhereAllAreNewTheirSharesDecide) {
+TEST_F(BalancerTest, WhereAllAreNewTheFewestConnectionsDecide) {
   cluster_.ready.clear();
   cluster_.ready_members.clear();
   balancing_.slow_start = 30s;
-  add(1, true);
-  now_ += 15s;
-  add(1, true);
-  const auto chosen = shares(12'000);
-  EXPECT_NEAR(chosen[0], 10'000, 200);
-  EXPECT_NEAR(chosen[1], 2'000, 200);
+  // A rollout, after which all clients come back.
+  for (int i = 0; i < 10; ++i) {
+    add(1, true);
+    now_ += 2s;
+  }
+  std::vector<EndpointLease> leases;
+  for (int i = 0; i < 5000; ++i) leases.emplace_back(pick());
+  for (const auto& endpoint : cluster_.ready) EXPECT_EQ(endpoint->open, 500U);
+  // So do turns.
+  balancing_.load_balance = v1::LOAD_BALANCE_ROUND_ROBIN;
+  EXPECT_EQ(shares(100), std::vector<int>(10, 10));
 }
 
 TEST_F(BalancerTest, WithoutSlowStartANewcomerIsLikeAnyOther) {
@@ -308,7 +313,7 @@ TEST_F(BalancerTest, WithNothingElseLeftWhatIsBeingProbedGoesBeforeWhatHasFailed
   EXPECT_EQ(probe.endpoint, cluster_.ready[0]);
   EXPECT_EQ(shares(100)[0], 100);
   set_ill(0);
-  EXPECT_EQ(shares(100)[3], 100) << "the one with fewer connections";
+  EXPECT_EQ(shares(100)[0], 100) << "what fails checks goes before what is ejected, too";
 }
 
 TEST_F(BalancerTest, AKeyPassesOverWhatIsBeingProbed) {
@@ -400,6 +405,46 @@ TEST_F(BalancerTest, ChecksThatNearlyAllFailAreNotBelieved) {
   add(1);
   set_ill(4);
   for (const int share : shares(1000)) EXPECT_NEAR(share, 200, 60);
+}
+
+TEST_F(BalancerTest, EjectionIsBelievedWhetherChecksAreOrNot) {
+  add(4);
+  cluster_.health_check.emplace();
+  balancing_.ejection = {.after = 1, .duration = 1h};
+  const auto sum = [this](std::size_t from, std::size_t to) {
+    const auto chosen = shares(1000);
+    int total = 0;
+    for (std::size_t i = from; i < to; ++i) total += chosen[i];
+    return total;
+  };
+  for (const std::size_t dead : {0, 1, 2, 3}) EXPECT_TRUE(fail(dead));
+  for (const std::size_t ill : {4, 5, 6}) set_ill(ill);
+  EXPECT_TRUE(checks_are_believed(cluster_)) << "five of eight pass them";
+  EXPECT_EQ(sum(7, 8), 1000);
+  tried_ = {cluster_.ready[7]};
+  EXPECT_EQ(sum(4, 7), 1000) << "what can be connected to goes before what cannot";
+  tried_.clear();
+  for (const std::size_t ill : {0, 1, 2, 3, 7}) set_ill(ill);
+  EXPECT_FALSE(checks_are_believed(cluster_));
+  for (std::size_t i = 4; i < 8; ++i) cluster_.ready[i]->open = 5;
+  EXPECT_EQ(sum(4, 8), 1000);
+  tried_ = {cluster_.ready.begin() + 4, cluster_.ready.end()};
+  EXPECT_NE(pick(), nullptr);
+  tried_.clear();
+  // Probation holds, too.
+  now_ += 1h;
+  std::vector<Pick> probes;
+  for (int i = 0; i < 4; ++i) probes.push_back(pick_and_hold());
+  EXPECT_EQ(sum(4, 8), 1000);
+}
+
+TEST_F(BalancerTest, ChecksThatAreNotBelievedSendNobodyToOtherZones) {
+  cluster_.health_check.emplace();
+  cluster_.local = {cluster_.ready[0], cluster_.ready[1]};
+  cluster_.local_members = {cluster_.ready_members[0], cluster_.ready_members[1]};
+  for (const std::size_t ill : {0, 1, 2, 3}) set_ill(ill);
+  const auto chosen = shares(1000);
+  EXPECT_EQ(chosen[0] + chosen[1], 1000);
 }
 
 TEST_F(BalancerTest, TheZonesOwnAreChosenWhileHalfOfThemAreThere) {

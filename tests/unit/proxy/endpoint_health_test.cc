@@ -5,6 +5,7 @@
 #include "proxy/endpoint_health.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <thread>
 #include <vector>
@@ -16,6 +17,21 @@ namespace {
 
 constexpr int kThreads = 4;
 constexpr int kRounds = 20'000;
+constexpr int kTurnsAwake = 10'000;
+
+/// Of those that the process may use the `index`-th; where there are fewer, it stays free to move.
+void stay_on_core(int index) {
+  cpu_set_t allowed;
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  for (int core = 0; core < CPU_SETSIZE; ++core) {
+    if (!CPU_ISSET(core, &allowed) || index-- > 0) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(core, &one);
+    EXPECT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
+    return;
+  }
+}
 
 class EndpointHealthTest : public testing::Test {
  protected:
@@ -27,6 +43,7 @@ class EndpointHealthTest : public testing::Test {
   template <class Function>
   static void race(Function function) {
     std::vector<std::thread> threads;
+    threads.reserve(kThreads);
     for (int i = 0; i < kThreads; ++i) threads.emplace_back(function);
     for (std::thread& thread : threads) thread.join();
   }
@@ -45,7 +62,7 @@ TEST_F(EndpointHealthTest, OneProbeAtATimeWhateverThreadsAsk) {
   race([&] {
     for (int i = 0; i < kRounds; ++i) {
       Probe probe;
-      if (!health_.may_connect(policy_, probe)) continue;
+      if (!health_.may_connect(policy_, now_, probe)) continue;
       const int now = held.fetch_add(1) + 1;
       if (now > most) most = now;
       ++probes;
@@ -56,18 +73,57 @@ TEST_F(EndpointHealthTest, OneProbeAtATimeWhateverThreadsAsk) {
   EXPECT_GT(probes, 0);
 }
 
+TEST_F(EndpointHealthTest, OfThreadsThatEjectTogetherOneDoes) {
+  // To a route with a longer time it stays out, so that no ejection moves the end.
+  const EjectionPolicy longer{.after = 1, .duration = 2h * kRounds};
+  ASSERT_TRUE(health_.count_failure(longer, now_, now_));
+  ASSERT_TRUE(health_.eject(longer, now_));
+  std::atomic<int> arrived{0};
+  std::atomic<int> ejections{0};
+  const auto eject_each_round = [&](int thread) {
+    for (int round = 1; round <= kRounds; ++round) {
+      ++arrived;
+      // Awake, so that they start within nanoseconds of each other; unless there is one core only.
+      for (int turns = 0; arrived < 2 * round; ++turns) {
+        if (turns > kTurnsAwake) std::this_thread::yield();
+      }
+      const base::Instant now = now_ + 1h * round + std::chrono::nanoseconds(thread);
+      if (health_.eject(policy_, now)) ++ejections;
+    }
+  };
+  std::vector<std::thread> threads;
+  threads.reserve(2);
+  for (int i = 0; i < 2; ++i) {
+    threads.emplace_back([&, i] {
+      stay_on_core(i);
+      eject_each_round(i);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(ejections, kRounds);
+}
+
+TEST_F(EndpointHealthTest, NoProbeBeginsOnWhatHasJustBeenEjected) {
+  EXPECT_TRUE(health_.count_failure(policy_, now_, now_));
+  EXPECT_TRUE(health_.eject(policy_, now_));
+  Probe probe;
+  EXPECT_FALSE(health_.may_connect(policy_, now_, probe));
+  now_ += policy_.duration;
+  EXPECT_TRUE(health_.may_connect(policy_, now_, probe)) << "the right to it was given back";
+}
+
 TEST_F(EndpointHealthTest, WithoutProbationAnyNumberConnects) {
   Probe first;
   Probe second;
-  EXPECT_TRUE(health_.may_connect(policy_, first));
-  EXPECT_TRUE(health_.may_connect(policy_, second));
+  EXPECT_TRUE(health_.may_connect(policy_, now_, first));
+  EXPECT_TRUE(health_.may_connect(policy_, now_, second));
   EXPECT_FALSE(health_.is_out(policy_, now_));
 }
 
 TEST_F(EndpointHealthTest, AProbeThatIsMovedIsStillOne) {
   put_on_probation();
   Probe probe;
-  ASSERT_TRUE(health_.may_connect(policy_, probe));
+  ASSERT_TRUE(health_.may_connect(policy_, now_, probe));
   {
     Probe moved = std::move(probe);
     EXPECT_TRUE(health_.is_out(policy_, now_));
@@ -81,7 +137,7 @@ TEST_F(EndpointHealthTest, AProbeThatIsMovedIsStillOne) {
 TEST_F(EndpointHealthTest, OtherRoutesGoByTheirOwnCount) {
   put_on_probation();
   Probe probe;
-  ASSERT_TRUE(health_.may_connect(policy_, probe));
+  ASSERT_TRUE(health_.may_connect(policy_, now_, probe));
   EXPECT_FALSE(health_.is_out({.after = 2, .duration = 10s}, now_));
   EXPECT_FALSE(health_.is_out({}, now_));
 }

@@ -45,7 +45,7 @@ class Pod {
     }
     return open_.size();
   }
-  /// Answers every connection and closes it. The requests.
+  /// Answers every connection and closes it, with a reset where `resets`. The requests.
   std::vector<std::string> answer(std::string_view bytes) {
     accept();
     std::vector<std::string> requests;
@@ -54,6 +54,8 @@ class Pod {
       const ssize_t n = ::recv(connection, buffer.data(), buffer.size(), 0);
       requests.emplace_back(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
       ::send(connection, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      const linger abortive{.l_onoff = 1, .l_linger = 0};
+      if (resets) ::setsockopt(connection, SOL_SOCKET, SO_LINGER, &abortive, sizeof abortive);
       ::close(connection);
     }
     return requests;
@@ -67,6 +69,7 @@ class Pod {
     return n == 0 || errno == ECONNRESET;
   }
 
+  bool resets = false;
   EndpointPtr endpoint;
   /// As the one cluster that most tests have knows it.
   std::shared_ptr<EndpointHealth> health;
@@ -187,6 +190,16 @@ TEST_F(HealthCheckerTest, WhatIsNoGoodAnswerInTimeIsAFailure) {
   poll();
   EXPECT_GE(checker_.failed().value(), before + 2);
   EXPECT_EQ(checker_.succeeded().value(), 0U);
+}
+
+TEST_F(HealthCheckerTest, AnAnswerThatAResetFollowsIsOne) {
+  Pod pod;
+  pod.resets = true;
+  apply({{pod.endpoint, pod.health}});
+  round(pod, kWell);
+  EXPECT_EQ(checker_.succeeded().value(), 1U);
+  round(pod, "HTTP/1.1 2");
+  EXPECT_EQ(checker_.failed().value(), 1U);
 }
 
 TEST_F(HealthCheckerTest, ChecksEndWithWhatTheyAreOfAndTakeBackWhatTheySaid) {

@@ -123,8 +123,7 @@ TEST(ClusterMetrics, TellWhatEachClusterHasFoundOfItsEndpoints) {
     return by_service;
   };
   EXPECT_THAT(series("holdfast_endpoints_ejected"), ElementsAre(Pair("ejected", 1)));
-  EXPECT_THAT(series("holdfast_endpoints_unhealthy"),
-              ElementsAre(Pair("ejected", 0), Pair("ill", 1), Pair("well", 0)));
+  EXPECT_THAT(series("holdfast_endpoints_unhealthy"), ElementsAre(Pair("ill", 1)));
   // The routes do not eject any more.
   policies["default/ejected/80"].ejection = {};
   EXPECT_THAT(series("holdfast_endpoints_ejected"), IsEmpty());

@@ -244,6 +244,21 @@ TEST_F(SnapshotCompilerTest, PodsThatComeAndGoLeaveNothingBehind) {
   EXPECT_LE(most, 5 * kEndpoints);
 }
 
+TEST_F(SnapshotCompilerTest, RefusedTransactionsLeaveNothingBehind) {
+  constexpr std::uint32_t kEndpoints = 600;
+  std::size_t most = 0;
+  for (int round = 0; round < 50; ++round) {
+    std::vector<EndpointText> texts;
+    for (std::uint32_t i = 0; i < kEndpoints; ++i) {
+      texts.push_back({"10.0.0.1", 1000 + i, "pod-" + std::to_string(round)});
+    }
+    const auto refused = compiler_.compile({{endpoints(kRooms, texts), endpoints("no", {})}, {}});
+    EXPECT_THAT(refused.refusals, SizeIs(1));
+    most = std::max(most, compiler_.interned());
+  }
+  EXPECT_LE(most, 5 * kEndpoints);
+}
+
 TEST_F(SnapshotCompilerTest, RoutesAreTold) {
   const base::WallTime start = clock_.wall_now();
   apply({host("chat.test", {{}}), host("a.test", {{.prefix = "/a"}})});
