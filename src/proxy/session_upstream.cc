@@ -168,14 +168,16 @@ Task<CloseReason> Session::reach_upstream() {
     const auto cluster = worker_.snapshot().find_cluster(exchange.target->cluster);
     if (cluster == nullptr) co_return last;
     // Holds on to the right to probe, where that is what it is for, until the try has been counted.
-    const Pick pick = choose_endpoint(*cluster, last);
+    Pick pick = choose_endpoint(*cluster, last);
+    if (pick.endpoint == nullptr && forgive_unanswered()) pick = choose_endpoint(*cluster, last);
     if (pick.endpoint == nullptr) co_return last;
     exchange.lease = EndpointLease(pick.endpoint);
     ++exchange.tries;
     if (!exchange.upgrade && !exchange.fresh_only && !has_preamble()) {
       exchange.upstream = worker_.upstreams().take(*pick.endpoint);
     }
-    if (exchange.upstream != nullptr) {
+    exchange.is_fresh = exchange.upstream == nullptr;
+    if (!exchange.is_fresh) {
       exchange.upstream->set_handler(this);
       co_return CloseReason::kNone;
     }
@@ -190,6 +192,16 @@ Task<CloseReason> Session::reach_upstream() {
     if (hopeless) co_return last;
   }
   co_return last;
+}
+
+bool Session::forgive_unanswered() {
+  Exchange& exchange = *exchange_;
+  if (exchange.unanswered.empty()) return false;
+  std::erase_if(exchange.tried, [&](const EndpointPtr& endpoint) {
+    return std::ranges::count(exchange.unanswered, endpoint) > 0;
+  });
+  exchange.unanswered.clear();
+  return true;
 }
 
 Task<CloseReason> Session::connect(Try attempt) {
