@@ -41,6 +41,11 @@ bool speaks_of_client(std::string_view name) {
          http::equal_ignoring_case(name, "forwarded");
 }
 
+/// Connection names it: it goes no further than this.
+bool stays_behind(const http::RequestHead& request, std::string_view name) {
+  return http::ForwardFilter(request, {}).drops(name);
+}
+
 struct ConnectError {
   ConnectFailure failure;
   CloseReason reason;
@@ -102,13 +107,16 @@ std::string Session::upstream_head() {
   exchange.trace = Trace::kNone;
   if (is_changed("traceparent")) {
     // The pod gets what the route says, which names no request.
-  } else if (!http::trace_id(exchange.request).empty()) {
+  } else if (!http::trace_id(exchange.request).empty() &&
+             !stays_behind(exchange.request, "traceparent")) {
     exchange.trace = Trace::kGiven;
   } else if (route.starts_trace) {
     exchange.trace = Trace::kStarted;
     trace = http::make_traceparent(exchange.id.hex(), worker_.random().next() | 1);
     ours("traceparent", trace);
     // It belongs to the trace that this one is not.
+    ours("tracestate", "");
+  } else if (stays_behind(exchange.request, "traceparent")) {
     ours("tracestate", "");
   }
   if (const auto hops = http::hops_left(exchange.request)) {
