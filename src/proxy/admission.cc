@@ -31,8 +31,8 @@ bool is_same_origin(std::string_view origin, const ClientIdentity& client) {
   const std::size_t slashes = origin.find("://");
   if (slashes == std::string_view::npos) return false;
   const std::string_view scheme = origin.substr(0, slashes);
-  const bool agrees = client.https ? scheme == "https" || scheme == "wss"
-                                   : scheme == "http" || scheme == "ws";
+  const bool secure = scheme == "https" || scheme == "wss";
+  const bool agrees = secure == client.https && (secure || scheme == "http" || scheme == "ws");
   if (client.scheme_stated && !agrees) return false;
   const std::string_view authority = client.host;
   const std::string asked =

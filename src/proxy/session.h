@@ -128,6 +128,7 @@ class Session final : public Connection {
   Task<CloseReason> read_request_head();
   /// What is wrong with the request before any route is known; kNone: nothing.
   CloseReason check_request();
+  [[nodiscard]] RoutePtr find_route() const;
   Task<Next> refuse(CloseReason reason);
   Task<bool> send_downstream(std::string_view bytes);
   Task<> linger();

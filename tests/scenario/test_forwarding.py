@@ -73,6 +73,7 @@ def test_a_host_of_its_own(edge):
     [
         ("/", "/app/x?y=%2F", "/x?y=%2F"), ("/", "/app", "/"), ("/v2", "/app/", "/v2/"),
         ("/v2", "/app?q", "/v2?q"), ("/", "/app//evil.test", "/evil.test"),
+        ("/v2", "//%61pp//x%2Fy", "/v2//x%2Fy"),
     ],
 )  # fmt: skip
 def test_a_prefix_is_replaced(edge, rewrite, path, expected):
