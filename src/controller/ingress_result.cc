@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/url_path.h"
 #include "controller/names.h"
 #include "controller/quote.h"
 #include "controller/service_port.h"
@@ -171,9 +172,10 @@ std::optional<Match> IngressCompiler::match_of(const kube::IngressPath& path,
   }
   if (by_implementation && text.find_first_of("()[]*^$|\\") != std::string::npos) {
     warn(field + ".path",
-         quote(text) + " looks like a pattern; it is served as a prefix, byte for byte");
+         quote(text) + " looks like a pattern; it is served as a prefix, as it stands");
   }
-  // Means nothing in a prefix, and "/a" and "/a/" must be seen to be the same.
+  // Two that match the same must be seen to be the same: "/a" and "/%61", of prefixes "/a/" too.
+  text = base::canonical_path(text);
   while (!exact && text.size() > 1 && text.ends_with('/')) text.pop_back();
   return Match{exact ? v1::PathMatch::kExact : v1::PathMatch::kPrefix, std::move(text)};
 }

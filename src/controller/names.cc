@@ -4,6 +4,7 @@
 
 #include "base/ascii.h"
 #include "base/ip_address.h"
+#include "base/url_path.h"
 #include "controller/limits.h"
 #include "controller/quote.h"
 #include "model/field_rules.h"
@@ -50,14 +51,14 @@ base::Status check_path(std::string_view path, bool strict) {
   if (path.find_first_of("?#") != std::string_view::npos) {
     return malformed(quote(path) + " has a query or a fragment, which are no part of a path");
   }
+  if (base::has_dot_segment(path)) {
+    return malformed(quote(path) + " has a segment \".\" or \"..\"");
+  }
   if (!strict) return absl::OkStatus();
-  for (const std::string_view sequence : {"//", "/./", "/../", "%2f", "%2F"}) {
+  for (const std::string_view sequence : {"//", "%2f", "%2F"}) {
     if (path.find(sequence) != std::string_view::npos) {
       return malformed(quote(path) + " has " + quote(sequence));
     }
-  }
-  for (const std::string_view ending : {"/.", "/.."}) {
-    if (path.ends_with(ending)) return malformed(quote(path) + " ends in " + quote(ending));
   }
   return absl::OkStatus();
 }

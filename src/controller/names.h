@@ -17,7 +17,7 @@ base::StatusOr<std::string> parse_host(std::string_view host);
 
 /// Ingress spec.rules[].http.paths[].path of pathType Exact or Prefix (`strict`) or
 /// ImplementationSpecific, of which the API server asks no more than the leading slash. A path that
-/// no request can have, because the edge refuses its bytes, is an error in both.
+/// no request can have, since the edge refuses its bytes or dot segments, is an error in both.
 base::Status check_path(std::string_view path, bool strict);
 
 /// A namespace, or the name of an Ingress or a Service: a DNS-1123 subdomain of at most 253 bytes.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/ip_address.h"
+#include "base/url_path.h"
 #include "model/field_rules.h"
 #include "model/limits.h"
 
@@ -153,6 +154,7 @@ Status check_forwarding(const v1::RoutePolicy& policy) {
   if (!prefix.empty() && (!prefix.starts_with('/') || !is_printable(prefix, "?#"))) {
     return wrong("rewrite_prefix is not a path");
   }
+  if (base::has_dot_segment(prefix)) return wrong("rewrite_prefix has a dot segment");
   if (!v1::ProxyProtocol_IsValid(policy.proxy_protocol())) {
     return wrong("proxy_protocol is not known");
   }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/ip_address.h"
+#include "base/url_path.h"
 #include "model/check_policy.h"
 #include "model/field_rules.h"
 #include "model/limits.h"
@@ -41,11 +42,14 @@ base::StatusOr<MatchKey> check_path(const v1::PathMatch& path, std::string_view 
     return MatchKey{path.match_case(), ""};
   }
   if (!path.has_exact() && !path.has_prefix()) return wrong(field, ".path has no match");
-  std::string_view text = path.has_exact() ? path.exact() : path.prefix();
+  const std::string_view text = path.has_exact() ? path.exact() : path.prefix();
   if (!text.starts_with('/')) return wrong(field, ".path does not start with /");
   if (!is_printable(text)) return wrong(field, ".path has a byte outside printable ASCII");
-  while (path.has_prefix() && text.size() > 1 && text.ends_with('/')) text.remove_suffix(1);
-  return MatchKey{path.match_case(), std::string(text)};
+  std::string canonical = base::canonical_path(text);
+  while (path.has_prefix() && canonical.size() > 1 && canonical.ends_with('/')) {
+    canonical.pop_back();
+  }
+  return MatchKey{path.match_case(), std::move(canonical)};
 }
 
 Status check(const v1::VirtualHost& host, const std::string& name) {

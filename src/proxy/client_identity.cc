@@ -83,6 +83,14 @@ std::string_view only(const http::RequestHead& request, std::string_view name) {
   return field != nullptr && request.count(name) == 1 ? field->value : std::string_view();
 }
 
+/// The first element of a list of what each proxy on the way added: the client's. Empty: none.
+std::string_view first(const http::RequestHead& request, std::string_view name) {
+  const http::Field* field = request.find(name);
+  if (field == nullptr || field->value.empty()) return {};
+  std::string_view list = field->value;
+  return http::take_element(list);
+}
+
 bool is_host(std::string_view text) {
   std::string_view host;
   return http::parse_authority(text, host);
@@ -102,14 +110,10 @@ bool is_request_id(std::string_view text) {
                      [](char c) { return (http::char_class(c) & http::kToken) != 0; });
 }
 
-/// Whether a trusted proxy was spoken to over TLS; absent: it does not say. Where every proxy on
-/// the way added its own scheme, the first is the client's. WebSockets have schemes of their own
-/// (RFC 6455 section 3), which some proxies write there.
+/// Whether a trusted proxy was spoken to over TLS; absent: it does not say. WebSockets have schemes
+/// of their own (RFC 6455 section 3), which some proxies write there.
 std::optional<bool> says_https(const http::RequestHead& request) {
-  const http::Field* field = request.find("x-forwarded-proto");
-  if (field == nullptr || field->value.empty()) return std::nullopt;
-  std::string_view protos = field->value;
-  const std::string proto = base::lower_case(http::take_element(protos));
+  const std::string proto = base::lower_case(first(request, "x-forwarded-proto"));
   if (proto == "https" || proto == "wss") return true;
   return proto == "http" || proto == "ws" ? std::optional(false) : std::nullopt;
 }
@@ -117,8 +121,9 @@ std::optional<bool> says_https(const http::RequestHead& request) {
 /// What a trusted proxy says of the hop before it.
 void believe(const http::RequestHead& request, ClientIdentity& identity) {
   const std::optional<bool> https = says_https(request);
-  if (https) identity.https = *https;
-  const std::string_view host = only(request, "x-forwarded-host");
+  identity.https = https.value_or(false);
+  identity.scheme_stated = https.has_value();
+  const std::string_view host = first(request, "x-forwarded-host");
   if (is_host(host)) identity.host = host;
   const std::string_view port = only(request, "x-forwarded-port");
   if (is_port(port)) {

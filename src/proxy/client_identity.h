@@ -24,6 +24,9 @@ struct ClientIdentity {
   bool by_proxy = false;
   /// The client spoke TLS, to us or to a trusted proxy.
   bool https = false;
+  /// A trusted proxy has said whether it did; else a load balancer in front may have ended TLS
+  /// without a word of it.
+  bool scheme_stated = false;
   /// X-Forwarded-For for the pod: everybody on the way, the peer last.
   std::string forwarded_for;
   /// X-Forwarded-Host for the pod; empty: the request named none.

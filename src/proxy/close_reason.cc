@@ -23,6 +23,8 @@ constexpr std::array<CloseReasonFacts, kCloseReasonCount> all_facts() {
       {kBodyTimedOut, "body_timeout", Side::kDownstream, 408,
        "The request's body took too long to arrive."},
       {kBadRequest, "bad_request", Side::kDownstream, 0, "The request is not valid HTTP/1.1."},
+      {kBadPath, "bad_path", Side::kDownstream, 400,
+       "The request's path has a \".\" or \"..\" in it."},
       {kBadBody, "bad_body", Side::kDownstream, 400, "The request's body is not valid HTTP/1.1."},
       {kBodyTooLong, "body_too_long", Side::kDownstream, 413,
        "The request's body is longer than this address takes."},

@@ -25,6 +25,8 @@ enum class CloseReason : std::uint8_t {
   kHeadTimedOut,
   kBodyTimedOut,
   kBadRequest,
+  /// The path has a dot segment: it asks whoever resolves it for another one.
+  kBadPath,
   kBadBody,
   kBodyTooLong,
   kBadUpgrade,

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/url_path.h"
+
 namespace holdfast::proxy {
 
 std::string rewritten_target(const Forwarding& forwarding, const http::RequestHead& request) {
   if (forwarding.rewrite_prefix.empty() || request.path == "*") return {};
-  const std::string_view rest = request.path.substr(forwarding.matched.size());
+  const std::string_view rest =
+      request.path.substr(base::bytes_matched(request.path, forwarding.matched_bytes));
   std::string target = forwarding.rewrite_prefix;
   if (!rest.empty()) {
     while (target.ends_with('/')) target.pop_back();

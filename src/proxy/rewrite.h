@@ -8,6 +8,7 @@
 namespace holdfast::proxy {
 
 /// The request-target for the pod where the route rewrites it, query included; empty: as it came.
+/// Only what the match was made of is replaced, however it was written; the rest stays as it came.
 /// What stands in front always begins with exactly one slash, since "//host" names another host to
 /// some. Pure.
 std::string rewritten_target(const Forwarding& forwarding, const http::RequestHead& request);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/url_path.h"
+
 namespace holdfast::proxy {
 
 namespace {
@@ -19,11 +21,14 @@ void RouteCounters::count_close(CloseReason reason, std::uint16_t code) {
   closes->by_reason_and_code[static_cast<std::size_t>(reason)][close_code_index(code)].add();
 }
 
-void VirtualHost::add_exact(const std::string& path, RoutePtr route) {
-  exact_.insert_or_assign(path, std::move(route));
+void VirtualHost::add_exact(std::string_view path, RoutePtr route) {
+  std::string storage;
+  exact_.insert_or_assign(std::string(base::matched_path(path, storage)), std::move(route));
 }
 
 void VirtualHost::add_prefix(std::string_view prefix, RoutePtr route) {
+  std::string storage;
+  prefix = base::matched_path(prefix, storage);
   while (prefix.ends_with('/')) prefix.remove_suffix(1);
   const auto slashes = static_cast<std::size_t>(std::count(prefix.begin(), prefix.end(), '/'));
   deepest_ = std::max(deepest_, slashes);

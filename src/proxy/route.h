@@ -152,6 +152,8 @@ struct Forwarding {
   /// The route's path match; a prefix without a trailing slash, and so empty for "/"; empty for a
   /// fallback.
   std::string matched;
+  /// Of a request's path as it is matched (base::matched_path), how much that is.
+  std::size_t matched_bytes = 0;
   bool starts_trace = false;
   discovery::v1::ProxyProtocol proxy_protocol = discovery::v1::PROXY_PROTOCOL_UNSPECIFIED;
 };
@@ -185,12 +187,13 @@ using StringMap = std::unordered_map<std::string, T, StringHash, std::equal_to<>
 /// The routes of one host. Immutable once in a snapshot.
 class VirtualHost {
  public:
-  void add_exact(const std::string& path, RoutePtr route);
+  // As all paths here, they are matched as base::matched_path() has them.
+  void add_exact(std::string_view path, RoutePtr route);
   void add_prefix(std::string_view prefix, RoutePtr route);
   void set_fallback(RoutePtr route) { fallback_ = std::move(route); }
 
-  /// The route of a path (without query): exact, then the longest prefix by path elements. Null
-  /// when there is none; the fallback is the caller's second question.
+  /// The route of a path (base::matched_path(), no query): exact, then the longest prefix by path
+  /// elements. Null when there is none; the fallback is the caller's second question.
   [[nodiscard]] const RoutePtr& find(std::string_view path) const;
   [[nodiscard]] const RoutePtr& fallback() const { return fallback_; }
 

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/url_path.h"
 #include "http/own_answer.h"
 #include "http/serialize.h"
 #include "http/traceparent.h"
@@ -119,9 +120,7 @@ Task<Session::Next> Session::serve() {
     co_return co_await refuse(bad);
   }
   Exchange& exchange = *exchange_;
-  // OPTIONS * asks about the server as a whole: whoever has its root answers.
-  const std::string_view path = exchange.request.path == "*" ? "/" : exchange.request.path;
-  exchange.route = worker_.snapshot().find_route(exchange.request.host, path);
+  exchange.route = find_route();
   if (exchange.route == nullptr) {
     co_return co_await refuse(worker_.snapshot().in_force() ? CloseReason::kNoRoute
                                                             : CloseReason::kNotConfigured);
@@ -140,8 +139,17 @@ Task<Session::Next> Session::serve() {
   co_return co_await this->exchange();
 }
 
+RoutePtr Session::find_route() const {
+  const http::RequestHead& request = exchange_->request;
+  // OPTIONS * asks about the server as a whole: whoever has its root answers.
+  if (request.path == "*") return worker_.snapshot().find_route(request.host, "/");
+  std::string storage;
+  return worker_.snapshot().find_route(request.host, base::matched_path(request.path, storage));
+}
+
 CloseReason Session::check_request() {
   Exchange& exchange = *exchange_;
+  if (base::has_dot_segment(exchange.request.path)) return CloseReason::kBadPath;
   switch (websocket::check_upgrade_request(exchange.request)) {
     case websocket::UpgradeCheck::kNone:
       break;

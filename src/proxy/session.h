@@ -78,14 +78,19 @@ class Session final : public Connection {
     /// Of `route`, for this kind of request.
     const Target* target = nullptr;
     int tries = 0;
+    /// Not asked again: what could not be connected to, and what is in `unanswered`.
     std::vector<EndpointPtr> tried;
+    /// Took the request on a connection made for it, and closed that without an answer.
+    std::vector<EndpointPtr> unanswered;
     EndpointLease lease;
     /// What brings the client back to the endpoint that was chosen; empty: it has named it itself.
     std::string affinity_cookie;
     SocketPtr upstream;
     CountedOne open_request;
     CountedOne open_stream;
-    /// A kept connection has turned out to be dead: no other is taken.
+    /// `upstream` was made for this request, and not taken from those kept.
+    bool is_fresh = false;
+    /// A connection was closed without an answer: no kept one is taken any more.
     bool fresh_only = false;
     /// Read from upstream and not used yet.
     ReadBuffer upstream_in;
@@ -123,6 +128,7 @@ class Session final : public Connection {
   Task<CloseReason> read_request_head();
   /// What is wrong with the request before any route is known; kNone: nothing.
   CloseReason check_request();
+  [[nodiscard]] RoutePtr find_route() const;
   Task<Next> refuse(CloseReason reason);
   Task<bool> send_downstream(std::string_view bytes);
   Task<> linger();
@@ -146,6 +152,8 @@ class Session final : public Connection {
   Task<CloseReason> reach_upstream();
   /// None, for that reason, which is set only where it is another than before.
   Pick choose_endpoint(const Cluster& cluster, CloseReason& why_none);
+  /// Lets those be asked again that gave no answer. False: there are none.
+  bool forgive_unanswered();
   /// One try to connect to an endpoint; its cluster outlives it.
   struct Try {
     EndpointHealth& health;

@@ -46,9 +46,9 @@ Task<Session::Next> Session::exchange() {
     const bool retry = reason == CloseReason::kUpstreamNoAnswer && may_try_again();
     drop_upstream(false);
     if (!retry) co_return co_await refuse(reason);
-    // The same endpoint may be asked again, on a fresh connection: it may be the only one.
+    // A kept connection that the pod had closed before it was used says nothing of the pod.
+    if (exchange.is_fresh) exchange.unanswered.push_back(exchange.lease.endpoint());
     exchange.fresh_only = true;
-    exchange.tried.clear();
   }
   if (exchange.response.status == 101) co_return become_relay();
   co_return co_await forward_response(request_body);

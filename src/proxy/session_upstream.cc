@@ -41,6 +41,11 @@ bool speaks_of_client(std::string_view name) {
          http::equal_ignoring_case(name, "forwarded");
 }
 
+/// Connection names it: it goes no further than this.
+bool stays_behind(const http::RequestHead& request, std::string_view name) {
+  return http::ForwardFilter(request, {}).drops(name);
+}
+
 struct ConnectError {
   ConnectFailure failure;
   CloseReason reason;
@@ -102,13 +107,16 @@ std::string Session::upstream_head() {
   exchange.trace = Trace::kNone;
   if (is_changed("traceparent")) {
     // The pod gets what the route says, which names no request.
-  } else if (!http::trace_id(exchange.request).empty()) {
+  } else if (!http::trace_id(exchange.request).empty() &&
+             !stays_behind(exchange.request, "traceparent")) {
     exchange.trace = Trace::kGiven;
   } else if (route.starts_trace) {
     exchange.trace = Trace::kStarted;
     trace = http::make_traceparent(exchange.id.hex(), worker_.random().next() | 1);
     ours("traceparent", trace);
     // It belongs to the trace that this one is not.
+    ours("tracestate", "");
+  } else if (stays_behind(exchange.request, "traceparent")) {
     ours("tracestate", "");
   }
   if (const auto hops = http::hops_left(exchange.request)) {
@@ -168,14 +176,16 @@ Task<CloseReason> Session::reach_upstream() {
     const auto cluster = worker_.snapshot().find_cluster(exchange.target->cluster);
     if (cluster == nullptr) co_return last;
     // Holds on to the right to probe, where that is what it is for, until the try has been counted.
-    const Pick pick = choose_endpoint(*cluster, last);
+    Pick pick = choose_endpoint(*cluster, last);
+    if (pick.endpoint == nullptr && forgive_unanswered()) pick = choose_endpoint(*cluster, last);
     if (pick.endpoint == nullptr) co_return last;
     exchange.lease = EndpointLease(pick.endpoint);
     ++exchange.tries;
     if (!exchange.upgrade && !exchange.fresh_only && !has_preamble()) {
       exchange.upstream = worker_.upstreams().take(*pick.endpoint);
     }
-    if (exchange.upstream != nullptr) {
+    exchange.is_fresh = exchange.upstream == nullptr;
+    if (!exchange.is_fresh) {
       exchange.upstream->set_handler(this);
       co_return CloseReason::kNone;
     }
@@ -190,6 +200,16 @@ Task<CloseReason> Session::reach_upstream() {
     if (hopeless) co_return last;
   }
   co_return last;
+}
+
+bool Session::forgive_unanswered() {
+  Exchange& exchange = *exchange_;
+  if (exchange.unanswered.empty()) return false;
+  std::erase_if(exchange.tried, [&](const EndpointPtr& endpoint) {
+    return std::ranges::count(exchange.unanswered, endpoint) > 0;
+  });
+  exchange.unanswered.clear();
+  return true;
 }
 
 Task<CloseReason> Session::connect(Try attempt) {

@@ -31,8 +31,8 @@ class Snapshot {
   /// A configuration has been applied, be it an empty one.
   [[nodiscard]] bool in_force() const { return in_force_; }
 
-  /// By host (any case, without port) and path: exact host, then `*.` and one label, then "*". The
-  /// most specific VirtualHost decides alone, but for the fallback of "*". Null: 404.
+  /// By host (any case, no port; exact, then `*.` and one label, then "*") and path (as VirtualHost
+  /// has it). The most specific host decides alone, but for the fallback of "*". Null: 404.
   [[nodiscard]] RoutePtr find_route(std::string_view host, std::string_view path) const;
   /// Null when the cluster is not known: 503.
   [[nodiscard]] std::shared_ptr<const Cluster> find_cluster(std::string_view name) const;

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/url_path.h"
 #include "model/limits.h"
-
 #include "proxy/affinity.h"
 #include "proxy/duration.h"
 
@@ -60,6 +60,10 @@ Forwarding forwarding_of(const v1::Route& route) {
   while (route.path().has_prefix() && forwarding.matched.ends_with('/')) {
     forwarding.matched.pop_back();
   }
+  std::string storage;
+  std::string_view matched = base::matched_path(forwarding.matched, storage);
+  while (route.path().has_prefix() && matched.ends_with('/')) matched.remove_suffix(1);
+  forwarding.matched_bytes = matched.size();
   forwarding.starts_trace = !policy.traceparent_passed_only();
   forwarding.proxy_protocol = policy.proxy_protocol();
   return forwarding;

@@ -145,4 +145,17 @@ std::vector<Message> read_requests(std::string_view stream) {
   return messages;
 }
 
+bool has_dot_segment(std::string_view target) {
+  std::string decoded;
+  for (std::string_view path = target.substr(0, target.find('?')); !path.empty();) {
+    const std::string digits(path.substr(1, 2));
+    const bool escape = path[0] == '%' && digits.size() == 2 &&
+                        digits.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
+    decoded += escape ? static_cast<char>(std::strtoul(digits.c_str(), nullptr, 16)) : path[0];
+    path.remove_prefix(escape ? 3 : 1);
+  }
+  decoded += '/';
+  return decoded.find("/./") != std::string::npos || decoded.find("/../") != std::string::npos;
+}
+
 }  // namespace holdfast::fuzz

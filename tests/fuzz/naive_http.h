@@ -42,4 +42,7 @@ std::optional<Message> read_final_response(std::string_view stream, std::size_t 
 /// the caller knows of; the last may be incomplete.
 std::vector<Message> read_requests(std::string_view stream);
 
+/// Some segment of the target's path, decoded, is "." or "..".
+bool has_dot_segment(std::string_view target);
+
 }  // namespace holdfast::fuzz

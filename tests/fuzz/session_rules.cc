@@ -170,7 +170,13 @@ class Rules {
       if (was_forwarded) {
         require(i < requests.size(), "what is forwarded was a request", line.id);
         for (const Forwarded& forwarded : found->second) check_same(requests[i], forwarded);
+        require(!has_dot_segment(found->second.front().request.words[1]),
+                "no path points elsewhere", line.id);
         check_tries(found->second);
+      }
+      if (line.reason == "bad_path") {
+        require(i < requests.size() && has_dot_segment(requests[i].words[1]),
+                "a path is refused for a dot segment", line.id);
       }
       const Forwarded* last = was_forwarded ? &found->second.back() : nullptr;
       if (line.type == "websocket_open") {

@@ -6,6 +6,7 @@ in the metrics.
 
 import pytest
 from holdfast_test.peers import answering, echo_websocket, handshake, response
+from holdfast_test.process import wait_until
 
 
 def asked(edge, route, *fields, path="/"):
@@ -58,6 +59,42 @@ def test_addresses_that_may_not(edge):
     assert asked(edge, route) == 101
     route.change(annotations={"allow-cidrs": "10.0.0.0/8"})
     assert asked(edge, route) == 403
+
+
+def ask_plainly(edge, host, path):
+    request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"
+    return edge.ask(request.encode()).take_response()[0].status
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/admin", 403), ("/admin/x", 403), ("//admin", 403), ("/%61dmin", 403),
+        ("/admin%2Fx", 403), ("%2Fadmin", 400), ("/%2fadmin", 403),
+        ("///%61dmi%6E//x?/public", 403),
+        ("/x/../admin", 400), ("/./admin", 400), ("/x/%2e%2e/admin", 400), ("/x/.%2E/admin", 400),
+        ("/x%2f..%2fadmin", 400), ("/%2e/admin", 400), ("/admin/..", 400), ("/x/.", 400),
+        ("http://{host}/x/../admin", 400), ("http://{host}//admin", 403),
+        ("/administrator", 200), ("/%2561dmin", 200), ("/.well-known/a", 200),
+        ("/x?/../admin", 200),
+    ],
+)  # fmt: skip
+def test_no_spelling_of_a_path_gets_around_its_list(edge, path, status):
+    """RFC 3986, section 6.2.2: a pod may take any of them for the same path."""
+    route, backend = edge.serve(answering(response("200 OK")))
+    edge.route(backend, host=route.host, paths=["/admin"], allow_cidrs="10.0.0.0/8")
+    path = path.format(host=route.host)
+    assert ask_plainly(edge, route.host, path) == status
+    assert len(backend.connections) == (status == 200)
+    if status == 200:
+        assert f"GET {path} HTTP/1.1\r\n".encode() in backend.received
+
+
+def test_a_dot_segment_is_told_in_the_log(edge):
+    route, _ = edge.serve(answering(response("200 OK")))
+    assert ask_plainly(edge, route.host, "/a/%2e./b") == 400
+    (line,) = wait_until(lambda: edge.holdfast.access_log(host=route.host), "the line")
+    assert (line["reason"], line["status"], line["path"]) == ("bad_path", 400, "/a/%2e./b")
 
 
 def test_a_refusal_is_told_in_log_and_metrics(edge):

@@ -206,6 +206,34 @@ def test_a_pod_that_refuses(edge, when_gone):
         assert (visit.pod != first.pod, visit.cookie not in (None, first.cookie)) == (True, True)
 
 
+@pytest.mark.parametrize("when_gone", ["rebalance", "fail"])
+def test_a_pod_that_closes_unanswered(edge, when_gone):
+    closing = set()
+
+    def script(name):
+        def serve(connection):
+            if name in closing:
+                connection.take_head()
+            else:
+                pod(name)(connection)
+
+        return serve
+
+    backends = [edge.backend(script(name)) for name in "01"]
+    route = edge.route(
+        *backends, affinity="cookie", affinity_cookie_name=COOKIE, affinity_when_gone=when_gone
+    )
+    first = Visit(edge, route, upgrade=True)
+    closing.add(first.pod)
+    visit = Visit(edge, route, first.cookie, upgrade=True)
+    if when_gone == "fail":
+        assert (visit.status, visit.set_cookie) == (502, None)
+        assert len(backends[int(first.pod)].connections) == 4
+    else:
+        assert visit.status == 101
+        assert (visit.pod != first.pod, visit.cookie not in (None, first.cookie)) == (True, True)
+
+
 def test_two_services_have_two_cookies(edge):
     """Handshakes that go to a Service of their own do not take the plain requests' cookie away."""
     live, _ = start(edge)

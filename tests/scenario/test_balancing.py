@@ -105,6 +105,59 @@ def test_a_pod_that_refuses_is_left_alone(edge, dead_port):
     assert clients
 
 
+def closing(connection):
+    """Reads the request and closes without an answer."""
+    connection.take_head()
+
+
+@pytest.mark.parametrize("more", [{}, {"hash_by": "header:X-User", "hash_balance_factor": "1000"}])
+def test_a_pod_that_closes_unanswered_is_not_asked_twice(edge, more):
+    """It always has the fewest connections, so each try would be for it."""
+    good, bad = edge.backend(echo_websocket), edge.backend(closing)
+    route = edge.route(good, bad, slow_start="0s", **more)
+    clients = []
+    for number in range(20):
+        clients.append(edge.ask(handshake(route.host, "/", f"X-User: {number}")))
+        assert clients[-1].take_head().status == 101
+    assert len(good.connections) == 20 and 1 <= len(bad.connections) <= 20
+    # The connects were made, and it may have been the request's fault.
+    assert edge.metrics().value("holdfast_ejections_total", service=route.name) == 0
+
+
+def test_the_only_pod_is_asked_again(edge, dead_port):
+    answers = [closing, closing, answering(response("200 OK"))]
+    backend = edge.backend(lambda connection: answers.pop(0)(connection))
+    route = edge.route(backend, slow_start="0s")
+    client = edge.ask(f"GET / HTTP/1.1\r\nHost: {route.host}\r\n\r\n".encode())
+    assert client.take_head().status == 200
+    assert len(backend.connections) == 3
+    # One that cannot be connected to is none that is left.
+    answers = [closing, answering(response("200 OK"))]
+    route.change(endpoints=[backend.endpoint, ("127.0.0.1", dead_port)])
+    client = edge.ask(f"GET / HTTP/1.1\r\nHost: {route.host}\r\n\r\n".encode())
+    assert client.take_head().status == 200
+
+
+def test_a_kept_connection_that_was_closed_is_not_the_pods_fault(edge):
+    def once(name):
+        def script(connection):
+            take_request(connection)
+            connection.send(response("200 OK", b"", f"X-Pod: {name}"))
+            take_request(connection)
+
+        return script
+
+    pods = [edge.backend(once(str(i))) for i in range(2)]
+    route = edge.route(*pods, hash_by="header:X-User", slow_start="0s")
+    client = edge.connect()
+    named = []
+    for _ in range(2):
+        client.send(f"GET / HTTP/1.1\r\nHost: {route.host}\r\nX-User: a\r\n\r\n".encode())
+        named.append(client.take_response()[0].get("x-pod"))
+    assert named[0] == named[1]
+    assert sorted(counts(pods)) == [0, 2]
+
+
 def test_one_service_takes_no_pod_out_of_another(edge, dead_port):
     """Two Services over the same pods: one finds that a pod refuses, the other has a path for
     health checks that all pods fail."""

@@ -149,6 +149,13 @@ def test_pages_of_the_host_that_a_trusted_proxy_names_are_of_the_same_origin(edg
     assert status(PROXY, f"https://{route.host}") == 101
     assert status(STRANGER, "https://shop.test", forwarded) == 403
     assert status(STRANGER, f"https://{route.host}", forwarded) == 101
+    # And of its scheme, where the proxy states that.
+    https = "X-Forwarded-Proto: https"
+    assert status(PROXY, "https://shop.test", "X-Forwarded-Host: shop.test, b.test", https) == 101
+    assert status(PROXY, "http://shop.test", forwarded, https) == 403
+    assert status(PROXY, "https://shop.test", forwarded, "X-Forwarded-Proto: http") == 403
+    assert status(PROXY, "http://shop.test", forwarded) == 101
+    assert status(STRANGER, f"http://{route.host}", https) == 101
 
 
 def test_requests_of_many_clients_on_one_connection(edge):

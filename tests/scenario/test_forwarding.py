@@ -73,6 +73,7 @@ def test_a_host_of_its_own(edge):
     [
         ("/", "/app/x?y=%2F", "/x?y=%2F"), ("/", "/app", "/"), ("/v2", "/app/", "/v2/"),
         ("/v2", "/app?q", "/v2?q"), ("/", "/app//evil.test", "/evil.test"),
+        ("/v2", "//%61pp//x%2Fy", "/v2//x%2Fy"),
     ],
 )  # fmt: skip
 def test_a_prefix_is_replaced(edge, rewrite, path, expected):
@@ -120,9 +121,16 @@ def test_a_trace_is_passed_on(edge):
     assert line["trace_id"] == TRACE[3:35]
 
 
+NOMINATED = ["Connection: traceparent", f"traceparent: {TRACE}", "tracestate: a=b"]
+
+
 @pytest.mark.parametrize(
-    "fields", [[], ["traceparent: nonsense", "tracestate: a=b"], [f"traceparent: {TRACE}"] * 2]
-)
+    "fields",
+    [
+        [], ["traceparent: nonsense", "tracestate: a=b"], [f"traceparent: {TRACE}"] * 2,
+        NOMINATED,
+    ],
+)  # fmt: skip
 def test_a_trace_is_started(edge, fields):
     route, backend = edge.serve(answering(response("200 OK")))
     assert ask(edge, route, "/", *fields).take_head().status == 200
@@ -131,12 +139,18 @@ def test_a_trace_is_started(edge, fields):
     assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-01", traceparent)
     # One id in the logs of both sides.
     assert traceparent[3:35] == got["x-request-id"][0] and "tracestate" not in got
+    (line,) = wait_until(lambda: edge.holdfast.access_log(ingress=route.name), "the line")
+    assert line["request_id"] == traceparent[3:35] and "trace_id" not in line
 
 
 def test_no_trace_is_started_where_none_is_wanted(edge):
     route, backend = edge.serve(answering(response("200 OK")), traceparent="pass")
     assert ask(edge, route).take_head().status == 200
     assert "traceparent" not in received(backend)[1]
+    route, backend = edge.serve(answering(response("200 OK")), traceparent="pass")
+    assert ask(edge, route, "/", *NOMINATED).take_head().status == 200
+    got = received(backend)[1]
+    assert "traceparent" not in got and "tracestate" not in got
 
 
 def test_what_is_no_trace_passes_where_none_is_started(edge):

@@ -102,6 +102,27 @@ TEST_F(AdmissionTest, TheSameOriginIsTheHostThatWasAsked) {
   EXPECT_FALSE(passes("null"));
 }
 
+TEST_F(AdmissionTest, WhereTheSchemeIsKnownItCountsToo) {
+  origins().set_same_origin(true);
+  const auto passes_by = [&](bool https, const char* origin) {
+    http::RequestHead request;
+    request.fields.push_back({"Origin", origin});
+    ClientIdentity identity;
+    identity.host = "chat.test";
+    identity.https = https;
+    identity.scheme_stated = true;
+    return check_admission(admission_, identity, request, true) == CloseReason::kNone;
+  };
+  EXPECT_TRUE(passes_by(true, "https://chat.test"));
+  EXPECT_TRUE(passes_by(true, "wss://chat.test"));
+  EXPECT_TRUE(passes_by(false, "http://chat.test"));
+  EXPECT_TRUE(passes_by(false, "ws://chat.test"));
+  EXPECT_FALSE(passes_by(true, "http://chat.test"));
+  EXPECT_FALSE(passes_by(false, "https://chat.test"));
+  EXPECT_FALSE(passes_by(true, "ftp://chat.test"));
+  EXPECT_FALSE(passes_by(true, "https://evil.test"));
+}
+
 TEST_F(AdmissionTest, NullAndNoneAreSaidExpressly) {
   origins().add_allowed("null");
   EXPECT_TRUE(passes("null"));

@@ -189,11 +189,13 @@ TEST(ClientIdentity, WhatMakesNoSenseIsReplaced) {
            {"X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http\r\n", "https", "pod.test", "443"},
            {"X-Forwarded-Host: a.test:81\r\n", "http", "a.test:81", "81"},
            {"X-Forwarded-Host: [::1]\r\n", "http", "[::1]", "8080"},
-           {"X-Forwarded-Host: a.test, b.test\r\n", "http", "pod.test", "8080"},
+           {"X-Forwarded-Host: a.test, b.test\r\n", "http", "a.test", "8080"},
+           {"X-Forwarded-Host: a.test:81,b.test\r\n", "http", "a.test:81", "81"},
+           {"X-Forwarded-Host: , b.test\r\n", "http", "pod.test", "8080"},
            {"X-Forwarded-Host: a test\r\n", "http", "pod.test", "8080"},
            {"X-Forwarded-Host: http://a.test/\r\n", "http", "pod.test", "8080"},
            {"X-Forwarded-Host:\r\n", "http", "pod.test", "8080"},
-           {"X-Forwarded-Host: a.test\r\nX-Forwarded-Host: b.test\r\n", "http", "pod.test", "8080"},
+           {"X-Forwarded-Host: a.test\r\nX-Forwarded-Host: b.test\r\n", "http", "a.test", "8080"},
            {"X-Forwarded-Port: 0\r\n", "http", "pod.test", "8080"},
            {"X-Forwarded-Port: 65535\r\n", "http", "pod.test", "65535"},
            {"X-Forwarded-Port: 65536\r\n", "http", "pod.test", "8080"},
@@ -205,6 +207,15 @@ TEST(ClientIdentity, WhatMakesNoSenseIsReplaced) {
     EXPECT_EQ(asked->host, said.host) << said.lines;
     EXPECT_EQ(asked->port, said.port) << said.lines;
   }
+}
+
+TEST(ClientIdentity, TheSchemeIsStatedByATrustedProxyAlone) {
+  const char* https = "X-Forwarded-Proto: https\r\n";
+  EXPECT_TRUE(Asked("10.0.0.1", https)->scheme_stated);
+  EXPECT_TRUE(Asked("10.0.0.1", "X-Forwarded-Proto: http\r\n")->scheme_stated);
+  EXPECT_FALSE(Asked("10.0.0.1", "X-Forwarded-Proto: ftp\r\n")->scheme_stated);
+  EXPECT_FALSE(Asked("10.0.0.1", "")->scheme_stated);
+  EXPECT_FALSE(Asked("192.0.2.1", https)->scheme_stated);
 }
 
 TEST(ClientIdentity, ARequestIdIsOneToken) {

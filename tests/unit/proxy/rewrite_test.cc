@@ -18,7 +18,7 @@ struct Row {
 
 std::string rewrite(const Row& row) {
   Forwarding forwarding;
-  forwarding.matched = row.matched;
+  forwarding.matched_bytes = std::string_view(row.matched).size();
   forwarding.rewrite_prefix = row.rewrite;
   const std::string target = row.target;
   http::RequestHead request;
@@ -35,7 +35,13 @@ TEST(Rewrite, Table) {
       {"/app", "/", "/app?q", "/?q"},
       {"/app", "/", "/app/", "/"},
       {"/app", "/v2", "/app", "/v2"},
-      {"/app", "/v2", "/app/x/../y%2F?", "/v2/x/../y%2F?"},
+      {"/app", "/v2", "/app/x//y%2F?", "/v2/x//y%2F?"},
+      // Another spelling of what was matched is replaced as a whole.
+      {"/app", "/v2", "//app/x", "/v2/x"},
+      {"/app", "/v2", "/%61p%70/%78?/%61", "/v2/%78?/%61"},
+      {"/app", "/v2", "/app%2Fx", "/v2%2Fx"},
+      {"/app", "/", "/app%2F%2Fevil.test", "/%2F%2Fevil.test"},
+      {"/a/b", "/v2", "/a%2f//b", "/v2"},
       {"/app", "/v2/", "/app/x", "/v2/x"},
       {"/app", "/v2/", "/app", "/v2/"},
       // "//evil.test" would name a host.
@@ -44,6 +50,7 @@ TEST(Rewrite, Table) {
       // Exact matches, whole.
       {"/", "/v2", "/?q", "/v2?q"},
       {"/ws/", "/x", "/ws/", "/x"},
+      {"/ws/", "/x", "/ws//%2F", "/x"},
       {"", "/v2", "/x", "/v2/x"},
       {"", "/v2", "/", "/v2/"},
       {"", "/v2", "?q", "/v2/?q"},

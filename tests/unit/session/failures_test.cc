@@ -145,6 +145,12 @@ const std::vector<Play> kPlays = {
        stage.client("GET /none HTTP/1.1\r\nHost: a\r\n\r\n");
        stage.client("GET / HTTP/1.1\r\n\r\nand more");
      }},
+    {"a_path_that_points_elsewhere",
+     [](Stage& stage) {
+       stage.client(kGet);
+       stage.backend(kAnswer);
+       stage.client("GET /x/%2e%2E/many HTTP/1.1\r\nHost: a\r\n\r\n");
+     }},
     {"a_websocket_to_its_closing_handshake",
      [](Stage& stage) {
        stage.client(kHandshake + std::string("\x81\x85mask12345", 11));
