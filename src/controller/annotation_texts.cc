@@ -27,6 +27,17 @@ base::Status wrong(const std::string& half_sentence) {
   return absl::InvalidArgumentError(half_sentence);
 }
 
+/// Of an origin with a WebSocket's scheme (RFC 6455 section 3) that with a page's; else empty.
+/// REQUIRES: it is in lower case.
+std::string origin_of_page(std::string_view origin) {
+  for (const std::string_view scheme : {std::string_view("ws"), std::string_view("wss")}) {
+    if (origin.substr(0, origin.find("://")) != scheme) continue;
+    const std::string page = "http" + std::string(origin.substr(2));
+    return std::string(base::without_default_port(page));
+  }
+  return {};
+}
+
 /// As the Origin field of a handshake would say it: lower case, without the scheme's own port.
 std::string normal_origin(std::string_view text) {
   return std::string(base::without_default_port(base::lower_case(text)));
@@ -152,6 +163,8 @@ base::Status set_allowed_origins(Draft& draft, std::string_view text) {
     const std::string origin = normal_origin(entry);
     if (origin == "same-origin") {
       draft.origins.set_same_origin(true);
+    } else if (const std::string page = origin_of_page(origin); !page.empty()) {
+      status.Update(wrong(quote(entry) + " is no page's origin; write " + quote(page)));
     } else if (!model::is_origin_pattern(origin)) {
       status.Update(
           wrong(quote(entry) +

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <random>
 #include <utility>
+#include <vector>
 
 #include "base/hex.h"
 #include "http/cookies.h"
@@ -19,6 +20,7 @@ namespace {
 
 constexpr std::size_t kTagDigits = 8;
 constexpr std::size_t kWordDigits = 16;
+constexpr std::size_t kEntryDigits = kTagDigits + 2 * kWordDigits;
 /// Of 32 bits each: more than anybody can try.
 constexpr std::size_t kSaltWords = 8;
 
@@ -57,12 +59,36 @@ bool take_hex(std::string_view& text, std::size_t digits, Number& number) {
 
 std::optional<Named> parse(std::string_view value) {
   Named named;
-  if (value.size() != kTagDigits + 2 * kWordDigits) return std::nullopt;
+  if (value.size() != kEntryDigits) return std::nullopt;
   const bool good = take_hex(value, kTagDigits, named.tag) &&
                     take_hex(value, kWordDigits, named.key.high) &&
                     take_hex(value, kWordDigits, named.key.low);
   return good ? std::optional(named) : std::nullopt;
 }
+
+/// The entries of the cookies of one name, in the order of the request.
+class Entries {
+ public:
+  Entries(const http::RequestHead& request, std::string_view cookie_name)
+      : cookies_(request, cookie_name) {}
+
+  /// Takes the next; false: there is none.
+  bool next(std::string_view& entry) {
+    while (rest_.empty()) {
+      if (!cookies_.next(rest_)) return false;
+      const bool whole =
+          rest_.size() % kEntryDigits == 0 && rest_.size() <= kAffinityEntriesMost * kEntryDigits;
+      if (!whole) rest_ = {};
+    }
+    entry = rest_.substr(0, kEntryDigits);
+    rest_.remove_prefix(kEntryDigits);
+    return true;
+  }
+
+ private:
+  http::CookieValues cookies_;
+  std::string_view rest_;
+};
 
 Pick find(const Cluster& cluster, const AffinityKey& key) {
   const auto look = [&](const auto& endpoints, const auto& members) -> Pick {
@@ -125,7 +151,7 @@ AffinityClaim find_claim(const http::RequestHead& request, std::string_view cook
                          const Balancing& balancing, const Cluster& cluster, base::Instant now) {
   const EjectionPolicy& ejection = balancing.ejection;
   AffinityClaim claim;
-  http::CookieValues cookies(request, cookie_name);
+  Entries cookies(request, cookie_name);
   std::string_view value;
   while (cookies.next(value)) {
     const auto named = parse(value);
@@ -157,25 +183,39 @@ std::optional<AffinityKey> key_of(const Cluster& cluster, const Endpoint& endpoi
   return look(cluster.terminating, cluster.terminating_members);
 }
 
-std::string set_cookie(std::string_view cookie_name, const v1::Affinity& affinity,
-                       std::uint32_t tag, const AffinityKey& key, std::string_view matched,
-                       bool https) {
-  std::string text(cookie_name);
-  text += '=';
-  base::append_hex(text, tag, kTagDigits);
-  base::append_hex(text, key.high, kWordDigits);
-  base::append_hex(text, key.low, kWordDigits);
-  if (affinity.has_cookie_max_age()) {
-    text += "; Max-Age=" + std::to_string(affinity.cookie_max_age().seconds());
-  }
-  append_attributes(text, affinity, matched, https);
-  return text;
+std::string affinity_entry(std::uint32_t tag, const AffinityKey& key) {
+  std::string entry;
+  base::append_hex(entry, tag, kTagDigits);
+  base::append_hex(entry, key.high, kWordDigits);
+  base::append_hex(entry, key.low, kWordDigits);
+  return entry;
 }
 
-std::string expired_cookie(std::string_view cookie_name, const v1::Affinity& affinity,
-                           std::string_view matched, bool https) {
+std::string other_entries(const http::RequestHead& request, std::string_view cookie_name,
+                          std::uint32_t tag) {
+  std::vector<std::uint32_t> seen = {tag};
+  std::string others;
+  Entries entries(request, cookie_name);
+  std::string_view entry;
+  while (seen.size() < kAffinityEntriesMost && entries.next(entry)) {
+    const auto named = parse(entry);
+    if (!named || std::ranges::count(seen, named->tag) > 0) continue;
+    seen.push_back(named->tag);
+    others += entry;
+  }
+  return others;
+}
+
+std::string set_cookie(std::string_view cookie_name, const v1::Affinity& affinity,
+                       std::string_view entries, std::string_view matched, bool https) {
   std::string text(cookie_name);
-  text += "=; Max-Age=0";
+  text += '=';
+  text += entries;
+  if (entries.empty()) {
+    text += "; Max-Age=0";
+  } else if (affinity.has_cookie_max_age()) {
+    text += "; Max-Age=" + std::to_string(affinity.cookie_max_age().seconds());
+  }
   append_attributes(text, affinity, matched, https);
   return text;
 }

@@ -2,8 +2,8 @@
 
 // The affinity cookie: what it says, and which endpoint a request's cookies name. The value is
 // made of a hash that needs the cluster's salt, so that it shows no address and is the same on
-// every worker and every replica: 8 hex digits that are those of the cluster, then 32 that are
-// those of the endpoint. Pure; any thread.
+// every worker and every replica. It has one entry, or several where clusters share a cookie: 8 hex
+// digits that are those of the cluster, then 32 that are those of the endpoint. Pure; any thread.
 
 #include <cstdint>
 #include <optional>
@@ -20,6 +20,9 @@ namespace holdfast::proxy {
 
 /// Behind the name of the cookie of handshakes, where they go to a Service of their own.
 inline constexpr std::string_view kWebSocketCookieSuffix = "-websocket";
+
+/// In one cookie: of more clusters the one that was chosen from longest ago is forgotten.
+inline constexpr std::size_t kAffinityEntriesMost = 8;
 
 /// A random salt that nobody can guess, for sets that bring none.
 std::string make_salt();
@@ -46,13 +49,16 @@ AffinityClaim find_claim(const http::RequestHead& request, std::string_view cook
 /// The key of an endpoint of the cluster; absent when it is none.
 std::optional<AffinityKey> key_of(const Cluster& cluster, const Endpoint& endpoint);
 
-/// A Set-Cookie field's value (RFC 6265 section 4.1). `matched` is the route's path match, `https`
-/// that the request came over TLS.
+/// What a cookie's value begins with that names an endpoint of the cluster of `tag`.
+std::string affinity_entry(std::uint32_t tag, const AffinityKey& key);
+/// What stands in the request's cookies of the name for clusters other than that of `tag`, and goes
+/// on behind an entry of its own.
+std::string other_entries(const http::RequestHead& request, std::string_view cookie_name,
+                          std::uint32_t tag);
+
+/// A Set-Cookie field's value (RFC 6265 section 4.1); without `entries` it takes the cookie away.
+/// `matched` is the route's path match, `https` that the request came over TLS.
 std::string set_cookie(std::string_view cookie_name, const discovery::v1::Affinity& affinity,
-                       std::uint32_t tag, const AffinityKey& key, std::string_view matched,
-                       bool https);
-/// One that takes it away again.
-std::string expired_cookie(std::string_view cookie_name, const discovery::v1::Affinity& affinity,
-                           std::string_view matched, bool https);
+                       std::string_view entries, std::string_view matched, bool https);
 
 }  // namespace holdfast::proxy

@@ -20,7 +20,7 @@ namespace holdfast::proxy {
 struct ClientIdentity {
   /// The first address that is not trusted, coming from us; the farthest one where all are.
   base::IpAddress address;
-  /// The peer is a trusted proxy: its X-Forwarded-* and Forwarded are believed.
+  /// The peer is a trusted proxy: its X-Forwarded-* is believed, its Forwarded passed on.
   bool by_proxy = false;
   /// The client spoke TLS, to us or to a trusted proxy.
   bool https = false;

@@ -34,6 +34,7 @@ constexpr std::size_t kIpv4Bytes = 4;
 constexpr std::size_t kIpv6Bytes = 16;
 constexpr std::size_t kUnixBytes = 108;
 constexpr std::size_t kPortBytes = 2;
+constexpr std::size_t kTlvFixedBytes = 3;
 
 unsigned char byte_at(std::string_view bytes, std::size_t at) {
   return static_cast<unsigned char>(bytes[at]);
@@ -64,10 +65,6 @@ std::optional<Ends> parse_ends_v1(std::string_view line, bool ipv6) {
   return Ends{Address(*source, *source_port), Address(*destination, *destination_port)};
 }
 
-bool is_printable(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
-}
-
 State parse_v1(std::string_view bytes, ProxyHeader& header) {
   bytes = bytes.substr(0, kProxyHeaderV1BytesMost);
   const std::size_t end = bytes.find(kLineEnd);
@@ -80,7 +77,7 @@ State parse_v1(std::string_view bytes, ProxyHeader& header) {
   header.client_unknown = line.starts_with(kUnknown);
   if (line.starts_with(kUnknown)) {
     line.remove_prefix(kUnknown.size());
-    return line.empty() || (line.front() == ' ' && is_printable(line)) ? State::kDone : State::kBad;
+    return line.empty() || line.front() == ' ' ? State::kDone : State::kBad;
   }
   const std::string_view family = take_word(line);
   if (family != "TCP4" && family != "TCP6") return State::kBad;
@@ -117,6 +114,17 @@ std::optional<std::size_t> address_bytes(unsigned char family) {
   }
 }
 
+/// Each is a type, a length and so many bytes, up to the end (section 2.2.7: nothing else is).
+bool are_tlvs(std::string_view bytes) {
+  while (!bytes.empty()) {
+    if (bytes.size() < kTlvFixedBytes) return false;
+    const std::size_t size = kTlvFixedBytes + number_at(bytes, 1);
+    if (bytes.size() < size) return false;
+    bytes.remove_prefix(size);
+  }
+  return true;
+}
+
 State parse_v2(std::string_view bytes, ProxyHeader& header) {
   std::size_t at = kSignatureV2.size();
   if (bytes.size() <= at) return State::kNeedMore;
@@ -131,6 +139,11 @@ State parse_v2(std::string_view bytes, ProxyHeader& header) {
   const std::size_t length = number_at(bytes, at);
   if (length < *least || kFixedBytesV2 + length > kProxyHeaderV2BytesMost) return State::kBad;
   if (bytes.size() < kFixedBytesV2 + length) return State::kNeedMore;
+  // What AF_UNSPEC brings has no known form.
+  const bool has_tlvs = command == kProxied && family != kUnspecified;
+  if (has_tlvs && !are_tlvs(bytes.substr(kFixedBytesV2 + *least, length - *least))) {
+    return State::kBad;
+  }
   header.bytes = kFixedBytesV2 + length;
   header.ends.reset();
   const bool named = family == kTcp4 || family == kTcp6;

@@ -5,7 +5,7 @@
 // connected to the proxy in front, and to what. Bytes in, values out. Pure; any thread.
 //
 // Strict where the specification lets a receiver choose: one spelling of version 1, only TCP and
-// Unix streams in version 2, addresses in full. What follows the addresses (TLVs) is passed over.
+// Unix streams in version 2, addresses in full. What follows them are whole TLVs, passed over.
 
 #include <cstddef>
 #include <cstdint>

@@ -9,7 +9,6 @@
 #include "http/serialize.h"
 #include "http/traceparent.h"
 #include "proxy/admission.h"
-#include "proxy/affinity.h"
 #include "proxy/session_wait.h"
 #include "websocket/handshake.h"
 
@@ -237,11 +236,8 @@ Task<Session::Next> Session::refuse(CloseReason reason) {
   if (status == 503) set.push_back({"Retry-After", retry_after});
   if (status == 426) set.push_back({"Sec-WebSocket-Version", "13"});
   if (reason == CloseReason::kLastHop) set.push_back({"Allow", http::kAllowedMethods});
-  std::string cookie;
   if (reason == CloseReason::kAffinityGone) {
-    cookie = expired_cookie(exchange.target->affinity_cookie, *exchange.route->balancing.affinity,
-                            exchange.route->forwarding.matched, exchange.client.https);
-    set.push_back({"Set-Cookie", cookie});
+    set.push_back({"Set-Cookie", exchange.affinity_cookie});
   }
   const std::string id = exchange.id.to_string();
   // A request with a body that nobody read, or that could not be parsed, ends the connection.

@@ -83,7 +83,8 @@ class Session final : public Connection {
     /// Took the request on a connection made for it, and closed that without an answer.
     std::vector<EndpointPtr> unanswered;
     EndpointLease lease;
-    /// What brings the client back to the endpoint that was chosen; empty: it has named it itself.
+    /// A Set-Cookie that brings the client back to the endpoint that was chosen, or frees it of one
+    /// that is gone; empty: it has named the endpoint itself.
     std::string affinity_cookie;
     SocketPtr upstream;
     CountedOne open_request;
@@ -152,6 +153,8 @@ class Session final : public Connection {
   Task<CloseReason> reach_upstream();
   /// None, for that reason, which is set only where it is another than before.
   Pick choose_endpoint(const Cluster& cluster, CloseReason& why_none);
+  /// A Set-Cookie of that entry, or of none, for the cluster.
+  [[nodiscard]] std::string affinity_cookie(const Cluster& cluster, std::string entry) const;
   /// Lets those be asked again that gave no answer. False: there are none.
   bool forgive_unanswered();
   /// One try to connect to an endpoint; its cluster outlives it.

@@ -136,6 +136,14 @@ std::string Session::upstream_head() {
   return head;
 }
 
+std::string Session::affinity_cookie(const Cluster& cluster, std::string entry) const {
+  const std::string& name = exchange_->target->affinity_cookie;
+  const Route& route = *exchange_->route;
+  entry += other_entries(exchange_->request, name, cluster.affinity_tag);
+  return set_cookie(name, *route.balancing.affinity, entry, route.forwarding.matched,
+                    exchange_->client.https);
+}
+
 Pick Session::choose_endpoint(const Cluster& cluster, CloseReason& why_none) {
   Exchange& exchange = *exchange_;
   const Balancing& balancing = exchange.route->balancing;
@@ -148,6 +156,7 @@ Pick Session::choose_endpoint(const Cluster& cluster, CloseReason& why_none) {
     const bool named = claim.pick.endpoint != nullptr;
     const bool tried = named && std::ranges::count(exchange.tried, claim.pick.endpoint) > 0;
     if (named && !tried) return std::move(claim.pick);
+    if (claim.gone && must_be_it) exchange.affinity_cookie = affinity_cookie(cluster, "");
     if ((claim.gone || tried) && must_be_it) return {};
   }
   Choice choice{.balancing = balancing,
@@ -161,8 +170,7 @@ Pick Session::choose_endpoint(const Cluster& cluster, CloseReason& why_none) {
   if (balancing.affinity && pick.endpoint != nullptr) {
     if (const auto key = key_of(cluster, *pick.endpoint)) {
       exchange.affinity_cookie =
-          set_cookie(exchange.target->affinity_cookie, *balancing.affinity, cluster.affinity_tag,
-                     *key, exchange.route->forwarding.matched, exchange.client.https);
+          affinity_cookie(cluster, affinity_entry(cluster.affinity_tag, *key));
     }
   }
   return pick;

@@ -234,6 +234,35 @@ def test_a_pod_that_closes_unanswered(edge, when_gone):
         assert (visit.pod != first.pod, visit.cookie not in (None, first.cookie)) == (True, True)
 
 
+@pytest.mark.parametrize("when_gone", ["rebalance", "fail"])
+def test_services_of_one_host_share_a_cookie(edge, when_gone):
+    """A browser keeps one cookie of a name and a path, whichever of them has set it last."""
+    more = {"affinity_cookie_path": "/", "affinity_when_gone": when_gone}
+    rooms, backends = start(edge, 3, **more)
+    mail = edge.route(
+        *[edge.backend(pod(name)) for name in "345"], host=rooms.host, paths=["/mail"],
+        affinity="cookie", affinity_cookie_name=COOKIE, **more,
+    )  # fmt: skip
+    first = Visit(edge, rooms)
+    other = Visit(edge, mail, first.cookie, path="/mail")
+    assert other.cookie.startswith(f"{COOKIE}=")
+    for _ in range(6):
+        for visit, path in ((first, "/"), (other, "/mail")):
+            again = Visit(edge, rooms, other.cookie, path=path)
+            assert (again.pod, again.set_cookie) == (visit.pod, None)
+    # What frees the client of a pod that is gone leaves the other's alone.
+    left = [backend.endpoint for i, backend in enumerate(backends) if str(i) != first.pod]
+    rooms.change(endpoints=left)
+    freed = Visit(edge, rooms, other.cookie)
+    assert freed.status == (503 if when_gone == "fail" else 200)
+    if when_gone == "fail":
+        freed = Visit(edge, rooms, freed.cookie)
+        assert freed.status == 200
+    for visit, path in ((freed, "/"), (other, "/mail")):
+        again = Visit(edge, rooms, freed.cookie, path=path)
+        assert (again.pod, again.set_cookie) == (visit.pod, None)
+
+
 def test_two_services_have_two_cookies(edge):
     """Handshakes that go to a Service of their own do not take the plain requests' cookie away."""
     live, _ = start(edge)

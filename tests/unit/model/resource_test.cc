@@ -135,6 +135,8 @@ TEST(Validate, NamesTheFieldOfARoute) {
           "policy.load_balance");
   refused([](v1::Route& r) { r.mutable_policy()->clear_idle_timeout(); },
           "policy.idle_timeout is not set");
+  refused([](v1::Route& r) { r.mutable_policy()->set_rewrite_prefix("/a/%2e%2e/b"); },
+          "rewrite_prefix has a dot segment");
 }
 
 TEST(Validate, HoldsEachTimeoutToItsRange) {

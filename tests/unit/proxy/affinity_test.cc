@@ -63,7 +63,8 @@ class Replica {
   /// The Cookie field that brings back to the `index`-th ready endpoint.
   [[nodiscard]] std::string cookie(std::size_t index) const {
     const auto key = key_of(*cluster_, *cluster_->ready[index]);
-    const std::string set = set_cookie("pod", affinity(), cluster_->affinity_tag, *key, "", false);
+    const std::string set =
+        set_cookie("pod", affinity(), affinity_entry(cluster_->affinity_tag, *key), "", false);
     return set.substr(0, set.find(';'));
   }
   [[nodiscard]] AffinityClaim claim(const std::string& cookies,
@@ -188,6 +189,36 @@ TEST(Affinity, CookiesOfOthersSayNothing) {
   }
 }
 
+TEST(Affinity, ClustersShareACookie) {
+  Replica one;
+  Replica other("default/other/80");
+  const std::uint32_t tag = one.serve({"10.0.0.1"}).affinity_tag;
+  other.serve({"10.0.0.2"});
+  const std::string entry = one.cookie(0).substr(4);
+  const std::string others = other.cookie(0).substr(4);
+  EXPECT_EQ(one.claimed("pod=" + others + entry), "10.0.0.1:80");
+  EXPECT_EQ(other.claimed("pod=" + others + entry), "10.0.0.2:80");
+  EXPECT_EQ(one.claimed("pod=" + others + entry + "0"), "none");
+  const auto kept = [&](const std::string& cookie) {
+    http::RequestHead request;
+    request.fields.push_back({"Cookie", cookie});
+    return other_entries(request, "pod", tag);
+  };
+  EXPECT_EQ(kept("a=b"), "");
+  EXPECT_EQ(kept("pod=" + entry), "");
+  EXPECT_EQ(kept("pod=" + entry + others), others);
+  EXPECT_EQ(kept("pod=" + others + "; pod=" + others), others) << "once";
+  EXPECT_EQ(kept("pod=" + std::string(40, 'g')), "");
+  EXPECT_EQ(kept("pod=" + others + "1"), "");
+  // With one of its own they are the most that a cookie has, the newest in front.
+  std::string many;
+  for (std::uint32_t i = 0; i < kAffinityEntriesMost; ++i) {
+    many += affinity_entry(tag + 1 + i, {i, i});
+  }
+  EXPECT_EQ(kept("pod=" + many), many.substr(0, many.size() / 8 * 7));
+  EXPECT_EQ(kept("pod=" + many + others), "");
+}
+
 TEST(Affinity, APodThatIsOutIsLeftWhereItMayBe) {
   Replica one;
   const Cluster& cluster = one.serve({"10.0.0.1", "10.0.0.2"});
@@ -228,7 +259,8 @@ TEST(Affinity, ACookieHasItsAttributesAndShowsNoAddress) {
   Replica one;
   one.serve({"10.0.0.1"});
   const auto cookie = [&](const v1::Affinity& by, std::string_view matched, bool https) {
-    const std::string text = set_cookie("pod", by, 0x1234abcd, {1, 0xf}, matched, https);
+    const std::string text =
+        set_cookie("pod", by, affinity_entry(0x1234abcd, {1, 0xf}), matched, https);
     const std::string value =
         "pod=1234abcd" + std::string(15, '0') + "1" + std::string(15, '0') + "f";
     EXPECT_EQ(text.substr(0, value.size()), value);

@@ -72,6 +72,8 @@ TEST(ProxyHeaderV1, NamesBothEnds) {
 TEST(ProxyHeaderV1, MayNotKnow) {
   EXPECT_EQ(read("PROXY UNKNOWN\r\n"), "none");
   EXPECT_EQ(read("PROXY UNKNOWN ffff:f...f:ffff ffff:f...f:ffff 65535 65535\r\n"), "none");
+  // Section 2.1: whatever comes before the line's end is ignored.
+  EXPECT_EQ(read("PROXY UNKNOWN a\nb\x80\x01\r\n"), "none");
   EXPECT_EQ(read("PROXY UNKNOWN " + std::string(kProxyHeaderV1BytesMost - 16, 'x') + "\r\n"),
             "none");
 }
@@ -129,7 +131,6 @@ TEST(ProxyHeaderV1, IsStrict) {
            "PROXY TCP6 [fd00::1] [fd00::2] 5000 80\r\n",
            "PROXY TCP6 fe80::1%lo fd00::2 5000 80\r\n",
            "PROXY UNKNOWNX\r\n",
-           "PROXY UNKNOWN a\nb\r\n",
            "PROXY TCP4 192.0.2.1 10.0.0.1 5000 80\n\r\n",
            "PROXY TCP4 192.0.2.1 10.0.0.1 5000 80\r\r\n",
            "GET / HTTP/1.1\r\n\r\n",
@@ -159,7 +160,15 @@ TEST(ProxyHeaderV2, NamesBothEnds) {
 TEST(ProxyHeaderV2, TlvsArePassedOver) {
   const std::string tlv("\x04\x00\x03\x00\x00\x00", 6);
   EXPECT_EQ(read(v2(0x21, 0x11, ends4() + tlv)), "192.0.2.1:5000 10.0.0.1:80");
-  EXPECT_EQ(read(v2(0x21, 0x21, ends6() + std::string(1000, 'x'))), "[fd00::1]:5000 [fd00::2]:80");
+  const std::string empty("\x04\x00\x00", 3);
+  const std::string longer = "\xe0\x03\xe5" + std::string(0x3e5, 'x');
+  EXPECT_EQ(read(v2(0x21, 0x21, ends6() + empty + longer)), "[fd00::1]:5000 [fd00::2]:80");
+  EXPECT_EQ(read(v2(0x21, 0x31, std::string(216, '/') + tlv)), "none");
+  // One that is cut off says that the length is wrong, or the addresses.
+  for (std::size_t size = 1; size < tlv.size(); ++size) {
+    EXPECT_EQ(read(v2(0x21, 0x11, ends4() + tlv.substr(0, size))), "bad") << size;
+    EXPECT_EQ(read(v2(0x21, 0x21, ends6() + longer + tlv.substr(0, size))), "bad") << size;
+  }
 }
 
 TEST(ProxyHeaderV2, MayNotKnow) {
