@@ -33,7 +33,7 @@ bool may_decide(std::string_view bytes, Note& note) {
   for (;;) {
     const std::size_t end = bytes.find('\n', from);
     if (end == std::string_view::npos) break;
-    if (end - note.line <= 1 || end - note.line > kFieldBytesMost + 1) return true;
+    if (end - note.line <= 1 || end - note.line > kFieldBytesMost) return true;
     from = end + 1;
     note.line = static_cast<std::uint16_t>(from);
     if (note.lines++ == 0) note.fields = note.line;

@@ -37,9 +37,13 @@ TEST_F(ScopesTest, EachNamespaceIsListedAndWatchedByItself) {
 
 TEST_F(ScopesTest, MetricsAddNamespacesUp) {
   view.scopes = {Scope(Kind::kService, "m"), Scope(Kind::kService, "n")};
-  server.on_request(answer(200, list_of("10", service("a", "1"))));
-  server.on_request(answer(200, list_of("10", service("b", "1") + "," + service("c", "2"))));
-  server.on_request(open_events({}));
+  const auto services = [](const std::string& space) {
+    return "/api/v1/namespaces/" + space + "/services?";
+  };
+  server.on_request_for(services("m") + "limit", answer(200, list_of("10", service("a", "1"))));
+  server.on_request_for(services("n") + "limit",
+                        answer(200, list_of("10", service("b", "1") + "," + service("c", "2"))));
+  server.on_request_for(services("m") + "watch", open_events({}));
   start();
   run_until([&] { return metric("holdfast_watch_objects") == 3; });
   run_until([&] { return server.targets.size() == 4; });

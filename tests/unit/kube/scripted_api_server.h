@@ -19,6 +19,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace holdfast::kube {
@@ -59,6 +60,10 @@ class ScriptedApiServer {
   ~ScriptedApiServer();
 
   void on_request(Reply reply) { script_.push_back(std::move(reply)); }
+  /// Once, to a request whose target starts with `prefix`, whatever the script says.
+  void on_request_for(std::string prefix, Reply reply) {
+    for_targets_.emplace_back(std::move(prefix), std::move(reply));
+  }
   [[nodiscard]] std::string port() const;
   /// Stops listening: connections are refused.
   void close();
@@ -79,11 +84,14 @@ class ScriptedApiServer {
   boost::asio::awaitable<void> accept_all();
   boost::asio::awaitable<void> serve(std::shared_ptr<Socket> socket);
   boost::asio::awaitable<bool> send(Socket& socket, const Reply& reply);
+  /// Without a word of the test's: hang.
+  Reply take_reply(const std::string& target);
 
   boost::asio::io_context& context_;
   boost::asio::ip::tcp::acceptor acceptor_;
   const boost::asio::ip::tcp::endpoint endpoint_;
   std::deque<Reply> script_;
+  std::vector<std::pair<std::string, Reply>> for_targets_;
   std::vector<std::weak_ptr<Socket>> sockets_;
   std::weak_ptr<Socket> hanging_;
 };
@@ -169,11 +177,7 @@ inline boost::asio::awaitable<void> ScriptedApiServer::serve(std::shared_ptr<Soc
     buffer.erase(0, length);
     const std::string& head = heads.back();
     targets.push_back(head.substr(4, head.find(' ', 4) - 4));
-    Reply reply = Reply{}.hanging();
-    if (!script_.empty()) {
-      reply = script_.front();
-      script_.pop_front();
-    }
+    const Reply reply = take_reply(targets.back());
     if (!co_await send(*socket, reply)) co_return;
     if (reply.then == Reply::Then::kClose) socket->close(error);
     if (reply.then == Reply::Then::kClose) co_return;
@@ -184,6 +188,20 @@ inline boost::asio::awaitable<void> ScriptedApiServer::serve(std::shared_ptr<Soc
       co_return;
     }
   }
+}
+
+inline Reply ScriptedApiServer::take_reply(const std::string& target) {
+  const auto own = std::find_if(for_targets_.begin(), for_targets_.end(),
+                                [&](const auto& entry) { return target.starts_with(entry.first); });
+  Reply reply = Reply{}.hanging();
+  if (own != for_targets_.end()) {
+    reply = std::move(own->second);
+    for_targets_.erase(own);
+  } else if (!script_.empty()) {
+    reply = std::move(script_.front());
+    script_.pop_front();
+  }
+  return reply;
 }
 
 inline boost::asio::awaitable<bool> ScriptedApiServer::send(Socket& socket, const Reply& reply) {
