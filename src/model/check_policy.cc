@@ -158,6 +158,10 @@ Status check_forwarding(const v1::RoutePolicy& policy) {
   if (!v1::ProxyProtocol_IsValid(policy.proxy_protocol())) {
     return wrong("proxy_protocol is not known");
   }
+  const std::string& transport_security = policy.strict_transport_security();
+  if (!transport_security.empty() && !is_field_value(transport_security)) {
+    return wrong("strict_transport_security is not a field value");
+  }
   Status status = check_changes("request_fields", policy.request_fields());
   status.Update(check_changes("response_fields", policy.response_fields()));
   return status;

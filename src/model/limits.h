@@ -65,6 +65,12 @@ inline constexpr SizeRange kMaxBodyBytesRange{1, std::uint64_t{1} << 40};
 /// for the Part's own fields.
 inline constexpr std::size_t kResourceBytes = (std::size_t{1} << 20) - 4096;
 
+/// Certificates of one server name: one for each kind of key, with room for those that follow them.
+inline constexpr int kCertificatesOfAName = 8;
+/// Certificates between a client's and its authority's, and one: RFC 5280 knows no bound, chains in
+/// use have two or three.
+inline constexpr std::uint32_t kClientCertificateDepthMost = 10;
+
 /// How an endpoint's address names a Unix socket, and the longest path of one (unix(7)).
 inline constexpr std::string_view kUnixPrefix = "unix:";
 inline constexpr std::size_t kUnixPathBytes = 107;

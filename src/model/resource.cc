@@ -20,6 +20,12 @@ v1::Kind kind_of(const v1::Resource& resource) {
       return v1::KIND_CLUSTER;
     case v1::Resource::kEndpointSet:
       return v1::KIND_ENDPOINT_SET;
+    case v1::Resource::kServerName:
+      return v1::KIND_SERVER_NAME;
+    case v1::Resource::kCertificate:
+      return v1::KIND_CERTIFICATE;
+    case v1::Resource::kTrustBundle:
+      return v1::KIND_TRUST_BUNDLE;
     case v1::Resource::BODY_NOT_SET:
       break;
   }
@@ -34,6 +40,12 @@ const char* kind_text(v1::Kind kind) {
       return "Cluster";
     case v1::KIND_ENDPOINT_SET:
       return "EndpointSet";
+    case v1::KIND_SERVER_NAME:
+      return "ServerName";
+    case v1::KIND_CERTIFICATE:
+      return "Certificate";
+    case v1::KIND_TRUST_BUNDLE:
+      return "TrustBundle";
     default:
       return "resource of unknown kind";
   }
@@ -49,6 +61,17 @@ std::string serialize(const v1::Resource& resource) {
   resource.SerializeToCodedStream(&coded);
   coded.Trim();
   return bytes;
+}
+
+std::string print(const v1::Resource& resource) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  std::string json;
+  if (!google::protobuf::util::MessageToJsonString(resource, &json, options).ok()) {
+    // Only bytes that are not UTF-8 lead here, and validate() lets none in.
+    return "{}";
+  }
+  return json;
 }
 
 }  // namespace
@@ -85,14 +108,15 @@ ResourcePtr seal(v1::Resource resource) {
 }
 
 std::string to_json(const v1::Resource& resource) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.preserve_proto_field_names = true;
-  std::string json;
-  if (!google::protobuf::util::MessageToJsonString(resource, &json, options).ok()) {
-    // Only bytes that are not UTF-8 lead here, and validate() lets none in.
-    return "{}";
+  if (resource.has_certificate()) {
+    v1::Resource public_part;
+    public_part.set_name(resource.name());
+    public_part.set_version(resource.version());
+    *public_part.mutable_certificate()->mutable_origin() = resource.certificate().origin();
+    public_part.mutable_certificate()->set_chain(resource.certificate().chain());
+    return print(public_part);
   }
-  return json;
+  return print(resource);
 }
 
 }  // namespace holdfast::model

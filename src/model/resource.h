@@ -77,7 +77,7 @@ base::Status validate(const v1::Resource& resource);
 /// nobody else, since it is a file of the data plane's machine.
 bool has_unix_socket(const v1::Resource& resource);
 
-/// One JSON object, for debug pages.
+/// One JSON object, for debug pages: without the private key of a Certificate.
 std::string to_json(const v1::Resource& resource);
 
 }  // namespace holdfast::model

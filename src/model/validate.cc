@@ -22,6 +22,12 @@ bool is_cluster_name(std::string_view name) {
   return is_printable(name) && parse_cluster_name(name).has_value();
 }
 
+bool is_secret_name(std::string_view name) {
+  const std::size_t slash = name.find('/');
+  return is_printable(name) && slash != 0 && slash < name.size() - 1 &&
+         name.find('/', slash + 1) == std::string_view::npos;
+}
+
 Status check_origin(const v1::Origin& origin, std::string_view field) {
   for (const std::string& text :
        {origin.kind(), origin.namespace_(), origin.name(), origin.field()}) {
@@ -78,11 +84,27 @@ Status check(const v1::VirtualHost& host, const std::string& name) {
   return absl::OkStatus();
 }
 
+Status check(const v1::UpstreamTls& tls) {
+  if (tls.server_name().empty() || tls.server_name().front() == '*' ||
+      (!is_dns_name(tls.server_name()) && !base::parse_ip(tls.server_name()))) {
+    return wrong("cluster.tls.server_name is neither a name in lower case nor an address");
+  }
+  for (const std::string& secret : {tls.trust_bundle(), tls.certificate()}) {
+    if (!secret.empty() && !is_secret_name(secret)) {
+      return wrong("cluster.tls names a Secret that is not of the form NAMESPACE/NAME");
+    }
+  }
+  return absl::OkStatus();
+}
+
 Status check(const v1::Cluster& cluster, const std::string& name) {
   if (!is_cluster_name(name)) return wrong("name is not of the form NAMESPACE/SERVICE/PORT");
   if (Status status = check_origin(cluster.origin(), "cluster"); !status.ok()) return status;
   if (cluster.port().empty() || !name.ends_with("/" + cluster.port())) {
     return wrong("cluster.port is not the last part of the resource's name");
+  }
+  if (cluster.has_tls()) {
+    if (Status status = check(cluster.tls()); !status.ok()) return status;
   }
   if (!cluster.has_health_check()) return absl::OkStatus();
   const Status status = check_health(cluster.health_check());
@@ -130,6 +152,41 @@ Status check(const v1::EndpointSet& set, const std::string& name) {
   return absl::OkStatus();
 }
 
+Status check(const v1::ServerName& server, const std::string& name) {
+  if (!is_host(server.host())) return wrong("server_name.host is not a host name in lower case");
+  if (server.host() != name) return wrong("server_name.host is not the resource's name");
+  if (Status status = check_origin(server.origin(), "server_name"); !status.ok()) return status;
+  const auto& certificates = server.certificates();
+  if (certificates.size() > kCertificatesOfAName) {
+    return wrong("server_name.certificates are too many");
+  }
+  if (!std::all_of(certificates.begin(), certificates.end(), is_secret_name)) {
+    return wrong("server_name.certificates has one that is not of the form NAMESPACE/NAME");
+  }
+  if (!server.has_client_certificates()) return absl::OkStatus();
+  const v1::ClientCertificates& client = server.client_certificates();
+  if (!is_secret_name(client.trust_bundle())) {
+    return wrong("server_name.client_certificates.trust_bundle is not of the form NAMESPACE/NAME");
+  }
+  if (client.depth() < 1 || client.depth() > kClientCertificateDepthMost) {
+    return wrong("server_name.client_certificates.depth is not between 1 and 10");
+  }
+  return absl::OkStatus();
+}
+
+Status check(const v1::Certificate& certificate, const std::string& name) {
+  if (!is_secret_name(name)) return wrong("name is not of the form NAMESPACE/NAME");
+  if (certificate.chain().empty()) return wrong("certificate.chain is empty");
+  if (certificate.private_key().empty()) return wrong("certificate.private_key is empty");
+  return check_origin(certificate.origin(), "certificate");
+}
+
+Status check(const v1::TrustBundle& bundle, const std::string& name) {
+  if (!is_secret_name(name)) return wrong("name is not of the form NAMESPACE/NAME");
+  if (bundle.authorities().empty()) return wrong("trust_bundle.authorities is empty");
+  return check_origin(bundle.origin(), "trust_bundle");
+}
+
 }  // namespace
 
 bool has_unix_socket(const v1::Resource& resource) {
@@ -150,6 +207,12 @@ Status validate(const v1::Resource& resource) {
       return check(resource.cluster(), resource.name());
     case v1::Resource::kEndpointSet:
       return check(resource.endpoint_set(), resource.name());
+    case v1::Resource::kServerName:
+      return check(resource.server_name(), resource.name());
+    case v1::Resource::kCertificate:
+      return check(resource.certificate(), resource.name());
+    case v1::Resource::kTrustBundle:
+      return check(resource.trust_bundle(), resource.name());
     case v1::Resource::BODY_NOT_SET:
       break;
   }

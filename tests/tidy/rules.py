@@ -13,13 +13,14 @@ ROOMS = {
     "base": [],
     "http": ["base"],
     "websocket": ["http", "base"],
+    "tls": ["base"],
     "model": ["base"],
     "tls": ["base"],
     "discovery": ["model", "base"],
     "kube": ["base"],
     "dns": ["kube/objects.h", "base"],
-    "controller": ["kube/objects.h", "model", "base"],
-    "proxy": ["http", "websocket", "model", "base"],
+    "controller": ["kube/objects.h", "tls", "model", "base"],
+    "proxy": ["http", "websocket", "tls", "model", "base"],
     "admin": ["base"],
 }
 
