@@ -21,6 +21,10 @@ DataPlane::DataPlane(const Options& options, ConfigurationSource source, const b
                      const base::Log& log, base::LogSink* access_log)
     : proxy_({.http_listen = options.http_listen,
               .http_proxy_listen = options.http_proxy_listen,
+              .https_listen = tls_addresses(options),
+              .https_proxy_listen = options.https_proxy_listen,
+              .tls_profile = options.tls_profile == "modern" ? tls::Profile::kModern
+                                                             : tls::Profile::kIntermediate,
               .trusted_proxies = options.trusted_proxies,
               .upstream_sources = options.upstream_sources,
               .zone = options.zone,

@@ -155,6 +155,16 @@ void add_common_flags(CLI::App& app, Options& options) {
 void add_data_plane_flags(CLI::App& app, Options& options) {
   add_list(app, "--http-listen", options.http_listen, "Where HTTP is served; repeatable",
            "ADDR:PORT");
+  add_list(app, "--https-listen", options.https_listen,
+           "Where HTTP is served over TLS; repeatable; \"off\": nowhere", "ADDR:PORT");
+  add_list(app, "--https-proxy-listen", options.https_proxy_listen,
+           "Likewise, where every connection begins with a PROXY header (v1 or v2), in the clear; "
+           "repeatable",
+           "ADDR:PORT");
+  add(app, "--tls-profile", options.tls_profile,
+      "Versions and ciphers: TLS 1.2 and 1.3, or 1.3 alone")
+      ->type_name("intermediate|modern")
+      ->check(CLI::IsMember({"intermediate", "modern"}));
   add_identity_flags(app, options);
   add_list(app, "--upstream-source", options.upstream_sources,
            "An address of this machine from which pods are connected to; repeatable", "ADDR");
@@ -165,6 +175,7 @@ void add_data_plane_flags(CLI::App& app, Options& options) {
 }
 
 void add_sidecar_flags(CLI::App& app, Options& options) {
+  options.https_listen.clear();
   add_list(app, "--listen", options.listen, "Where HTTP is served; repeatable", "[ADDR]:PORT");
   add(app, "--upstream", options.upstream, "Where the application listens")
       ->type_name("ADDR:PORT|unix:/PATH")
@@ -320,6 +331,12 @@ base::Status check_addresses(const Options& options) {
   for (const std::string& address : options.http_proxy_listen) {
     status.Update(check_listen("--http-proxy-listen", address));
   }
+  for (const std::string& address : tls_addresses(options)) {
+    status.Update(check_listen("--https-listen", address));
+  }
+  for (const std::string& address : options.https_proxy_listen) {
+    status.Update(check_listen("--https-proxy-listen", address));
+  }
   for (const std::string& block : options.trusted_proxies) {
     if (!base::parse_cidr(block)) {
       status.Update(bad_flag("--trusted-proxies", "\"" + block +
@@ -327,9 +344,12 @@ base::Status check_addresses(const Options& options) {
                                                       "them such as 10.0.0.0/8"));
     }
   }
-  if (!options.http_proxy_listen.empty() && options.trusted_proxies.empty()) {
-    status.Update(bad_flag("--http-proxy-listen",
-                           "needs --trusted-proxies, or nobody's PROXY header would be believed"));
+  for (const auto& [flag, addresses] :
+       {std::pair("--http-proxy-listen", &options.http_proxy_listen),
+        std::pair("--https-proxy-listen", &options.https_proxy_listen)}) {
+    if (addresses->empty() || !options.trusted_proxies.empty()) continue;
+    status.Update(
+        bad_flag(flag, "needs --trusted-proxies, or nobody's PROXY header would be believed"));
   }
   for (const std::string& address : listen_addresses(options)) {
     status.Update(check_listen("--listen", address));
@@ -360,6 +380,11 @@ std::vector<std::string> listen_addresses(const Options& options) {
     if (address.starts_with(':')) address.insert(0, "0.0.0.0");
   }
   return addresses;
+}
+
+std::vector<std::string> tls_addresses(const Options& options) {
+  if (options.https_listen == std::vector<std::string>{"off"}) return {};
+  return options.https_listen;
 }
 
 base::LogLevel log_level_of(const Options& options) {

@@ -42,6 +42,11 @@ struct CheckFlags {
 struct Options {
   std::vector<std::string> http_listen = {"0.0.0.0:8080"};
   std::vector<std::string> http_proxy_listen;
+  /// "off" alone: none.
+  std::vector<std::string> https_listen = {"0.0.0.0:8443"};
+  std::vector<std::string> https_proxy_listen;
+  /// "intermediate" or "modern".
+  std::string tls_profile = "intermediate";
   std::vector<std::string> trusted_proxies;
   std::vector<std::string> upstream_sources;
   /// Empty: not known.
@@ -86,8 +91,8 @@ struct Options {
 
 /// --admin-listen and --log-level.
 void add_common_flags(CLI::App& app, Options& options);
-/// --http-listen, --http-proxy-listen, --trusted-proxies, --upstream-source, --zone, --workers and
-/// --access-log.
+/// --http-listen, --https-listen, both with -proxy-, --tls-profile, --trusted-proxies,
+/// --upstream-source, --zone, --workers and --access-log.
 void add_data_plane_flags(CLI::App& app, Options& options);
 /// --listen, --upstream, --http-proxy-listen, --trusted-proxies, --workers, --access-log, and a
 /// flag for each annotation that a sidecar has.
@@ -124,6 +129,9 @@ base::Status check_cluster_view(const Options& options);
 
 /// options.listen with an address in each: what http_listen takes.
 std::vector<std::string> listen_addresses(const Options& options);
+
+/// What https_listen says: no address where that is "off".
+std::vector<std::string> tls_addresses(const Options& options);
 
 base::LogLevel log_level_of(const Options& options);
 

@@ -44,21 +44,24 @@ class Running {
 
   void say_where() const {
     if (data_) {
-      const std::vector<int> ports = data_->proxy().ports();
-      for (std::size_t i = 0; i < ports.size(); ++i) {
-        program_.log_listening("http", host_of(options_.http_listen[i]), ports[i]);
-      }
-      const std::vector<int> proxy_ports = data_->proxy().proxy_ports();
-      for (std::size_t i = 0; i < proxy_ports.size(); ++i) {
-        program_.log_listening("http-proxy", host_of(options_.http_proxy_listen[i]),
-                               proxy_ports[i]);
-      }
+      const proxy::Proxy::Ports ports = data_->proxy().ports();
+      say_where("http", options_.http_listen, ports.http);
+      say_where("http-proxy", options_.http_proxy_listen, ports.http_proxy);
+      say_where("https", options_.https_listen, ports.https);
+      say_where("https-proxy", options_.https_proxy_listen, ports.https_proxy);
     }
     if (control_ && !options_.discovery_listen.empty()) {
       program_.log_listening("discovery", host_of(options_.discovery_listen),
                              control_->discovery().port());
     }
     program_.log_listening("admin", host_of(options_.admin_listen), admin_.port());
+  }
+
+  void say_where(const char* what, const std::vector<std::string>& addresses,
+                 const std::vector<int>& ports) const {
+    for (std::size_t i = 0; i < ports.size(); ++i) {
+      program_.log_listening(what, host_of(addresses[i]), ports[i]);
+    }
   }
 
   base::Status start() {

@@ -183,6 +183,7 @@ def start_all(flags, parts, manifests):
         "holdfast", flags.binary, "standalone", "--manifests", manifests,
         "--http-listen", f"127.0.0.1:{flags.http_port}",
         "--admin-listen", f"127.0.0.1:{flags.admin_port}",
+        "--https-listen", "off",
     )
     wait_until_up(
         parts,

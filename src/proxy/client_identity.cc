@@ -121,8 +121,8 @@ std::optional<bool> says_https(const http::RequestHead& request) {
 /// What a trusted proxy says of the hop before it.
 void believe(const http::RequestHead& request, ClientIdentity& identity) {
   const std::optional<bool> https = says_https(request);
-  identity.https = https.value_or(false);
-  identity.scheme_stated = https.has_value();
+  if (https) identity.https = *https;
+  if (https) identity.scheme_stated = true;
   const std::string_view host = first(request, "x-forwarded-host");
   if (is_host(host)) identity.host = host;
   const std::string_view port = only(request, "x-forwarded-port");
@@ -143,6 +143,7 @@ ClientIdentity identify_client(const http::RequestHead& request, const Arrival& 
                                const std::vector<base::Cidr>& trusted) {
   ClientIdentity identity;
   identity.address = arrival.peer;
+  identity.https = identity.scheme_stated = arrival.tls;
   identity.host = request.authority;
   identity.port = std::to_string(arrival.port);
   identity.by_proxy = !arrival.client_unknown && base::any_contains(trusted, arrival.peer);

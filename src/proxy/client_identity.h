@@ -47,6 +47,8 @@ struct Arrival {
   /// The peer is a proxy that does not say for whom it speaks: it is not believed, since what comes
   /// may be that client's own.
   bool client_unknown = false;
+  /// Over TLS.
+  bool tls = false;
 };
 
 ClientIdentity identify_client(const http::RequestHead& request, const Arrival& arrival,

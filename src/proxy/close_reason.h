@@ -22,6 +22,10 @@ enum class CloseReason : std::uint8_t {
   /// The connection was to begin with a PROXY header, and came from no trusted proxy.
   kUntrustedProxy,
   kBadProxyHeader,
+  kTlsFailed,
+  kTlsTimedOut,
+  /// As many handshakes were under way as may be, and this one had waited longest for its client.
+  kTlsCrowdedOut,
   kHeadTimedOut,
   kBodyTimedOut,
   kBadRequest,
@@ -31,11 +35,16 @@ enum class CloseReason : std::uint8_t {
   kBodyTooLong,
   kBadUpgrade,
   kBadWebSocketVersion,
+  /// The TLS connection is for another host (RFC 9110 section 15.5.20).
+  kMisdirected,
+  /// The host wants a certificate of its clients, and this connection has shown none.
+  kCertificateWanted,
   kLastHop,
   kTraceAtLastHop,
   kLoop,
   // The configuration's.
   kNotConfigured,
+  kHttpsRedirect,
   kNoRoute,
   kNoEndpoint,
   kAddressRefused,

@@ -17,6 +17,8 @@ inline constexpr std::chrono::milliseconds kTimerTick = 20ms;
 /// From the first byte of a request to the end of its head; 408. Also from accept to the first
 /// byte; then the connection is closed.
 inline constexpr std::chrono::seconds kHeadTimeout = 10s;
+/// From accept, or from the end of a PROXY header, to the end of a TLS handshake.
+inline constexpr std::chrono::seconds kTlsHandshakeTimeout = 10s;
 /// A keep-alive connection without a request. Longer than the 60 s of common load balancers.
 inline constexpr std::chrono::seconds kKeepAliveTimeout = 75s;
 /// A request body without a byte while bytes are due; 408. One that comes more slowly than
@@ -135,6 +137,12 @@ inline constexpr std::size_t kIdleMost = 512;
 /// Routes (an Ingress towards a Service) that have series of their own; what further ones count is
 /// shown as one. Each has 7 series or more, which is what a Prometheus of a few gigabytes holds.
 inline constexpr std::size_t kRouteSeriesMost = 20'000;
+/// TLS handshakes under way on one worker, each of 20 to 40 KiB. For one more, the one that has
+/// waited longest for its client is closed: those that stall go first.
+inline constexpr std::size_t kTlsHandshakesMost = 1024;
+/// Steps of TLS handshakes in one batch of events, each of which may take a millisecond of
+/// cryptography: messages of open connections wait no longer than these take.
+inline constexpr int kHandshakeStepsPerBatch = 4;
 /// Connections accepted in a row before the worker turns to those it has.
 inline constexpr int kAcceptBatch = 64;
 /// Pending connections of a listening socket (the kernel's somaxconn may be lower).

@@ -17,8 +17,11 @@ namespace holdfast::proxy {
 
 class Worker;
 
-/// What every connection to a listening socket begins with.
-enum class Preamble : std::uint8_t { kNone, kProxyHeader };
+/// What every connection to a listening socket begins with, in this order.
+struct Preamble {
+  bool proxy_header = false;
+  bool tls = false;
+};
 
 class Listener final : public Timer {
  public:

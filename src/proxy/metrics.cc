@@ -245,6 +245,52 @@ void collect_checks(const HealthChecker& checker, std::vector<MetricFamily>& out
   out.push_back(std::move(checks));
 }
 
+void collect_tls(const std::vector<const WorkerCounters*>& workers,
+                 const IdentityCompiler::Certificates& certificates,
+                 std::vector<MetricFamily>& out) {
+  MetricFamily under_way = family_of("holdfast_tls_handshakes_under_way",
+                                     "TLS handshakes with clients under way.", MetricType::kGauge);
+  MetricFamily done =
+      family_of("holdfast_tls_handshakes_total",
+                "TLS handshakes with clients that are done, by version and whether a session was "
+                "resumed.",
+                MetricType::kCounter);
+  MetricFamily failed =
+      family_of("holdfast_tls_handshake_failures_total",
+                "TLS handshakes with clients that have failed, by reason.", MetricType::kCounter);
+  MetricFamily expiry = family_of(
+      "holdfast_certificate_expiry_timestamp_seconds",
+      "When a certificate that is served expires, in seconds since 1970.", MetricType::kGauge);
+  const auto total = [&](auto value) {
+    std::uint64_t result = 0;
+    for (const WorkerCounters* counters : workers) result += value(counters->tls);
+    return result;
+  };
+  add(under_way, {}, total([](const TlsCounters& c) { return c.under_way.value(); }));
+  for (std::size_t version = 0; version < kTlsVersionLabels.size(); ++version) {
+    for (const bool resumed : {false, true}) {
+      add(done,
+          {{"version", std::string(kTlsVersionLabels[version])},
+           {"resumed", resumed ? "true" : "false"}},
+          total([&](const TlsCounters& c) { return c.done[version][resumed ? 1 : 0].value(); }));
+    }
+  }
+  for (std::size_t i = 1; i < tls::kHandshakeFailureCount; ++i) {
+    add(failed, {{"reason", std::string(to_string(static_cast<tls::HandshakeFailure>(i)))}},
+        total([&](const TlsCounters& c) { return c.failed[i].value(); }));
+  }
+  for (const auto& [name, certificate] : certificates) {
+    const std::size_t slash = name.find('/');
+    const auto until = std::chrono::duration_cast<std::chrono::seconds>(
+        certificate->facts().not_after.time_since_epoch());
+    add(expiry, {{"namespace", name.substr(0, slash)}, {"secret", name.substr(slash + 1)}},
+        static_cast<std::uint64_t>(std::max<std::int64_t>(until.count(), 0)));
+  }
+  for (MetricFamily* family : {&under_way, &done, &failed, &expiry}) {
+    out.push_back(std::move(*family));
+  }
+}
+
 void collect_workers(const std::vector<const WorkerCounters*>& workers,
                      std::vector<MetricFamily>& out) {
   const auto total = [&](auto value) {
@@ -276,7 +322,9 @@ void collect_workers(const std::vector<const WorkerCounters*>& workers,
         total([&](const WorkerCounters& c) { return c.unrouted[i].value(); });
     if (count > 0) add(unrouted, reason_labels(i), count);
   }
-  for (const CloseReason reason : {CloseReason::kUntrustedProxy, CloseReason::kBadProxyHeader}) {
+  using enum CloseReason;
+  for (const CloseReason reason :
+       {kUntrustedProxy, kBadProxyHeader, kTlsFailed, kTlsTimedOut, kTlsCrowdedOut}) {
     const auto index = static_cast<std::size_t>(reason);
     add(refused, reason_labels(index),
         total([&](const WorkerCounters& c) { return c.refused[index].value(); }));

@@ -29,6 +29,11 @@ void collect_clusters(const std::map<std::string, std::shared_ptr<const Cluster>
 /// Any thread.
 void collect_checks(const HealthChecker& checker, std::vector<base::MetricFamily>& out);
 
+/// Handshakes of the process as a whole, and each certificate by namespace and secret. Any thread.
+void collect_tls(const std::vector<const WorkerCounters*>& workers,
+                 const IdentityCompiler::Certificates& certificates,
+                 std::vector<base::MetricFamily>& out);
+
 /// Series of the process as a whole. Any thread.
 void collect_workers(const std::vector<const WorkerCounters*>& workers,
                      std::vector<base::MetricFamily>& out);

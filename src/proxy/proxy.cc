@@ -19,6 +19,7 @@
 #include "proxy/metrics.h"
 #include "proxy/snapshot_compiler.h"
 #include "proxy/worker.h"
+#include "tls/limits.h"
 
 namespace holdfast::proxy {
 
@@ -27,12 +28,33 @@ namespace {
 std::uint64_t descriptors_most(const Options& options) {
   rlimit limit = {};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 2;
+  const std::size_t listeners = options.http_listen.size() + options.http_proxy_listen.size() +
+                                options.https_listen.size() + options.https_proxy_listen.size();
   const std::uint64_t wanted =
-      kReservedDescriptors + options.workers * (kWorkerDescriptors + options.http_listen.size() +
-                                                options.http_proxy_listen.size());
+      kReservedDescriptors + options.workers * (kWorkerDescriptors + listeners);
   const std::uint64_t reserved = std::min<std::uint64_t>(wanted, limit.rlim_cur / 4);
   return std::max<std::uint64_t>(2, limit.rlim_cur - reserved);
 }
+
+/// What the certificate that a process makes for itself is for: nothing, RFC 2606.
+constexpr const char* kSelfSignedName = "holdfast.invalid";
+
+/// Makes a new ticket key every kTicketKeyPeriod. Lives on one worker.
+class TicketRotation final : public Timer {
+ public:
+  TicketRotation(Worker& worker, tls::TicketKeys& keys) : worker_(worker), keys_(keys) { arm(); }
+  ~TicketRotation() { worker_.clear_timer(*this); }
+
+ private:
+  void on_deadline() override {
+    keys_.rotate();
+    arm();
+  }
+  void arm() { worker_.set_timer(*this, worker_.now() + tls::kTicketKeyPeriod); }
+
+  Worker& worker_;
+  tls::TicketKeys& keys_;
+};
 
 }  // namespace
 
@@ -56,15 +78,21 @@ class Proxy::State {
       auto& worker = workers.emplace_back(std::make_unique<Worker>(i, shared_));
       if (base::Status status = worker->open(); !status.ok()) return status;
     }
-    const auto ports = listen(workers, options_.http_listen, Preamble::kNone);
-    if (!ports.ok()) return ports.status();
-    const auto proxy_ports = listen(workers, options_.http_proxy_listen, Preamble::kProxyHeader);
-    if (!proxy_ports.ok()) return proxy_ports.status();
+    if (base::Status status = prepare_tls(workers); !status.ok()) return status;
+    base::Status status = listen(workers, options_.http_listen, {}, ports_.http);
+    const auto listen_too = [&](const std::vector<std::string>& addresses, Preamble preamble,
+                                std::vector<int>& ports) {
+      if (status.ok()) status = listen(workers, addresses, preamble, ports);
+    };
+    listen_too(options_.http_proxy_listen, {.proxy_header = true}, ports_.http_proxy);
+    listen_too(options_.https_listen, {.tls = true}, ports_.https);
+    listen_too(options_.https_proxy_listen, {.proxy_header = true, .tls = true},
+               ports_.https_proxy);
+    if (!status.ok()) return status;
     workers_ = std::move(workers);
     for (auto& worker : workers_) shared_.workers.push_back(worker.get());
     checker_ = std::make_unique<HealthChecker>(*workers_.front());
-    ports_ = *ports;
-    proxy_ports_ = *proxy_ports;
+    if (shared_.tls != nullptr) ticket_rotation_.emplace(*workers_.front(), ticket_keys_);
     for (auto& worker : workers_) {
       threads_.emplace_back([&worker] { worker->run(); });
     }
@@ -73,11 +101,29 @@ class Proxy::State {
 
   using Workers = std::vector<std::unique_ptr<Worker>>;
 
-  /// Binds every address on every worker; the ports bound.
-  static base::StatusOr<std::vector<int>> listen(const Workers& workers,
-                                                 const std::vector<std::string>& addresses,
-                                                 Preamble preamble) {
-    std::vector<int> ports;
+  /// Makes what handshakes need, where somebody listens for them.
+  base::Status prepare_tls(const Workers& workers) {
+    if (options_.https_listen.empty() && options_.https_proxy_listen.empty()) {
+      return absl::OkStatus();
+    }
+    auto context = tls::ServerContext::make(options_.tls_profile, ticket_keys_);
+    if (!context.ok()) return context.status();
+    auto own = tls::Certificate::make_self_signed(kSelfSignedName, shared_.clock.wall_now());
+    if (!own.ok()) return own.status();
+    tls_ = *std::move(context);
+    shared_.tls = tls_.get();
+    const auto identity = std::make_shared<const tls::ServerIdentity>(
+        "*", std::vector<std::string>(), std::vector<tls::CertificatePtr>{*own},
+        tls::ClientPolicy(), "");
+    for (const auto& worker : workers) worker->snapshot().set_default_identity(identity);
+    shared_.log.info("hosts without a certificate are served with one that is signed by itself",
+                     {{"sha256", (*own)->facts().fingerprint}});
+    return absl::OkStatus();
+  }
+
+  /// Binds every address on every worker; adds the ports bound.
+  static base::Status listen(const Workers& workers, const std::vector<std::string>& addresses,
+                             Preamble preamble, std::vector<int>& ports) {
     for (const std::string& text : addresses) {
       auto address = Address::parse(text);
       if (!address.ok()) return address.status();
@@ -92,7 +138,7 @@ class Proxy::State {
         }
       }
     }
-    return ports;
+    return absl::OkStatus();
   }
 
   base::Status take_trusted_proxies() {
@@ -154,8 +200,7 @@ class Proxy::State {
   }
 
   [[nodiscard]] bool ready() const { return applied_.load(std::memory_order_acquire) > 0; }
-  [[nodiscard]] const std::vector<int>& ports() const { return ports_; }
-  [[nodiscard]] const std::vector<int>& proxy_ports() const { return proxy_ports_; }
+  [[nodiscard]] const Ports& ports() const { return ports_; }
   [[nodiscard]] std::vector<model::ResourcePtr> resources() const { return compiler_.resources(); }
   [[nodiscard]] std::vector<RouteInfo> routes() const { return compiler_.routes(); }
   [[nodiscard]] ConfigurationInfo configuration() const {
@@ -202,6 +247,7 @@ class Proxy::State {
     std::vector<const WorkerCounters*> counters;
     for (const auto& worker : workers_) counters.push_back(&worker->counters());
     collect_workers(counters, out);
+    if (shared_.tls != nullptr) collect_tls(counters, compiler_.certificates(), out);
     if (checker_ != nullptr) collect_checks(*checker_, out);
     const auto single = [&](const char* name, const char* help, base::MetricType type,
                             double value) {
@@ -220,14 +266,16 @@ class Proxy::State {
 
  private:
   const Options options_;
+  tls::TicketKeys ticket_keys_;
+  std::unique_ptr<tls::ServerContext> tls_;
   Shared shared_;
   SnapshotCompiler compiler_;
   Workers workers_;
   /// Lives on the first worker.
   std::unique_ptr<HealthChecker> checker_;
   std::vector<std::thread> threads_;
-  std::vector<int> ports_;
-  std::vector<int> proxy_ports_;
+  std::optional<TicketRotation> ticket_rotation_;
+  Ports ports_;
   std::atomic<std::uint64_t> applied_{0};
   std::atomic<std::uint64_t> refused_{0};
   std::atomic<std::int64_t> apply_nanoseconds_{0};
@@ -243,9 +291,7 @@ Proxy::~Proxy() { stop(); }
 
 base::Status Proxy::start() { return state_->start(); }
 
-std::vector<int> Proxy::ports() const { return state_->ports(); }
-
-std::vector<int> Proxy::proxy_ports() const { return state_->proxy_ports(); }
+Proxy::Ports Proxy::ports() const { return state_->ports(); }
 
 void Proxy::stop() { state_->stop(); }
 

@@ -20,6 +20,7 @@
 #include "proxy/connection_info.h"
 #include "proxy/endpoint_info.h"
 #include "proxy/route_info.h"
+#include "tls/server_context.h"
 
 namespace holdfast::proxy {
 
@@ -28,6 +29,10 @@ struct Options {
   std::vector<std::string> http_listen = {"0.0.0.0:8080"};
   /// The same, for connections that begin with a PROXY header; of no use without trusted_proxies.
   std::vector<std::string> http_proxy_listen = {};
+  /// The same two, for connections that are encrypted.
+  std::vector<std::string> https_listen = {};
+  std::vector<std::string> https_proxy_listen = {};
+  tls::Profile tls_profile = tls::Profile::kIntermediate;
   /// Address blocks (base::parse_cidr) of the proxies in front that are believed.
   std::vector<std::string> trusted_proxies = {};
   /// IP addresses of this machine from which endpoints are connected to; none: the kernel chooses.
@@ -47,10 +52,14 @@ class Proxy final : public model::TransactionHandler, public base::MetricSource 
   /// Binds every address on every worker (SO_REUSEPORT) and starts the threads. On an error nothing
   /// is left bound.
   base::Status start();
-  /// The ports bound, in the order of Options::http_listen.
-  [[nodiscard]] std::vector<int> ports() const;
-  /// Likewise, of Options::http_proxy_listen.
-  [[nodiscard]] std::vector<int> proxy_ports() const;
+  /// The ports bound, each list in the order of its option.
+  struct Ports {
+    std::vector<int> http;
+    std::vector<int> http_proxy;
+    std::vector<int> https;
+    std::vector<int> https_proxy;
+  };
+  [[nodiscard]] Ports ports() const;
   /// Stops accepting, closes everything and joins the threads. REQUIRES: no apply() is under way,
   /// and none comes after.
   void stop();

@@ -156,6 +156,9 @@ struct Forwarding {
   std::size_t matched_bytes = 0;
   bool starts_trace = false;
   discovery::v1::ProxyProtocol proxy_protocol = discovery::v1::PROXY_PROTOCOL_UNSPECIFIED;
+  bool https_redirect = false;
+  /// Of answers to requests over TLS; empty: the pod's own.
+  std::string strict_transport_security;
 };
 
 /// Immutable; shared by the workers and by requests under way.

@@ -91,12 +91,12 @@ void Session::on_deadline() {
 
 Task<> Session::run(Preamble preamble) {
   Next next = Next::kAnotherRequest;
-  if (preamble == Preamble::kProxyHeader) {
-    const CloseReason reason = co_await read_proxy_header();
-    if (reason != CloseReason::kNone) {
-      worker_.counters().refused[static_cast<std::size_t>(reason)].add();
-      next = Next::kClose;
-    }
+  CloseReason reason = CloseReason::kNone;
+  if (preamble.proxy_header) reason = co_await read_proxy_header();
+  if (preamble.tls && reason == CloseReason::kNone) reason = co_await accept_tls();
+  if (reason != CloseReason::kNone) {
+    worker_.counters().refused[static_cast<std::size_t>(reason)].add();
+    next = reason == CloseReason::kTlsFailed ? Next::kLinger : Next::kClose;
   }
   while (next == Next::kAnotherRequest) {
     next = co_await serve();
@@ -124,6 +124,7 @@ Task<Session::Next> Session::serve() {
     co_return co_await refuse(worker_.snapshot().in_force() ? CloseReason::kNoRoute
                                                             : CloseReason::kNotConfigured);
   }
+  if (must_use_https()) co_return co_await redirect_to_https();
   exchange.target = exchange.upgrade ? &exchange.route->websocket : &exchange.route->plain;
   if (!exchange.upgrade) {
     exchange.open_request =
@@ -149,6 +150,7 @@ RoutePtr Session::find_route() const {
 CloseReason Session::check_request() {
   Exchange& exchange = *exchange_;
   if (base::has_dot_segment(exchange.request.path)) return CloseReason::kBadPath;
+  if (const CloseReason reason = check_identity(); reason != CloseReason::kNone) return reason;
   switch (websocket::check_upgrade_request(exchange.request)) {
     case websocket::UpgradeCheck::kNone:
       break;
@@ -236,6 +238,7 @@ Task<Session::Next> Session::refuse(CloseReason reason) {
   if (status == 503) set.push_back({"Retry-After", retry_after});
   if (status == 426) set.push_back({"Sec-WebSocket-Version", "13"});
   if (reason == CloseReason::kLastHop) set.push_back({"Allow", http::kAllowedMethods});
+  if (reason == CloseReason::kHttpsRedirect) set.push_back({"Location", exchange.location});
   if (reason == CloseReason::kAffinityGone) {
     set.push_back({"Set-Cookie", exchange.affinity_cookie});
   }

@@ -28,6 +28,7 @@
 #include "proxy/listener.h"
 #include "proxy/read_buffer.h"
 #include "proxy/task.h"
+#include "tls/stream.h"
 
 namespace holdfast::proxy {
 
@@ -86,6 +87,8 @@ class Session final : public Connection {
     /// A Set-Cookie that brings the client back to the endpoint that was chosen, or frees it of one
     /// that is gone; empty: it has named the endpoint itself.
     std::string affinity_cookie;
+    /// Where a redirect leads.
+    std::string location;
     SocketPtr upstream;
     CountedOne open_request;
     CountedOne open_stream;
@@ -147,6 +150,18 @@ class Session final : public Connection {
   [[nodiscard]] bool has_preamble() const {
     return exchange_->route->forwarding.proxy_protocol != discovery::v1::PROXY_PROTOCOL_UNSPECIFIED;
   }
+
+  // session_tls.cc: TLS with the client.
+  Task<CloseReason> accept_tls();
+  /// Answers, in the clear, a client that speaks HTTP where TLS is spoken.
+  void answer_plain_http();
+  /// Whether this connection may carry a request for its host.
+  [[nodiscard]] CloseReason check_identity() const;
+  [[nodiscard]] bool must_use_https() const;
+  Task<Next> redirect_to_https();
+  /// What the pod is told of the client's certificate, and what only we may say of it. The fields'
+  /// values live in `texts`.
+  void add_certificate_fields(std::vector<http::Field>& set, std::vector<std::string>& texts) const;
 
   // session_upstream.cc: reaching an endpoint and getting a response head.
   std::string upstream_head();
@@ -224,6 +239,8 @@ class Session final : public Connection {
   /// Read from the client and not used yet.
   ReadBuffer in_;
   std::unique_ptr<Exchange> exchange_;
+  /// Absent: it has shown none, or was not asked.
+  std::unique_ptr<const tls::PeerCertificate> client_certificate_;
   bool first_request_ = true;
   /// A PROXY header has named nobody.
   bool client_unknown_ = false;

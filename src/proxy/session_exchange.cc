@@ -233,7 +233,7 @@ Task<Session::Next> Session::forward_response(std::optional<BodyPump>& request_b
   exchange.lease = {};
   if (!completed) {
     // The end of the connection would be the end of the answer (RFC 9112 section 6.3).
-    if (forwarding.framing == Framing::kUntilClose) reset_on_close(downstream_->descriptor());
+    if (forwarding.framing == Framing::kUntilClose) downstream_->reset_on_close();
     co_return Next::kClose;
   }
   co_return forwarding.close ? Next::kLinger : Next::kAnotherRequest;
@@ -285,6 +285,10 @@ std::string Session::response_head(http::ResponseForwarding forwarding) const {
   for (const auto& change : exchange.route->forwarding.response_fields) {
     set.push_back({change.name(), change.value()});
   }
+  const std::string& transport_security = exchange.route->forwarding.strict_transport_security;
+  if (exchange.client.https && !transport_security.empty()) {
+    set.push_back({"Strict-Transport-Security", transport_security});
+  }
   std::vector<http::Field> added;
   const bool interim = exchange.response.status < 200 && !forwarding.websocket_upgrade;
   if (!interim && !exchange.affinity_cookie.empty()) {
@@ -308,6 +312,7 @@ Session::Next Session::become_relay() {
   worker_.counters().handshakes.observe(worker_.now() - exchange.started);
   record();
 
+  if (tls::Stream* stream = downstream_->tls()) stream->forget_identity();
   RelayStart start{.downstream = std::move(downstream_),
                    .upstream = std::move(exchange.upstream),
                    .slot = std::move(slot_),

@@ -41,9 +41,12 @@ Task<CloseReason> Session::read_proxy_header() {
 
 void Session::identify() {
   Exchange& exchange = *exchange_;
-  exchange.client =
-      identify_client(exchange.request, {peer_.ip_address(), listen_port_, client_unknown_},
-                      worker_.shared().trusted_proxies);
+  exchange.client = identify_client(exchange.request,
+                                    {.peer = peer_.ip_address(),
+                                     .port = listen_port_,
+                                     .client_unknown = client_unknown_,
+                                     .tls = downstream_->tls() != nullptr},
+                                    worker_.shared().trusted_proxies);
   if (!exchange.client.request_id.empty()) exchange.id.set_given(exchange.client.request_id);
 }
 

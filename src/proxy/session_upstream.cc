@@ -98,6 +98,8 @@ std::string Session::upstream_head() {
   ours("X-Forwarded-Port", exchange.client.port);
   ours("X-Real-IP", client);
   ours("X-Request-ID", id);
+  std::vector<std::string> certificate_texts;
+  add_certificate_fields(set, certificate_texts);
   if (!exchange.client.by_proxy) {
     for (const http::Field& field : exchange.request.fields) {
       if (speaks_of_client(field.name)) ours(field.name, "");

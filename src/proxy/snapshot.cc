@@ -20,31 +20,44 @@ void put(StringMap<std::shared_ptr<const T>>& map,
   }
 }
 
+/// Exact, then `*.` and one label, then "*"; null: none of them.
+template <class T>
+const std::shared_ptr<const T>* find_by_host(const StringMap<std::shared_ptr<const T>>& map,
+                                             std::string_view lower_case_host) {
+  if (const auto exact = map.find(lower_case_host); exact != map.end()) return &exact->second;
+  const std::size_t dot = lower_case_host.find('.');
+  if (dot != std::string_view::npos && dot > 0) {
+    const auto wildcard = map.find("*" + std::string(lower_case_host.substr(dot)));
+    if (wildcard != map.end()) return &wildcard->second;
+  }
+  const auto every = map.find(kEveryHost);
+  return every == map.end() ? nullptr : &every->second;
+}
+
 }  // namespace
 
 void Snapshot::apply(const Change& change) {
   put(hosts_, change.hosts);
   put(clusters_, change.clusters);
+  put(identities_, change.identities);
   in_force_ = true;
 }
 
-const VirtualHost* Snapshot::find_host(std::string_view lower_case_host) const {
-  if (const auto exact = hosts_.find(lower_case_host); exact != hosts_.end()) {
-    return exact->second.get();
-  }
-  const std::size_t dot = lower_case_host.find('.');
-  if (dot != std::string_view::npos && dot > 0) {
-    const auto wildcard = hosts_.find("*" + std::string(lower_case_host.substr(dot)));
-    if (wildcard != hosts_.end()) return wildcard->second.get();
-  }
-  const auto every = hosts_.find(kEveryHost);
-  return every == hosts_.end() ? nullptr : every->second.get();
+IdentityPtr Snapshot::find_identity(std::string_view lower_case_host) const {
+  const IdentityPtr* identity = find_by_host(identities_, lower_case_host);
+  return identity == nullptr ? default_identity_ : *identity;
+}
+
+const std::vector<tls::CertificatePtr>& Snapshot::default_certificates() const {
+  const auto every = identities_.find(kEveryHost);
+  const bool has_own = every != identities_.end() && !every->second->certificates().empty();
+  return has_own ? every->second->certificates() : default_identity_->certificates();
 }
 
 RoutePtr Snapshot::find_route(std::string_view host, std::string_view path) const {
-  if (const VirtualHost* virtual_host = find_host(base::lower_case(host))) {
-    if (const RoutePtr& route = virtual_host->find(path)) return route;
-    if (virtual_host->fallback()) return virtual_host->fallback();
+  if (const auto* virtual_host = find_by_host(hosts_, base::lower_case(host))) {
+    if (const RoutePtr& route = (*virtual_host)->find(path)) return route;
+    if ((*virtual_host)->fallback()) return (*virtual_host)->fallback();
   }
   const auto every = hosts_.find(kEveryHost);
   return every == hosts_.end() ? nullptr : every->second->fallback();

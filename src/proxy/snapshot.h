@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "proxy/endpoint.h"
+#include "proxy/identity_compiler.h"
 #include "proxy/route.h"
 
 namespace holdfast::proxy {
@@ -22,10 +23,11 @@ namespace holdfast::proxy {
 struct Change {
   std::vector<std::pair<std::string, std::shared_ptr<const VirtualHost>>> hosts;
   std::vector<std::pair<std::string, std::shared_ptr<const Cluster>>> clusters;
+  IdentityChanges identities;
 };
 
 /// Worker thread only.
-class Snapshot {
+class Snapshot final : public tls::IdentityFinder {
  public:
   void apply(const Change& change);
   /// A configuration has been applied, be it an empty one.
@@ -37,11 +39,17 @@ class Snapshot {
   /// Null when the cluster is not known: 503.
   [[nodiscard]] std::shared_ptr<const Cluster> find_cluster(std::string_view name) const;
 
- private:
-  [[nodiscard]] const VirtualHost* find_host(std::string_view lower_case_host) const;
+  /// As whom to answer where no ServerName says it. REQUIRES: set before the first handshake.
+  void set_default_identity(IdentityPtr identity) { default_identity_ = std::move(identity); }
+  /// Exact, then `*.` and one label, then "*", then the default one; null where that is not set.
+  [[nodiscard]] IdentityPtr find_identity(std::string_view lower_case_host) const override;
+  [[nodiscard]] const std::vector<tls::CertificatePtr>& default_certificates() const override;
 
+ private:
   StringMap<std::shared_ptr<const VirtualHost>> hosts_;
   StringMap<std::shared_ptr<const Cluster>> clusters_;
+  StringMap<IdentityPtr> identities_;
+  IdentityPtr default_identity_;
   bool in_force_ = false;
 };
 

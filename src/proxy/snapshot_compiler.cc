@@ -66,6 +66,8 @@ Forwarding forwarding_of(const v1::Route& route) {
   forwarding.matched_bytes = matched.size();
   forwarding.starts_trace = !policy.traceparent_passed_only();
   forwarding.proxy_protocol = policy.proxy_protocol();
+  forwarding.https_redirect = policy.https_redirect();
+  forwarding.strict_transport_security = policy.strict_transport_security();
   return forwarding;
 }
 
@@ -182,6 +184,7 @@ SnapshotCompiler::Result SnapshotCompiler::compile(const model::Transaction& tra
     if (key.kind == v1::KIND_VIRTUAL_HOST) result.change.hosts.emplace_back(key.name, nullptr);
     if (key.kind == v1::KIND_ENDPOINT_SET) pending_clusters_[key.name] = nullptr;
   }
+  result.change.identities = identities_.compile(transaction, result.refusals);
   compile_checks(transaction);
   result.change.clusters.assign(pending_clusters_.begin(), pending_clusters_.end());
   // Refused transactions, which are never committed, intern as well.
@@ -202,6 +205,7 @@ bool SnapshotCompiler::commit(const model::Transaction& transaction) {
     }
   }
   commit_clusters();
+  identities_.commit();
   bool changed = false;
   for (const model::ResourcePtr& resource : transaction.upserts) {
     for (const v1::Route& route : resource->virtual_host().routes()) {

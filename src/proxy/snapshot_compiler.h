@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "model/resource.h"
 #include "proxy/affinity.h"
+#include "proxy/identity_compiler.h"
 #include "proxy/limits.h"
 #include "proxy/request_id.h"
 #include "proxy/route_info.h"
@@ -52,6 +53,10 @@ class SnapshotCompiler {
   [[nodiscard]] std::vector<model::ResourcePtr> resources() const;
   /// Of every host, sorted by it.
   [[nodiscard]] std::vector<RouteInfo> routes() const;
+  /// The certificates in force.
+  [[nodiscard]] IdentityCompiler::Certificates certificates() const {
+    return identities_.certificates();
+  }
   using Clusters = std::map<std::string, std::shared_ptr<const Cluster>>;
   /// Those in force.
   [[nodiscard]] Clusters clusters() const;
@@ -105,6 +110,7 @@ class SnapshotCompiler {
   /// Salts the sets that have no salt.
   const std::string secret_ = make_salt();
   Random random_;
+  IdentityCompiler identities_;
   std::map<EndpointKey, std::weak_ptr<Endpoint>> endpoints_;
   /// Of Clusters that have one, in force.
   std::map<std::string, model::v1::HealthCheck> checks_;

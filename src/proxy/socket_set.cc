@@ -10,9 +10,42 @@
 #include <cerrno>
 #include <cstdint>
 
+#include "proxy/socket_options.h"
+
 namespace holdfast::proxy {
 
 Socket::Result Socket::receive(void* buffer, std::size_t size) {
+  if (tls_ == nullptr) return receive_raw(buffer, size);
+  const Result result = tls_->stream->receive(buffer, size);
+  if (result.error == EAGAIN) tls_->readable = false;
+  return result;
+}
+
+Socket::Result Socket::send(const void* bytes, std::size_t size) {
+  if (tls_ == nullptr) return send_raw(bytes, size);
+  const Result result = tls_->stream->send(bytes, size);
+  if (result.error == EAGAIN || (result.error == 0 && result.bytes < size)) tls_->writable = false;
+  return result;
+}
+
+Socket::Result Socket::Encryption::receive_raw(void* buffer, std::size_t size) {
+  // OpenSSL asks without knowing what has come.
+  if (!socket.readable_) return {0, EAGAIN};
+  return socket.receive_raw(buffer, size);
+}
+
+Socket::Result Socket::Encryption::send_raw(const void* bytes, std::size_t size) {
+  if (!socket.writable_) return {0, EAGAIN};
+  return socket.send_raw(bytes, size);
+}
+
+int Socket::handshake() {
+  const int error = tls_->stream->handshake();
+  tls_->readable = tls_->writable = error != EAGAIN;
+  return error;
+}
+
+Socket::Result Socket::receive_raw(void* buffer, std::size_t size) {
   const ssize_t received = ::recv(descriptor_, buffer, size, 0);
   if (received < 0) {
     if (errno == EINTR) return {0, EAGAIN};
@@ -24,7 +57,7 @@ Socket::Result Socket::receive(void* buffer, std::size_t size) {
   return {static_cast<std::size_t>(received), 0};
 }
 
-Socket::Result Socket::send(const void* bytes, std::size_t size) {
+Socket::Result Socket::send_raw(const void* bytes, std::size_t size) {
   const ssize_t sent = ::send(descriptor_, bytes, size, MSG_NOSIGNAL);
   if (sent < 0) {
     if (errno == EINTR) return {0, EAGAIN};
@@ -37,6 +70,10 @@ Socket::Result Socket::send(const void* bytes, std::size_t size) {
 
 bool Socket::quiet() {
   if (peer_ended_) return false;
+  if (tls_ != nullptr) {
+    readable_ = true;
+    return tls_->stream->quiet();
+  }
   char byte = 0;
   // What is known of the socket may be behind in both directions: a read that was exactly as long
   // as what had come leaves it marked as readable, and news may wait for the next batch of events.
@@ -49,7 +86,36 @@ int Socket::untaken() const {
   return ::ioctl(descriptor_, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
-void Socket::end_sending() { ::shutdown(descriptor_, SHUT_WR); }
+void Socket::end_sending() {
+  if (tls_ != nullptr) {
+    tls_->ending = tls_->stream->end_sending() == EAGAIN;
+    if (tls_->ending) return;
+  }
+  ::shutdown(descriptor_, SHUT_WR);
+}
+
+void Socket::reset_on_close() {
+  proxy::reset_on_close(descriptor_);
+  resets_ = true;
+}
+
+void Socket::note(unsigned events) {
+  if (events & (EPOLLERR | EPOLLHUP)) broken_ = peer_ended_ = true;
+  if (events & EPOLLRDHUP) peer_ended_ = true;
+  if (events & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP)) readable_ = true;
+  if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) writable_ = true;
+  if (tls_ == nullptr) return;
+  tls_->readable = tls_->writable = true;
+  if (tls_->ending) end_sending();
+}
+
+void Socket::finish() {
+  // An end without close_notify would be a cut to the peer.
+  if (tls_ != nullptr && !broken_ && !resets_) tls_->stream->end_sending();
+  tls_ = nullptr;
+  ::close(descriptor_);
+  handler_ = nullptr;
+}
 
 void SocketCloser::operator()(Socket* socket) const { set->close(socket); }
 
@@ -84,11 +150,7 @@ int SocketSet::poll() {
   for (int i = 0; i < count; ++i) {
     Socket& socket = *static_cast<Socket*>(events_[static_cast<std::size_t>(i)].data.ptr);
     if (socket.handler_ == nullptr) continue;
-    const std::uint32_t what = events_[static_cast<std::size_t>(i)].events;
-    if (what & (EPOLLERR | EPOLLHUP)) socket.broken_ = socket.peer_ended_ = true;
-    if (what & EPOLLRDHUP) socket.peer_ended_ = true;
-    if (what & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP)) socket.readable_ = true;
-    if (what & (EPOLLOUT | EPOLLERR | EPOLLHUP)) socket.writable_ = true;
+    socket.note(events_[static_cast<std::size_t>(i)].events);
     socket.handler_->on_ready(socket);
   }
   turns_now_.swap(turns_);
@@ -116,8 +178,7 @@ void SocketSet::retire(SocketHandler* handler) {
 }
 
 void SocketSet::close(Socket* socket) {
-  ::close(socket->descriptor_);
-  socket->handler_ = nullptr;
+  socket->finish();
   closed_.emplace_back(socket);
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 
 // The descriptors of a worker's connections, in one edge-triggered epoll instance: registered once,
-// at accept or connect, and never moved until they are closed. One thread. The set must outlive its
-// sockets.
+// at accept or connect, and never moved until they are closed. A socket whose bytes are encrypted
+// is the same to whoever reads and writes it. One thread. The set must outlive its sockets.
 
 #include <cstddef>
 #include <memory>
@@ -10,6 +10,7 @@
 
 #include "base/status.h"
 #include "proxy/limits.h"
+#include "tls/stream.h"
 
 struct epoll_event;
 
@@ -42,12 +43,8 @@ class Socket {
   Socket(const Socket&) = delete;
   Socket& operator=(const Socket&) = delete;
 
-  struct Result {
-    /// Bytes moved; for a read 0 with no error means that the peer has ended its side.
-    std::size_t bytes = 0;
-    /// 0, or an errno value; EAGAIN: wait for readiness.
-    int error = 0;
-  };
+  /// EAGAIN: wait for readiness.
+  using Result = tls::Transport::Result;
 
   /// REQUIRES: size > 0.
   Result receive(void* buffer, std::size_t size);
@@ -59,9 +56,30 @@ class Socket {
   [[nodiscard]] int untaken() const;
   /// The peer sees the end of our side.
   void end_sending();
+  /// Closing the socket will reset the connection: what is not acknowledged is lost, and the peer
+  /// knows that it is.
+  void reset_on_close();
 
-  [[nodiscard]] bool readable() const { return readable_; }
-  [[nodiscard]] bool writable() const { return writable_; }
+  /// What is read and written from here on is encrypted. `make` gets the Transport that the stream
+  /// is to use, and may give null. False: it has.
+  template <class Make>
+  bool encrypt(Make make) {
+    tls_ = std::make_unique<Encryption>(*this);
+    tls_->stream = make(static_cast<tls::Transport&>(*tls_));
+    if (tls_->stream == nullptr) tls_ = nullptr;
+    return tls_ != nullptr;
+  }
+  /// Goes on with the handshake. 0: it is done; EAGAIN: wait for any readiness.
+  int handshake();
+  /// What is written from here on goes out as it is.
+  void stop_encrypting() { tls_ = nullptr; }
+  /// Null: nothing is encrypted.
+  [[nodiscard]] tls::Stream* tls() const { return tls_ == nullptr ? nullptr : tls_->stream.get(); }
+
+  /// A try may bring something. With TLS either may take what the other needs, so that news of one
+  /// is news of both.
+  [[nodiscard]] bool readable() const { return tls_ == nullptr ? readable_ : tls_->readable; }
+  [[nodiscard]] bool writable() const { return tls_ == nullptr ? writable_ : tls_->writable; }
   /// The peer has ended its side (there may be bytes left to read) or the connection is broken.
   [[nodiscard]] bool peer_ended() const { return peer_ended_; }
   /// The connection is broken in both directions.
@@ -74,12 +92,34 @@ class Socket {
   friend class SocketSet;
   Socket(int descriptor, SocketHandler* handler) : handler_(handler), descriptor_(descriptor) {}
 
+  /// What stands between the descriptor and what the socket carries.
+  struct Encryption final : tls::Transport {
+    explicit Encryption(Socket& of) : socket(of) {}
+    Result receive_raw(void* buffer, std::size_t size) override;
+    Result send_raw(const void* bytes, std::size_t size) override;
+
+    Socket& socket;
+    std::unique_ptr<tls::Stream> stream;
+    bool readable = true;
+    bool writable = true;
+    /// Our side is to end once the descriptor takes close_notify.
+    bool ending = false;
+  };
+
+  Result receive_raw(void* buffer, std::size_t size);
+  Result send_raw(const void* bytes, std::size_t size);
+  void note(unsigned events);
+  void finish();
+
   SocketHandler* handler_;
+  std::unique_ptr<Encryption> tls_;
   int descriptor_;
+  // Of the descriptor.
   bool readable_ = false;
   bool writable_ = false;
-  bool peer_ended_ = false;
-  bool broken_ = false;
+  bool peer_ended_ : 1 = false;
+  bool broken_ : 1 = false;
+  bool resets_ : 1 = false;
 };
 
 /// Closes its socket through the set; the memory lives until the current batch of events is done.

@@ -10,6 +10,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
+#include <list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,7 +29,9 @@
 #include "proxy/snapshot.h"
 #include "proxy/socket_set.h"
 #include "proxy/timer_wheel.h"
+#include "proxy/tls_counters.h"
 #include "proxy/upstream_pool.h"
+#include "tls/server_context.h"
 
 namespace holdfast::proxy {
 
@@ -48,6 +51,8 @@ struct Shared {
   /// All that run. Fixed before the first does.
   std::vector<Worker*> workers = {};
   std::vector<base::Cidr> trusted_proxies = {};
+  /// Null: nobody listens for TLS. Fixed before the first worker runs.
+  const tls::ServerContext* tls = nullptr;
   alignas(64) std::atomic<std::uint64_t> connections{0};
   alignas(64) std::atomic<std::uint64_t> kept_upstreams{0};
   alignas(64) std::atomic<std::uint64_t> connections_begun{0};
@@ -70,6 +75,7 @@ struct alignas(64) WorkerCounters {
   std::array<Counter, kCloseReasonCount> refused;
   /// Requests refused before a route was known, by reason.
   std::array<Counter, kCloseReasonCount> unrouted;
+  TlsCounters tls;
   Histogram<kHandshakeBounds> handshakes;
   Histogram<kLifetimeBounds> lifetimes;
 };
@@ -119,7 +125,14 @@ class Worker {
   void set_timer(Timer& timer, base::Instant when);
   void clear_timer(Timer& timer) { timers_.clear(timer); }
   /// Reads the clock for a new batch of events. Every handler of the loop begins with it.
-  void begin_batch() { now_ = shared_.clock.now(); }
+  void begin_batch() {
+    now_ = shared_.clock.now();
+    handshake_steps_ = 0;
+  }
+  /// A TLS handshake may go on in this batch; else it has to take a turn.
+  bool take_handshake_step() { return handshake_steps_++ < kHandshakeStepsPerBatch; }
+  /// Sessions whose TLS handshake is under way, the first begun first.
+  [[nodiscard]] std::list<Connection*>& handshakes() { return handshakes_; }
   /// Deletes what was retired, sees to the turns asked for. Every handler of the loop ends with it.
   void end_batch();
 
@@ -164,6 +177,8 @@ class Worker {
   Dialer dialer_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   bool turns_posted_ = false;
+  int handshake_steps_ = 0;
+  std::list<Connection*> handshakes_;
   base::Instant next_pause_log_ = base::Instant::min();
 };
 

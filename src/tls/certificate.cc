@@ -28,7 +28,7 @@ base::WallTime to_wall_time(const ASN1_TIME* time) {
 
 std::string one_line(const X509_NAME* name) {
   const BioPtr bio(BIO_new(BIO_s_mem()));
-  X509_NAME_print_ex(bio.get(), name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
+  X509_NAME_print_ex(bio.get(), name, 0, XN_FLAG_RFC2253);
   char* text = nullptr;
   const long size = BIO_get_mem_data(bio.get(), &text);
   return size > 0 ? std::string(text, static_cast<std::size_t>(size)) : std::string();
@@ -76,6 +76,17 @@ Status check_key(EVP_PKEY* key) {
 
 }  // namespace
 
+CertificateFacts facts_of(X509* certificate) {
+  CertificateFacts facts;
+  facts.names = names_of(certificate);
+  facts.subject = one_line(X509_get_subject_name(certificate));
+  facts.issuer = one_line(X509_get_issuer_name(certificate));
+  facts.fingerprint = fingerprint_of(certificate);
+  facts.not_before = to_wall_time(X509_get0_notBefore(certificate));
+  facts.not_after = to_wall_time(X509_get0_notAfter(certificate));
+  return facts;
+}
+
 base::StatusOr<std::shared_ptr<const Certificate>> Certificate::parse(std::string_view chain,
                                                                       std::string_view key) {
   auto certificates = read_certificates(chain, kChainCertificatesMost);
@@ -100,12 +111,7 @@ Status Certificate::settle() {
     take_error();
     return absl::InvalidArgumentError("the private key is not that of the first certificate");
   }
-  facts_.names = names_of(leaf_.get());
-  facts_.subject = one_line(X509_get_subject_name(leaf_.get()));
-  facts_.issuer = one_line(X509_get_issuer_name(leaf_.get()));
-  facts_.fingerprint = fingerprint_of(leaf_.get());
-  facts_.not_before = to_wall_time(X509_get0_notBefore(leaf_.get()));
-  facts_.not_after = to_wall_time(X509_get0_notAfter(leaf_.get()));
+  facts_ = facts_of(leaf_.get());
   return absl::OkStatus();
 }
 

@@ -28,6 +28,9 @@ struct CertificateFacts {
   base::WallTime not_after;
 };
 
+/// REQUIRES: not null.
+CertificateFacts facts_of(X509* certificate);
+
 class Certificate {
  public:
   /// `chain` and `key` as PEM: the certificate first, then those above it in any order; text around

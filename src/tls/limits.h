@@ -16,6 +16,22 @@ inline constexpr std::size_t kRevocationListsMost = kAuthoritiesMost;
 inline constexpr int kRsaBitsLeast = 2048;
 inline constexpr int kRsaBitsMost = 8192;
 
+/// A session can be resumed for so long; then its handshake is a full one. RFC 8446 section 4.6.1
+/// allows a week.
+inline constexpr std::chrono::hours kSessionLifetime{12};
+/// From one ticket key to the next, and how many are known: a ticket opens for all of its session's
+/// lifetime.
+inline constexpr std::chrono::hours kTicketKeyPeriod{6};
+inline constexpr std::size_t kTicketKeysMost = 3;
+static_assert(kTicketKeyPeriod * (kTicketKeysMost - 1) >= kSessionLifetime);
+
+/// Tickets that a client gets with a TLS 1.3 handshake. Clients use each once; browsers open two or
+/// more connections at a time.
+inline constexpr std::size_t kTicketsPerHandshake = 2;
+
+/// A DNS name in text (RFC 1035, section 2.3.4).
+inline constexpr std::size_t kServerNameBytesMost = 253;
+
 /// How long a certificate is valid that a process makes for itself: longer than a process lives.
 inline constexpr std::chrono::hours kSelfSignedFor{24 * 365 * 10};
 

@@ -4,12 +4,30 @@
 #include <openssl/x509v3.h>
 
 #include <cstddef>
+#include <initializer_list>
 #include <string>
 
 #include "tls/limits.h"
 #include "tls/pem.h"
 
 namespace holdfast::tls {
+
+namespace {
+
+/// SHA-256 of the texts, one behind the other.
+std::string digest_of(std::initializer_list<std::string_view> texts) {
+  const std::unique_ptr<EVP_MD_CTX, Free<EVP_MD_CTX_free>> digest(EVP_MD_CTX_new());
+  std::string bytes(EVP_MAX_MD_SIZE, '\0');
+  unsigned int size = 0;
+  EVP_DigestInit_ex(digest.get(), EVP_sha256(), nullptr);
+  for (const std::string_view text : texts)
+    EVP_DigestUpdate(digest.get(), text.data(), text.size());
+  EVP_DigestFinal_ex(digest.get(), reinterpret_cast<unsigned char*>(bytes.data()), &size);
+  bytes.resize(size);
+  return bytes;
+}
+
+}  // namespace
 
 base::StatusOr<std::shared_ptr<const TrustBundle>> TrustBundle::parse(
     std::string_view authorities, std::string_view revocation_lists) {
@@ -34,6 +52,7 @@ base::StatusOr<std::shared_ptr<const TrustBundle>> TrustBundle::parse(
     X509_STORE_set_flags(bundle->store_.get(), X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
   }
   take_error();
+  bundle->fingerprint_ = digest_of({authorities, "\n", revocation_lists});
   return bundle;
 }
 

@@ -4,6 +4,7 @@
 // thread.
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "base/status.h"
@@ -26,6 +27,8 @@ class TrustBundle {
   /// The subjects of the authorities, which a server names when it asks for a certificate (RFC 8446
   /// section 4.2.4). Borrowed.
   [[nodiscard]] const STACK_OF(X509_NAME) * names() const { return names_.get(); }
+  /// SHA-256 of the text that it was parsed from; empty: the machine's.
+  [[nodiscard]] const std::string& fingerprint() const { return fingerprint_; }
 
  private:
   struct FreeNames {
@@ -37,6 +40,7 @@ class TrustBundle {
 
   StorePtr store_;
   std::unique_ptr<STACK_OF(X509_NAME), FreeNames> names_;
+  std::string fingerprint_;
 };
 
 }  // namespace holdfast::tls

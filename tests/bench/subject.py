@@ -267,6 +267,7 @@ def start_holdfast(binary, folder, echo_port, cpu):
     command = [
         binary, "standalone", "--manifests", manifests, "--workers", "1", "--access-log", "off",
         "--http-listen", f"127.0.0.1:{port}", "--admin-listen", f"127.0.0.1:{admin}",
+        "--https-listen", "off",
     ]  # fmt: skip
     return Subject("holdfast", port, command, folder, cpu)
 

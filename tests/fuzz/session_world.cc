@@ -209,8 +209,7 @@ void World::add_client() {
   const auto address = proxy::Address::from_ip(ip_of_client(clients.size()), 5000);
   clients.push_back(std::make_unique<Peer>(ends.far));
   worker_->begin_batch();
-  require(proxy::Session::start(*worker_, ends.near, *address, 80, proxy::Preamble::kNone),
-          "a session starts");
+  require(proxy::Session::start(*worker_, ends.near, *address, 80, {}), "a session starts");
 }
 
 void World::configure(bool routes) {

@@ -38,7 +38,8 @@ def memory_kib(pid):
 
 
 class Holdfast:
-    """One running holdfast. `prefix` goes in front of the command (nsenter, prlimit)."""
+    """One running holdfast. `prefix` goes in front of the command (nsenter, prlimit).
+    TLS is served on a port of the kernel's choice: many run at a time."""
 
     def __init__(
         self, *arguments, prefix=(), environment=None, binary=None, stdout=subprocess.PIPE
@@ -48,7 +49,7 @@ class Holdfast:
             stdout=stdout,
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, **(environment or {})},
+            env={"HOLDFAST_HTTPS_LISTEN": "127.0.0.1:0", **os.environ, **(environment or {})},
         )
         self._lock = threading.Lock()
         self._log = []

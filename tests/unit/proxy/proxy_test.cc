@@ -137,7 +137,7 @@ class ProxyTest : public testing::Test {
     }
     return model::seal(resource);
   }
-  std::unique_ptr<Peer> client() { return Peer::connect(proxy_.ports().front()); }
+  std::unique_ptr<Peer> client() { return Peer::connect(proxy_.ports().http.front()); }
   double metric(const std::string& name) {
     std::vector<base::MetricFamily> families;
     proxy_.collect(families);

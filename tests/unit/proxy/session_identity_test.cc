@@ -27,7 +27,7 @@ class SessionIdentityTest : public WorkerTest {
     shared_.access_log = &lines_;
   }
 
-  void connect(const char* peer = "10.0.0.1", Preamble preamble = Preamble::kProxyHeader) {
+  void connect(const char* peer = "10.0.0.1", Preamble preamble = {.proxy_header = true}) {
     const Address address(*base::parse_ip(peer), 4000);
     ASSERT_TRUE(Session::start(worker_, client_.give(), address, 8080, preamble));
     poll();
@@ -97,7 +97,7 @@ TEST_F(SessionIdentityTest, ATrustedSourceIsBelieved) {
 }
 
 TEST_F(SessionIdentityTest, OneConnectionMayBeManyClients) {
-  connect("10.0.0.1", Preamble::kNone);
+  connect("10.0.0.1", {});
   for (const std::string client : {"192.0.2.1", "192.0.2.2"}) {
     send("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: " + client + "\r\n\r\n");
     expect_answered(client);

@@ -90,7 +90,7 @@ class SessionUpstreamTest : public WorkerTest {
     auto client = std::make_unique<FarEnd>();
     worker_.begin_batch();
     const Address address(*base::parse_ip("192.0.2.1"), 4000);
-    EXPECT_TRUE(Session::start(worker_, client->give(), address, 8080, Preamble::kNone));
+    EXPECT_TRUE(Session::start(worker_, client->give(), address, 8080, {}));
     client->write(request);
     poll();
     return client;
