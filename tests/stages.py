@@ -33,6 +33,8 @@ BUILD_PATIENCE_SECONDS = 40 * 60
 FUZZ_SECONDS = 20
 # The scenario tests in which threads of the process meet.
 TSAN_SCENARIOS = ["manifests", "connections", "observability", "balancing", "relay"]
+# The scenario tests that are about bytes on connections: run again over TLS.
+TLS_SCENARIOS = ["relay", "http", "forwarding", "handshake", "malformed", "rules"]
 # What pytest gets after that, to stop what its tests have started.
 TEARDOWN_SECONDS = 60
 
@@ -202,9 +204,18 @@ def stage_golden(tally):
     run_programs(tally, "golden", RELEASE, "golden*")
 
 
+def run_over_tls(tally, name, *binary):
+    """Again what is about bytes, with clients that speak TLS."""
+    os.environ["HOLDFAST_OVER_TLS"] = "1"
+    files = [f"tests/scenario/test_{one}.py" for one in TLS_SCENARIOS]
+    run_pytest(tally, name, files[0], *(binary or [RELEASE / "bin/holdfast"]), *files[1:])
+    del os.environ["HOLDFAST_OVER_TLS"]
+
+
 def stage_scenario(tally):
     build_release("holdfast")
     run_pytest(tally, "scenario", "tests/scenario")
+    run_over_tls(tally, "scenario_tls")
 
 
 def build_interop_peers():
@@ -237,6 +248,7 @@ def stage_sanitize(tally):
     run_programs(tally, "sanitize", SANITIZED, "unit_*")
     run_programs(tally, "sanitize", SANITIZED, "golden*")
     run_pytest(tally, "sanitize_scenario", "tests/scenario", SANITIZED / "bin/holdfast")
+    run_over_tls(tally, "sanitize_scenario_tls", SANITIZED / "bin/holdfast")
     build_interop_peers()
     run_pytest(tally, "sanitize_interop", "tests/interop", SANITIZED / "bin/holdfast")
 

@@ -38,8 +38,8 @@ def test_a_valid_handshake_reaches_the_backend_whole(edge):
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", "Cookie: a=b; c=d\r\n",
         "Sec-WebSocket-Protocol: chat, superchat\r\n", "X-Forwarded-For: 127.0.0.1\r\n",
         "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n",
-        "X-Forwarded-Proto: http\r\n", f"X-Forwarded-Host: {route.host}\r\n",
-        f"X-Forwarded-Port: {edge.http}\r\n", "X-Real-IP: 127.0.0.1\r\n",
+        f"X-Forwarded-Proto: {edge.scheme}\r\n", f"X-Forwarded-Host: {route.host}\r\n",
+        f"X-Forwarded-Port: {edge.port}\r\n", "X-Real-IP: 127.0.0.1\r\n",
     ):  # fmt: skip
         assert line in seen, (line, seen)
 

@@ -8,6 +8,7 @@ import os
 import random
 import threading
 
+import pytest
 from holdfast_test.metrics import wait_for_value
 from holdfast_test.peers import (
     BINARY, CLOSE, PING, PONG, close_frame, echo_websocket, frame, handshake, switching, take_frame,
@@ -134,6 +135,7 @@ def test_the_last_words_of_a_backend_that_breaks_off(edge):
         client.close()
 
 
+@pytest.mark.in_the_clear
 def test_a_client_that_vanishes_behind_a_stalled_backend(edge):
     """Its reset ends the relay at once, although bytes are owed to the backend."""
     stop = threading.Event()
@@ -168,6 +170,7 @@ def test_a_client_that_vanishes(edge):
     wait_for_close(edge, route, "downstream_reset")
 
 
+@pytest.mark.in_the_clear
 def test_a_half_close_is_passed_on_and_the_rest_delivered(edge):
     def script(connection):
         connection.take_head()
@@ -271,6 +274,7 @@ def test_counts_while_it_lives(edge):
         assert metrics.value(name, direction=direction, **labels) == 3 * 8 * size
 
 
+@pytest.mark.in_the_clear
 def test_a_wrong_frame_is_the_peers_affair(edge):
     """A length with its top bit set is followed, not judged; nothing is allocated for it."""
     route, backend = edge.serve(hold)

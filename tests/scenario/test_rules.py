@@ -211,7 +211,7 @@ def test_connection_cannot_take_away_what_counts(edge, nominated):
     assert client.take_response()[0].status == 200
     fields = dict(forwarded(backend)[1])
     assert fields["x-forwarded-for"] == fields["x-real-ip"] == "127.0.0.1"
-    assert fields["x-forwarded-proto"] == "http" and fields["host"] == route.host
+    assert fields["x-forwarded-proto"] == edge.scheme and fields["host"] == route.host
     assert (fields["cookie"], fields["authorization"], fields["content-length"]) == ("c", "a", "2")
 
 

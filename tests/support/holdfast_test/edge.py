@@ -2,13 +2,14 @@
 
 import itertools
 import json
+import os
 import pathlib
 import signal
 import socket
 
 import pytest
 from holdfast_test.metrics import get, scrape
-from holdfast_test.peers import Backend, connect
+from holdfast_test.peers import Backend, connect, trusting_everybody
 from holdfast_test.process import Holdfast, wait_until
 
 _numbers = itertools.count(1)
@@ -127,8 +128,14 @@ class Route:
         self._edge.wait_for_change()
 
 
+# Whether clients that do not say otherwise speak TLS.
+OVER_TLS = bool(os.environ.get("HOLDFAST_OVER_TLS"))
+
+
 class Edge:
     """A running Holdfast with its manifests."""
+
+    scheme = "https" if OVER_TLS else "http"
 
     def __init__(self, folder, *flags, **options):
         self.manifests = Manifests(folder)
@@ -137,6 +144,8 @@ class Edge:
             "--admin-listen", "127.0.0.1:0", "--workers", "2", *flags, **options,
         )  # fmt: skip
         self.http = self.holdfast.port("http")
+        self.https = self.holdfast.port("https")
+        self.port = self.https if OVER_TLS else self.http
         self.admin = self.holdfast.port("admin")
         self._things = []
         self._version = 0
@@ -182,7 +191,12 @@ class Edge:
         return self.route(backend, **annotations), backend
 
     def connect(self, **options):
-        return connect(self.http, **options)
+        if not OVER_TLS:
+            return connect(self.http, **options)
+        return self.connect_tls(**options)
+
+    def connect_tls(self, **options):
+        return connect(self.https, **{"tls": trusting_everybody(), **options})
 
     def ask(self, request):
         """Sends raw bytes on a new connection."""

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import os
 import socket
+import ssl
 import struct
 import threading
 
@@ -92,7 +93,7 @@ class Connection:
     def _more(self):
         try:
             data = self.socket.recv(65536)
-        except (ConnectionResetError, BrokenPipeError) as error:
+        except (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError) as error:
             raise Ended(f"reset after {bytes(self.raw[-200:])!r}") from error
         if not data:
             raise Ended(f"ended after {bytes(self.raw[-200:])!r}")
@@ -215,7 +216,16 @@ class Head:
         return next(iter(self.all(name)), default)
 
 
-def connect(port, host="127.0.0.1", receive_buffer=None, source=None):
+def trusting_everybody():
+    """Settings of a TLS client that looks at no certificate."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def connect(port, host="127.0.0.1", receive_buffer=None, source=None, tls=None, server_name=None):
+    """`tls`: the settings (ssl.SSLContext) of a client that speaks it, and names `server_name`."""
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     if receive_buffer is not None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -224,6 +234,10 @@ def connect(port, host="127.0.0.1", receive_buffer=None, source=None):
         sock.bind((source, 0))
     sock.settimeout(PATIENCE_SECONDS)
     sock.connect((host, port))
+    if tls is not None:
+        sock = tls.wrap_socket(
+            sock, server_hostname=server_name, suppress_ragged_eofs=False
+        )
     return Connection(sock)
 
 
