@@ -39,7 +39,7 @@ HOMES = [
     ("google/protobuf/", MESSAGES),
     ("prometheus/", ["admin"]),
     ("ares.h", ["dns"]),
-    ("openssl/sha.h", ["proxy"]),
+    ("openssl/sha.h", ["proxy", "tls"]),
     ("openssl/", ["kube", "websocket", "tls"]),
     ("spdlog/", ["base"]),
     ("re2/", ["model", "controller", "proxy"]),
