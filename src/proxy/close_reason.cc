@@ -58,6 +58,8 @@ constexpr std::array<CloseReasonFacts, kCloseReasonCount> all_facts() {
       {kConnectFailed, "connect_failed", Side::kUpstream, 502, "The service could not be reached."},
       {kConnectTimedOut, "connect_timeout", Side::kUpstream, 504,
        "The service could not be reached in time."},
+      {kUpstreamTlsFailed, "upstream_tls_failed", Side::kUpstream, 502,
+       "The service could not be reached over TLS."},
       {kUpstreamNoAnswer, "upstream_no_answer", Side::kUpstream, 502,
        "The service closed the connection without an answer."},
       {kUpstreamTimedOut, "upstream_timeout", Side::kUpstream, 504,

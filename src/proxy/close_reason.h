@@ -54,6 +54,8 @@ enum class CloseReason : std::uint8_t {
   // The upstream peer's.
   kConnectFailed,
   kConnectTimedOut,
+  /// No TLS with the endpoint, or with somebody who is not it.
+  kUpstreamTlsFailed,
   kUpstreamNoAnswer,
   kUpstreamTimedOut,
   kBadResponse,

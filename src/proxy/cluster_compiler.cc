@@ -1,5 +1,6 @@
 // The clusters of a transaction: their endpoints and what was known of them, who of them is new,
-// who is for our zone, and the health checks that their Cluster resource asks for.
+// who is for our zone, and the health checks and TLS that their Cluster resource
+// asks for.
 
 #include <algorithm>
 #include <set>
@@ -100,6 +101,7 @@ std::shared_ptr<Cluster> SnapshotCompiler::compile_cluster(const std::string& na
   const base::Instant now = clock_.now();
   auto cluster = std::make_shared<Cluster>();
   cluster->state = intern_state(name);
+  if (before != nullptr) cluster->tls = before->tls;
   const std::string& salt = set.salt().empty() ? secret_ : set.salt();
   cluster->affinity_tag = affinity_tag(salt, name);
   const bool keeps_keys = before != nullptr && before->affinity_tag == cluster->affinity_tag;
@@ -134,44 +136,69 @@ std::shared_ptr<Cluster> SnapshotCompiler::compile_cluster(const std::string& na
   return cluster;
 }
 
-std::optional<v1::HealthCheck> SnapshotCompiler::check_of(const std::string& name) const {
-  if (const auto pending = pending_checks_.find(name); pending != pending_checks_.end()) {
+SnapshotCompiler::Settings SnapshotCompiler::settings_of(const std::string& name) const {
+  if (const auto pending = pending_settings_.find(name); pending != pending_settings_.end()) {
     return pending->second;
   }
-  const auto found = checks_.find(name);
-  return found == checks_.end() ? std::nullopt : std::optional(found->second);
+  const auto found = settings_.find(name);
+  return found == settings_.end() ? nullptr : found->second;
 }
 
-void SnapshotCompiler::compile_checks(const model::Transaction& transaction) {
+void SnapshotCompiler::settle(const std::string& name, Cluster& cluster) {
+  const Settings settings = settings_of(name);
+  cluster.health_check.reset();
+  if (settings != nullptr && settings->has_health_check()) {
+    cluster.health_check = settings->health_check();
+  }
+  if (settings == nullptr || !settings->has_tls()) {
+    cluster.tls.reset();
+    return;
+  }
+  // Kept connections and sessions are the context's: it stays while it says the same.
+  const auto before = settings_.find(name);
+  const bool same =
+      cluster.tls && before != settings_.end() && !identities_.concerns(settings->tls()) &&
+      before->second->tls().SerializeAsString() == settings->tls().SerializeAsString();
+  if (!same) cluster.tls = UpstreamTls{identities_.make_client(settings->tls())};
+}
+
+void SnapshotCompiler::compile_settings(const model::Transaction& transaction) {
   for (const model::ResourcePtr& resource : transaction.upserts) {
     if (!resource->has_cluster()) continue;
-    auto& pending = pending_checks_[resource->name()];
-    if (resource->cluster().has_health_check()) pending = resource->cluster().health_check();
+    const v1::Cluster& cluster = resource->cluster();
+    const bool any = cluster.has_health_check() || cluster.has_tls();
+    pending_settings_[resource->name()] = any ? Settings(resource, &cluster) : nullptr;
   }
   for (const model::ResourceKey& key : transaction.removals) {
-    if (key.kind == v1::KIND_CLUSTER) pending_checks_[key.name] = std::nullopt;
+    if (key.kind == v1::KIND_CLUSTER) pending_settings_[key.name] = nullptr;
   }
-  // A change of the check alone: the endpoints are those in force.
-  for (const auto& [name, check] : pending_checks_) {
-    if (pending_clusters_.contains(name) || (!check && !checks_.contains(name))) continue;
+  // Where the endpoints are not news, they are those in force.
+  const auto take_over = [&](const std::string& name) {
+    if (pending_clusters_.contains(name)) return;
     if (const auto before = cluster_in_force(name)) {
       pending_clusters_[name] = std::make_shared<Cluster>(*before);
     }
+  };
+  for (const auto& [name, settings] : pending_settings_) {
+    if (settings != nullptr || settings_.contains(name)) take_over(name);
+  }
+  for (const auto& [name, settings] : settings_) {
+    if (settings->has_tls() && identities_.concerns(settings->tls())) take_over(name);
   }
   for (const auto& [name, cluster] : pending_clusters_) {
-    if (cluster != nullptr) cluster->health_check = check_of(name);
+    if (cluster != nullptr) settle(name, *cluster);
   }
 }
 
 void SnapshotCompiler::commit_clusters() {
-  for (auto& [name, check] : pending_checks_) {
-    if (check) {
-      checks_.insert_or_assign(name, *std::move(check));
+  for (auto& [name, settings] : pending_settings_) {
+    if (settings != nullptr) {
+      settings_.insert_or_assign(name, std::move(settings));
     } else {
-      checks_.erase(name);
+      settings_.erase(name);
     }
   }
-  pending_checks_.clear();
+  pending_settings_.clear();
   const std::lock_guard lock(mutex_);
   for (auto& [name, cluster] : pending_clusters_) {
     if (cluster == nullptr) {

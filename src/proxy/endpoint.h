@@ -19,6 +19,7 @@
 #include "holdfast/discovery/v1/discovery.pb.h"
 #include "proxy/address.h"
 #include "proxy/endpoint_health.h"
+#include "tls/client_context.h"
 
 namespace holdfast::proxy {
 
@@ -85,6 +86,12 @@ struct Membership {
   }
 };
 
+/// How a cluster's endpoints are spoken to over TLS.
+struct UpstreamTls {
+  /// Null: not now, since a Secret that it needs is not known.
+  std::shared_ptr<const tls::ClientContext> context;
+};
+
 /// What a snapshot knows of one cluster. Immutable; shared by the workers.
 struct Cluster {
   std::vector<EndpointPtr> ready;
@@ -103,6 +110,8 @@ struct Cluster {
   std::uint32_t affinity_tag = 0;
   /// Absent: no health checks.
   std::optional<discovery::v1::HealthCheck> health_check;
+  /// Absent: its endpoints are spoken to in the clear.
+  std::optional<UpstreamTls> tls;
 };
 
 }  // namespace holdfast::proxy

@@ -28,13 +28,18 @@ bool same_question(const v1::HealthCheck& a, const v1::HealthCheck& b) {
   return a.path() == b.path() && a.host() == b.host() && a.proxy_protocol() == b.proxy_protocol();
 }
 
-std::string head_of(const v1::HealthCheck& settings, const Endpoint& endpoint) {
-  std::string head;
+/// What comes before TLS.
+std::string preamble_of(const v1::HealthCheck& settings) {
+  std::string preamble;
   if (settings.proxy_protocol() != v1::PROXY_PROTOCOL_UNSPECIFIED) {
     const bool v2 = settings.proxy_protocol() == v1::PROXY_PROTOCOL_V2;
-    append_local_proxy_header(head, v2 ? ProxyHeaderVersion::kV2 : ProxyHeaderVersion::kV1);
+    append_local_proxy_header(preamble, v2 ? ProxyHeaderVersion::kV2 : ProxyHeaderVersion::kV1);
   }
-  return head + "GET " + settings.path() +
+  return preamble;
+}
+
+std::string head_of(const v1::HealthCheck& settings, const Endpoint& endpoint) {
+  return "GET " + settings.path() +
          " HTTP/1.1\r\nHost: " + (settings.host().empty() ? endpoint.text : settings.host()) +
          "\r\nUser-Agent: holdfast-health-check\r\nConnection: close\r\n\r\n";
 }
@@ -57,7 +62,9 @@ class HealthChecker::Check final : public Timer {
 
   [[nodiscard]] Group& group() const { return group_; }
   [[nodiscard]] const Endpoint& endpoint() const { return *endpoint_; }
+  [[nodiscard]] std::string preamble() const { return preamble_of(*group_.settings); }
   [[nodiscard]] std::string head() const { return head_of(*group_.settings, *endpoint_); }
+  [[nodiscard]] const std::optional<UpstreamTls>& tls() const { return group_.tls; }
   [[nodiscard]] base::Duration timeout() const { return duration_of(group_.settings->timeout()); }
 
   /// The group's settings have changed. What was found holds where the question is the same.
@@ -105,7 +112,9 @@ class HealthChecker::Request final : public Connection {
       : Connection(checker.worker_),
         checker_(checker),
         check_(&check),
-        head_(check.head()),
+        tls_(check.tls()),
+        preamble_(check.preamble()),
+        head_((tls_ ? "" : preamble_) + check.head()),
         socket_(nullptr, SocketCloser{&checker.worker_.sockets()}) {}
 
   void start() {
@@ -131,10 +140,33 @@ class HealthChecker::Request final : public Connection {
   void on_deadline() override { end(false); }
 
   void advance() {
+    if (tls_ && !secured_ && !secure()) return;
     if (!socket_->broken() && !send()) return;
     bool success = false;
     // An answer may have come with the reset of who closes at once.
     if (receive(success) || socket_->broken()) end(success);
+  }
+
+  /// Goes on with TLS. True when it is there; false: it waits, or the check has ended.
+  bool secure() {
+    if (socket_->broken()) return fail();
+    if (socket_->tls() == nullptr) {
+      if (tls_->context == nullptr) return fail();
+      // The first bytes of a connection find room.
+      const bool sent = preamble_.empty() ||
+                        socket_->send(preamble_.data(), preamble_.size()).bytes == preamble_.size();
+      const bool made = sent && socket_->encrypt([&](tls::Transport& transport) {
+        return tls_->context->connect(transport, check_->endpoint().text);
+      });
+      if (!made) return fail();
+    }
+    const int error = socket_->handshake();
+    secured_ = error == 0;
+    return secured_ || (error != EAGAIN && fail());
+  }
+  bool fail() {
+    end(false);
+    return false;
   }
 
   /// True when all of the request has been sent.
@@ -183,8 +215,11 @@ class HealthChecker::Request final : public Connection {
   HealthChecker& checker_;
   /// Null once it is gone.
   Check* check_;
+  const std::optional<UpstreamTls> tls_;
+  const std::string preamble_;
   const std::string head_;
   SocketPtr socket_;
+  bool secured_ = false;
   std::size_t sent_ = 0;
   ReadBuffer in_;
   std::size_t scanned_ = 0;
@@ -256,6 +291,7 @@ void HealthChecker::apply(const Change& change) {
 
 void HealthChecker::update(const std::string& name, const Cluster& cluster) {
   Group& group = groups_[name];
+  group.tls = cluster.tls;
   const v1::HealthCheck& wanted = *cluster.health_check;
   if (group.settings == nullptr || !same(*group.settings, wanted)) {
     const bool same_question =

@@ -17,6 +17,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "proxy/counter.h"
@@ -44,6 +45,7 @@ class HealthChecker {
   /// The checks of one cluster.
   struct Group {
     Settings settings;
+    std::optional<UpstreamTls> tls;
     std::size_t under_way = 0;
     /// Those whose time has come, in that order.
     std::list<Check*> waiting;

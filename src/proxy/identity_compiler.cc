@@ -82,6 +82,31 @@ IdentityPtr IdentityCompiler::make_identity(const v1::ServerName& server) const 
       std::move(certificates), client_policy(server, bundles_.find(bundle)), bundle);
 }
 
+std::shared_ptr<const tls::ClientContext> IdentityCompiler::make_client(
+    const v1::UpstreamTls& upstream) {
+  tls::ClientSettings settings;
+  settings.server_name = upstream.server_name();
+  if (!upstream.certificate().empty()) {
+    settings.certificate = certificates_.find(upstream.certificate());
+    if (settings.certificate == nullptr) return nullptr;
+  }
+  if (!upstream.unverified()) {
+    if (upstream.trust_bundle().empty() && !std::exchange(machine_asked_, true)) {
+      if (auto machine = tls::TrustBundle::of_machine(); machine.ok()) machine_ = *machine;
+    }
+    settings.authorities =
+        upstream.trust_bundle().empty() ? machine_ : bundles_.find(upstream.trust_bundle());
+    if (settings.authorities == nullptr) return nullptr;
+  }
+  auto made = tls::ClientContext::make(std::move(settings));
+  return made.ok() ? *std::move(made) : nullptr;
+}
+
+bool IdentityCompiler::concerns(const v1::UpstreamTls& upstream) const {
+  return certificates_.pending.contains(upstream.certificate()) ||
+         bundles_.pending.contains(upstream.trust_bundle());
+}
+
 void IdentityCompiler::note_uses(const v1::ServerName& server, bool used) {
   const auto note = [&](const std::string& secret) {
     if (used) {

@@ -1,7 +1,8 @@
 #pragma once
 
 // Compiles ServerName, Certificate and TrustBundle resources into what handshakes are answered
-// with. A changed Secret compiles again whom it concerns, and nothing else.
+// with, and UpstreamTls into what they are begun with. A changed Secret compiles again whom it
+// concerns, and nothing else.
 //
 // compile() and commit() on one thread at a time; certificates() from any.
 
@@ -15,6 +16,7 @@
 
 #include "model/resource.h"
 #include "tls/certificate.h"
+#include "tls/client_context.h"
 #include "tls/server_identity.h"
 #include "tls/trust_bundle.h"
 
@@ -30,6 +32,12 @@ class IdentityCompiler {
   /// Secret that makes no sense is refused, so that the one before stays in force.
   IdentityChanges compile(const model::Transaction& transaction,
                           std::vector<model::Refusal>& refusals);
+  /// As whom endpoints are spoken to, by what the transaction compiled last says of Secrets. Null:
+  /// a Secret that it needs is not known.
+  [[nodiscard]] std::shared_ptr<const tls::ClientContext> make_client(
+      const model::v1::UpstreamTls& upstream);
+  /// The transaction compiled last says something of a Secret that this needs.
+  [[nodiscard]] bool concerns(const model::v1::UpstreamTls& upstream) const;
   /// The transaction compiled last is accepted.
   void commit();
 
@@ -69,6 +77,9 @@ class IdentityCompiler {
   /// Enters into users_, or takes out, what the server name refers to.
   void note_uses(const model::v1::ServerName& server, bool used);
 
+  /// The machine's own authorities, once they are asked for; null: they cannot be read.
+  Bundle machine_;
+  bool machine_asked_ = false;
   Parts<Server> servers_;
   Parts<tls::CertificatePtr> certificates_;
   Parts<Bundle> bundles_;

@@ -21,7 +21,7 @@ constexpr std::array<const char*, kDirectionCount> kDirectionLabels = {"upstream
                                                                        "downstreamward"};
 constexpr std::array<const char*, 6> kStatusLabels = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
 constexpr std::array<const char*, kConnectFailureCount> kConnectFailureLabels = {
-    "refused", "timeout", "ports", "descriptors", "abandoned", "other"};
+    "refused", "timeout", "ports", "descriptors", "abandoned", "tls", "other"};
 
 /// In place of the names of routes without series of their own.
 constexpr const char* kOtherRoutes = "_other";

@@ -41,9 +41,11 @@ enum class ConnectFailure : std::uint8_t {
   kPorts,
   kDescriptors,
   kAbandoned,
+  /// The endpoint does not speak TLS as it should, or has not proved who it is.
+  kTls,
   kOther,
 };
-inline constexpr std::size_t kConnectFailureCount = 6;
+inline constexpr std::size_t kConnectFailureCount = 7;
 
 /// Closes by reason and close code. 5 KiB: made at a route's first close.
 struct CloseCounters {

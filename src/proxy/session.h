@@ -87,6 +87,8 @@ class Session final : public Connection {
     /// A Set-Cookie that brings the client back to the endpoint that was chosen, or frees it of one
     /// that is gone; empty: it has named the endpoint itself.
     std::string affinity_cookie;
+    /// Why TLS with an endpoint has failed; `detail` may point into it.
+    std::string tls_detail;
     /// Where a redirect leads.
     std::string location;
     SocketPtr upstream;
@@ -176,8 +178,12 @@ class Session final : public Connection {
   struct Try {
     EndpointHealth& health;
     base::Instant begun;
+    /// The cluster's; null: in the clear.
+    const UpstreamTls* tls = nullptr;
   };
   Task<CloseReason> connect(Try attempt);
+  /// TLS over the connection just made; what a PROXY header says goes before it, in the clear.
+  Task<CloseReason> secure_upstream(const Try& attempt, base::Instant deadline);
   CloseReason count_connect_failure(const Try& attempt, int error);
   /// The client has left before there was a connection.
   CloseReason count_abandoned_connect(const Try& attempt);

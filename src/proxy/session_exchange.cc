@@ -28,7 +28,9 @@ base::Duration time_for(std::uint64_t bytes) {
 
 Task<Session::Next> Session::exchange() {
   Exchange& exchange = *exchange_;
-  const std::string head = upstream_preamble() + upstream_head();
+  // Over TLS it has been sent already.
+  const bool secured = exchange.upstream->tls() != nullptr;
+  const std::string head = (secured ? "" : upstream_preamble()) + upstream_head();
   std::optional<BodyPump> request_body;
   for (;;) {
     CloseReason reason = co_await reach_upstream();

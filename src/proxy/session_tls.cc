@@ -1,5 +1,5 @@
 // TLS with the client: the handshake, which hosts a connection may carry requests for, and what the
-// pod is told of a client's certificate.
+// pod is told of a client's certificate. And TLS with the pod.
 
 #include <algorithm>
 #include <cerrno>
@@ -88,6 +88,41 @@ Task<CloseReason> Session::accept_tls() {
     }
   }
   co_return CloseReason::kNone;
+}
+
+Task<CloseReason> Session::secure_upstream(const Try& attempt, base::Instant deadline) {
+  Exchange& exchange = *exchange_;
+  Socket& upstream = *exchange.upstream;
+  const auto failed = [&](std::string detail) {
+    exchange.tls_detail = std::move(detail);
+    exchange.detail = exchange.tls_detail;
+    note_failed_connect(attempt, ConnectFailure::kTls);
+    return CloseReason::kUpstreamTlsFailed;
+  };
+  if (attempt.tls->context == nullptr) co_return failed("a Secret that it needs is not known");
+  const std::string preamble = upstream_preamble();
+  // The first bytes of a connection find room.
+  if (!preamble.empty() &&
+      upstream.send(preamble.data(), preamble.size()).bytes < preamble.size()) {
+    co_return failed("the connection takes no bytes");
+  }
+  const bool made = upstream.encrypt([&](tls::Transport& transport) {
+    return attempt.tls->context->connect(transport, exchange.lease.endpoint()->text);
+  });
+  if (!made) co_return CloseReason::kDescriptorsExhausted;
+  const unsigned interests =
+      kUpstreamReadable | kUpstreamWritable | (exchange.upgrade ? kDownstreamEnded : kNothing);
+  for (;;) {
+    const int error = upstream.handshake();
+    if (error == 0) co_return CloseReason::kNone;
+    if (error != EAGAIN) {
+      const tls::Stream& stream = *upstream.tls();
+      co_return failed(
+          std::string(stream.detail().empty() ? to_string(stream.failure()) : stream.detail()));
+    }
+    if (!co_await wait(interests, deadline)) co_return count_connect_failure(attempt, ETIMEDOUT);
+    if (downstream_gone()) co_return count_abandoned_connect(attempt);
+  }
 }
 
 void Session::answer_plain_http() {

@@ -192,7 +192,9 @@ Task<CloseReason> Session::reach_upstream() {
     exchange.lease = EndpointLease(pick.endpoint);
     ++exchange.tries;
     if (!exchange.upgrade && !exchange.fresh_only && !has_preamble()) {
-      exchange.upstream = worker_.upstreams().take(*pick.endpoint);
+      const tls::ClientContext* tls = cluster->tls ? cluster->tls->context.get() : nullptr;
+      const bool may_keep = !cluster->tls || tls != nullptr;
+      if (may_keep) exchange.upstream = worker_.upstreams().take(*pick.endpoint, tls);
     }
     exchange.is_fresh = exchange.upstream == nullptr;
     if (!exchange.is_fresh) {
@@ -200,13 +202,14 @@ Task<CloseReason> Session::reach_upstream() {
       co_return CloseReason::kNone;
     }
     exchange.tried.push_back(pick.endpoint);
-    last = co_await connect({*pick.health, worker_.now()});
+    const UpstreamTls* tls = cluster->tls ? &*cluster->tls : nullptr;
+    last = co_await connect({*pick.health, worker_.now(), tls});
     if (last == CloseReason::kNone) co_return last;
     exchange.upstream = nullptr;
     exchange.lease = {};
-    const bool hopeless = last != CloseReason::kConnectFailed &&
-                          last != CloseReason::kConnectTimedOut &&
-                          last != CloseReason::kPortsExhausted;
+    const bool hopeless =
+        last != CloseReason::kConnectFailed && last != CloseReason::kConnectTimedOut &&
+        last != CloseReason::kUpstreamTlsFailed && last != CloseReason::kPortsExhausted;
     if (hopeless) co_return last;
   }
   co_return last;
@@ -247,6 +250,10 @@ Task<CloseReason> Session::connect(Try attempt) {
     co_return count_connect_failure(attempt, pending_error(dialled.descriptor));
   }
   if (!exchange_->upstream->writable()) co_return count_abandoned_connect(attempt);
+  if (attempt.tls != nullptr) {
+    const CloseReason failure = co_await secure_upstream(attempt, deadline);
+    if (failure != CloseReason::kNone) co_return failure;
+  }
   attempt.health.count_success(exchange_->route->balancing.ejection, worker_.now());
   co_return CloseReason::kNone;
 }

@@ -162,7 +162,7 @@ std::shared_ptr<const VirtualHost> SnapshotCompiler::compile_host(const v1::Virt
 SnapshotCompiler::Result SnapshotCompiler::compile(const model::Transaction& transaction) {
   Result result;
   pending_clusters_.clear();
-  pending_checks_.clear();
+  pending_settings_.clear();
   for (const model::ResourcePtr& resource : transaction.upserts) {
     const auto refuse = [&](std::string reason) {
       result.refusals.push_back({model::key_of(*resource), std::move(reason)});
@@ -185,7 +185,7 @@ SnapshotCompiler::Result SnapshotCompiler::compile(const model::Transaction& tra
     if (key.kind == v1::KIND_ENDPOINT_SET) pending_clusters_[key.name] = nullptr;
   }
   result.change.identities = identities_.compile(transaction, result.refusals);
-  compile_checks(transaction);
+  compile_settings(transaction);
   result.change.clusters.assign(pending_clusters_.begin(), pending_clusters_.end());
   // Refused transactions, which are never committed, intern as well.
   forget_unused();

@@ -81,8 +81,9 @@ class SnapshotCompiler {
 
   std::shared_ptr<const VirtualHost> compile_host(const model::v1::VirtualHost& host);
   // cluster_compiler.cc: endpoints and their checks.
-  /// Gives the clusters that the transaction is about the checks that their Cluster asks for.
-  void compile_checks(const model::Transaction& transaction);
+  /// Gives the clusters that the transaction is about, be it by a Secret, what their Cluster asks
+  /// for.
+  void compile_settings(const model::Transaction& transaction);
   void commit_clusters();
   /// Null: an address is none.
   std::shared_ptr<Cluster> compile_cluster(const std::string& name,
@@ -90,7 +91,11 @@ class SnapshotCompiler {
   /// The cluster in force; may be null.
   [[nodiscard]] std::shared_ptr<const Cluster> cluster_in_force(const std::string& name) const;
   std::shared_ptr<ClusterState> intern_state(const std::string& name);
-  [[nodiscard]] std::optional<model::v1::HealthCheck> check_of(const std::string& name) const;
+  /// What its Cluster resource says of it; null: it has none.
+  using Settings = std::shared_ptr<const model::v1::Cluster>;
+  [[nodiscard]] Settings settings_of(const std::string& name) const;
+  /// Gives the cluster the checks and the TLS that its Cluster asks for.
+  void settle(const std::string& name, Cluster& cluster);
   EndpointPtr intern_endpoint(const std::string& cluster, const model::v1::Endpoint& endpoint);
   std::shared_ptr<Route> compile_route(const model::v1::Route& route);
   /// Of a route's requests that go to `cluster`.
@@ -112,11 +117,11 @@ class SnapshotCompiler {
   Random random_;
   IdentityCompiler identities_;
   std::map<EndpointKey, std::weak_ptr<Endpoint>> endpoints_;
-  /// Of Clusters that have one, in force.
-  std::map<std::string, model::v1::HealthCheck> checks_;
-  /// What the transaction compiled last says of clusters and checks; null and absent: removed.
+  /// Of Clusters with a health check or TLS, in force.
+  std::map<std::string, Settings> settings_;
+  /// What the transaction compiled last says of clusters and their settings; null: removed.
   std::map<std::string, std::shared_ptr<Cluster>> pending_clusters_;
-  std::map<std::string, std::optional<model::v1::HealthCheck>> pending_checks_;
+  std::map<std::string, Settings> pending_settings_;
   std::map<std::string, std::weak_ptr<ClusterState>> states_;
   /// So many entries make the next look for unused ones worth its while.
   std::size_t look_at_ = kInternedLeast;

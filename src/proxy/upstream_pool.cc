@@ -19,6 +19,9 @@ class UpstreamPool::Kept final : public Connection {
   }
 
   [[nodiscard]] const Endpoint& endpoint() const { return *endpoint_; }
+  [[nodiscard]] const tls::ClientContext* tls() const {
+    return socket_->tls() == nullptr ? nullptr : socket_->tls()->client().get();
+  }
 
   /// Gives the socket away and ends.
   SocketPtr release() {
@@ -28,7 +31,9 @@ class UpstreamPool::Kept final : public Connection {
   }
 
   void on_ready(Socket& socket) override {
-    if (socket.readable() || socket.peer_ended()) abort(CloseReason::kUpstreamEnded);
+    // A session ticket is nothing that was asked for, and no harm.
+    const bool quiet = socket.tls() != nullptr && socket.quiet();
+    if ((socket.readable() && !quiet) || socket.peer_ended()) abort(CloseReason::kUpstreamEnded);
   }
   void on_turn() override {}
   void on_deadline() override { abort(CloseReason::kIdleTimedOut); }
@@ -44,11 +49,15 @@ class UpstreamPool::Kept final : public Connection {
   SocketPtr socket_;
 };
 
-SocketPtr UpstreamPool::take(const Endpoint& endpoint) {
+SocketPtr UpstreamPool::take(const Endpoint& endpoint, const tls::ClientContext* tls) {
   for (;;) {
+    SocketPtr socket(nullptr, SocketCloser{&worker_.sockets()});
     const auto found = kept_.find(&endpoint);
-    if (found == kept_.end()) return {nullptr, SocketCloser{&worker_.sockets()}};
-    SocketPtr socket = found->second.back()->release();
+    if (found == kept_.end()) return socket;
+    const auto last = std::find_if(found->second.rbegin(), found->second.rend(),
+                                   [&](const Kept* one) { return one->tls() == tls; });
+    if (last == found->second.rend()) return socket;
+    socket = (*last)->release();
     // Bytes that came while nothing was asked are nobody's answer (RFC 9112 section 9.2).
     if (socket->quiet()) return socket;
   }

@@ -20,8 +20,9 @@ class UpstreamPool {
  public:
   explicit UpstreamPool(Worker& worker) : worker_(worker) {}
 
-  /// The connection used last, or null. The caller sets its handler.
-  SocketPtr take(const Endpoint& endpoint);
+  /// The connection of `tls` (null: in the clear) that was used last, or null. The caller sets its
+  /// handler.
+  SocketPtr take(const Endpoint& endpoint, const tls::ClientContext* tls);
   /// Keeps the connection, or closes it when a limit is reached.
   void put(std::shared_ptr<Endpoint> endpoint, SocketPtr socket);
   /// Closes all, when descriptors have run out.

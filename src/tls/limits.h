@@ -29,6 +29,10 @@ static_assert(kTicketKeyPeriod * (kTicketKeysMost - 1) >= kSessionLifetime);
 /// more connections at a time.
 inline constexpr std::size_t kTicketsPerHandshake = 2;
 
+/// Sessions that a client keeps of the endpoints of one cluster, one each, some 2 KiB: more
+/// endpoints than one Service has in most clusters.
+inline constexpr std::size_t kPeerSessionsMost = 1000;
+
 /// A DNS name in text (RFC 1035, section 2.3.4).
 inline constexpr std::size_t kServerNameBytesMost = 253;
 

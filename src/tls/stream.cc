@@ -153,8 +153,9 @@ int Stream::handshake() {
   if (done == 1) {
     established_ = true;
     finder_ = nullptr;
-    // An old certificate is not held on to by those that were welcomed with it.
-    SSL_certs_clear(ssl_.get());
+    // An old certificate is not held on to by those that were welcomed with it. (A client's own is
+    // its context's.)
+    if (SSL_is_server(ssl_.get()) == 1) SSL_certs_clear(ssl_.get());
     return 0;
   }
   const unsigned long code = ERR_peek_error();

@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "tls/openssl.h"
 #include "tls/server_identity.h"
@@ -53,6 +54,8 @@ struct PeerCertificate {
   /// The certificate itself, DER, in base64.
   std::string der_base64;
 };
+
+class ClientContext;
 
 class Stream {
  public:
@@ -98,6 +101,13 @@ class Stream {
   [[nodiscard]] bool has_server_name() const { return has_server_name_; }
   /// Absent: the peer has shown none.
   [[nodiscard]] std::optional<PeerCertificate> peer_certificate() const;
+  /// For a client's side: its context, which the stream keeps alive, and whom it speaks to.
+  void set_client(std::shared_ptr<const ClientContext> context, std::string peer) {
+    client_ = std::move(context);
+    peer_ = std::move(peer);
+  }
+  [[nodiscard]] const std::shared_ptr<const ClientContext>& client() const { return client_; }
+  [[nodiscard]] const std::string& peer() const { return peer_; }
   /// Lets go of what only requests need, for a connection that will live long.
   void forget_identity() { identity_ = nullptr; }
 
@@ -113,6 +123,8 @@ class Stream {
   const IdentityFinder* finder_;
   std::shared_ptr<const ServerIdentity> identity_;
   std::unique_ptr<std::string> ahead_;
+  std::shared_ptr<const ClientContext> client_;
+  std::string peer_;
   std::string detail_;
   /// errno of the transport's last failure.
   int transport_error_ = 0;

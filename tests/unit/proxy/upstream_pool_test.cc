@@ -22,7 +22,7 @@ class UpstreamPoolTest : public WorkerTest {
   }
   /// A connection from the pool, looked after by this test.
   SocketPtr take(const std::shared_ptr<Endpoint>& endpoint) {
-    SocketPtr socket = pool_.take(*endpoint);
+    SocketPtr socket = pool_.take(*endpoint, nullptr);
     if (socket != nullptr) socket->set_handler(&idle_);
     return socket;
   }
