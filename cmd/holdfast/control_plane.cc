@@ -29,7 +29,7 @@ constexpr std::chrono::milliseconds kStatePatience{900};
 
 /// What is followed as a whole. Of an API server no ConfigMaps are, but those that are wanted.
 std::set<kube::Scope> scopes_of(const ControlPlaneOptions& options) {
-  std::set<kube::Kind> kinds = {kube::Kind::kIngress, kube::Kind::kService};
+  std::set<kube::Kind> kinds = {kube::Kind::kIngress, kube::Kind::kService, kube::Kind::kSecret};
   const bool is_folder = std::holds_alternative<std::string>(options.source);
   if (is_folder || !options.endpoints_api) kinds.insert(kube::Kind::kEndpointSlice);
   if (is_folder || options.endpoints_api) kinds.insert(kube::Kind::kEndpoints);

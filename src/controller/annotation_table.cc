@@ -295,6 +295,51 @@ const std::array kAnnotations{
                .default_text = "1m, for an upgrade 10s",
                .summary = "How long a pod may take from a request's last byte to the end of its "
                           "answer's head; the same for an upgrade until its 101."},
+    Annotation{.name = "ssl-redirect",
+               .value = ChoiceValue{kBooleans,
+                                    [](Draft& draft, int value) {
+                                      draft.policy().set_https_redirect(value != 0);
+                                    }},
+               .default_text = "true",
+               .summary = "Whether plain requests to a host of some Ingress's spec.tls get a 308 to "
+                          "https; those below /.well-known/acme-challenge/ never do.",
+               .scope = Scope::kIngress},
+    Annotation{.name = "force-ssl-redirect",
+               .value = ChoiceValue{kBooleans,
+                                    [](Draft& draft, int value) {
+                                      draft.settings.forces_https = value != 0;
+                                    }},
+               .default_text = "false",
+               .summary = "The same whether or not the host is in a spec.tls: for TLS that ends in "
+                          "front of Holdfast, at a trusted proxy.",
+               .scope = Scope::kIngress},
+    Annotation{.name = "hsts-max-age",
+               .value = DurationValue{model::kHstsMaxAgeRange,
+                                      [](Draft& draft, base::Duration value) {
+                                        draft.hsts_max_age = value;
+                                      }},
+               .default_text = "0s",
+               .summary = "For how long browsers are told to use https alone, by answers over TLS; "
+                          "0: they are told what the pod tells them.",
+               .scope = Scope::kIngress},
+    Annotation{.name = "hsts-include-subdomains",
+               .value = ChoiceValue{kBooleans,
+                                    [](Draft& draft, int value) {
+                                      draft.hsts_subdomains = value != 0;
+                                    }},
+               .default_text = "false",
+               .summary = "Also for every host below this one.",
+               .only_with = "hsts-max-age",
+               .scope = Scope::kIngress},
+    Annotation{.name = "hsts-preload",
+               .value = ChoiceValue{kBooleans,
+                                    [](Draft& draft, int value) {
+                                      draft.hsts_preload = value != 0;
+                                    }},
+               .default_text = "false",
+               .summary = "And that the host may stand in the list that browsers come with.",
+               .only_with = "hsts-max-age",
+               .scope = Scope::kIngress},
     Annotation{.name = "max-body-bytes",
                .value = SizeValue{model::kMaxBodyBytesRange,
                                   [](Draft& draft, std::uint64_t value) {
@@ -319,6 +364,7 @@ v1::RoutePolicy default_policy() {
   assign(*policy.mutable_slow_start(), kSlowStart);
   policy.set_eject_after(kEjectAfter);
   assign(*policy.mutable_eject_for(), kEjectFor);
+  policy.set_https_redirect(true);
   return policy;
 }
 

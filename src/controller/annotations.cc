@@ -153,6 +153,13 @@ Settings finish(Draft draft, const Defaults& defaults, const OnWrongValue& on_wr
   }
   if (draft.has_hash) *policy.mutable_hash_by() = std::move(draft.hash);
   if (draft.has_origins) *policy.mutable_origin_check() = std::move(draft.origins);
+  if (draft.hsts_max_age > base::Duration::zero()) {
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(draft.hsts_max_age);
+    std::string field = "max-age=" + std::to_string(seconds.count());
+    if (draft.hsts_subdomains) field += "; includeSubDomains";
+    if (draft.hsts_preload) field += "; preload";
+    policy.set_strict_transport_security(std::move(field));
+  }
   if (!draft.health.path().empty()) {
     draft.health.set_host(policy.upstream_host());
     draft.health.set_proxy_protocol(policy.proxy_protocol());

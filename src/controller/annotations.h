@@ -30,6 +30,8 @@ struct Settings {
   std::optional<kube::IngressBackend> websocket_service;
   /// The cluster IP of each Service is its only endpoint.
   bool service_upstream = false;
+  /// As IngressResult has it.
+  bool forces_https = false;
 };
 
 /// What is being read: parts that only count when another annotation asks for them.
@@ -44,6 +46,10 @@ struct Draft {
   /// An allow list that names nobody: nobody is let in, whatever is denied.
   bool allows_nobody = false;
   model::v1::HealthCheck health;
+  /// 0: no Strict-Transport-Security field.
+  base::Duration hsts_max_age{};
+  bool hsts_subdomains = false;
+  bool hsts_preload = false;
 
   model::v1::RoutePolicy& policy() { return settings.policy; }
 };

@@ -14,13 +14,14 @@ struct Change {
   /// Services of which endpoints changed.
   std::set<kube::ObjectName> endpoints;
   std::set<kube::ObjectName> config_maps;
+  std::set<kube::ObjectName> secrets;
   bool classes = false;
   /// A first list came, which is news even when it is empty.
   bool listed = false;
 
   [[nodiscard]] bool empty() const {
     return ingresses.empty() && services.empty() && endpoints.empty() && config_maps.empty() &&
-           !classes && !listed;
+           secrets.empty() && !classes && !listed;
   }
 
   /// Adds what `later` names.
@@ -29,6 +30,7 @@ struct Change {
     services.merge(later.services);
     endpoints.merge(later.endpoints);
     config_maps.merge(later.config_maps);
+    secrets.merge(later.secrets);
     classes |= later.classes;
     listed |= later.listed;
   }

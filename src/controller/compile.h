@@ -31,6 +31,8 @@ struct World {
       slices;
   /// Those that were asked for, or more.
   std::map<kube::ObjectName, std::shared_ptr<const kube::ConfigMap>> config_maps;
+  /// Those with certificates, and those that were asked for.
+  std::map<kube::ObjectName, std::shared_ptr<const kube::Secret>> secrets;
 };
 
 enum class Severity { kWarning, kError };

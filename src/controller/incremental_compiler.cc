@@ -6,6 +6,7 @@
 #include "controller/defaults.h"
 #include "controller/endpoint_set.h"
 #include "controller/problem_list.h"
+#include "controller/server_name.h"
 
 namespace holdfast::controller {
 
@@ -24,6 +25,12 @@ void serve(const model::ResourceKey& key, model::ResourcePtr made, model::Resour
     transaction.upserts.push_back(made);
   }
   held = std::move(made);
+}
+
+/// "*.b.c" of "a.b.c"; "" where there is none.
+std::string wildcard_of(const std::string& host) {
+  const std::size_t dot = host.find('.');
+  return dot == std::string::npos || dot == 0 ? "" : "*" + host.substr(dot);
 }
 
 IngressClassFilter without_classes(const Options& options) {
@@ -54,6 +61,11 @@ Update IncrementalCompiler::update(const World& world, const Change& change) {
   }
   for (const kube::ObjectName& service : change.endpoints) touch_endpoints(service, touched);
   for (const kube::ObjectName& name : ingresses) compile_one(world, name, touched, update);
+  for (const kube::ObjectName& name : change.secrets) {
+    if (secrets_.contains(name)) touched.secrets.insert(name);
+  }
+  for (const kube::ObjectName& name : touched.secrets) make_secret(world, name, touched, update);
+  for (const std::string& name : touched.names) make_name(name, touched, update);
   for (const std::string& name : touched.hosts) make_host(name, update);
   for (const std::string& name : touched.clusters) make_cluster(world, name, update);
   for (const std::string& name : touched.endpoint_sets) make_endpoint_set(world, name, update);
@@ -153,6 +165,14 @@ void IncrementalCompiler::enter(const Claimant& claimant, Touched& touched) {
     hosts_[claims.host].claimants.insert(&claimant);
     touched.hosts.insert(claims.host);
   }
+  for (const TlsClaim& claim : claimant.result.tls) {
+    names_[claim.host].claimants.insert(&claimant);
+    touched.names.insert(claim.host);
+    if (claim.secret.empty()) continue;
+    const kube::ObjectName secret{claimant.name->namespace_name, claim.secret};
+    secrets_[secret].users.insert(&claimant);
+    touched.secrets.insert(secret);
+  }
   const bool chooses = !claimant.result.health_check.empty();
   for (const std::string& name : claimant.result.clusters) {
     const auto [place, fresh] = clusters_.try_emplace(name);
@@ -168,6 +188,14 @@ void IncrementalCompiler::leave(const Claimant& claimant, Touched& touched) {
     hosts_.at(claims.host).claimants.erase(&claimant);
     touched.hosts.insert(claims.host);
   }
+  for (const TlsClaim& claim : claimant.result.tls) {
+    names_.at(claim.host).claimants.erase(&claimant);
+    touched.names.insert(claim.host);
+    if (claim.secret.empty()) continue;
+    const kube::ObjectName secret{claimant.name->namespace_name, claim.secret};
+    secrets_.at(secret).users.erase(&claimant);
+    touched.secrets.insert(secret);
+  }
   for (const std::string& name : claimant.result.clusters) {
     Cluster& cluster = clusters_.at(name);
     cluster.users.erase(&claimant);
@@ -178,6 +206,60 @@ void IncrementalCompiler::leave(const Claimant& claimant, Touched& touched) {
   }
 }
 
+void IncrementalCompiler::make_secret(const World& world, const kube::ObjectName& name,
+                                      Touched& touched, Update& update) {
+  const auto place = secrets_.find(name);
+  HeldSecret& secret = place->second;
+  const model::ResourceKey key{v1::KIND_CERTIFICATE, name.namespace_name + "/" + name.name};
+  if (secret.users.empty()) {
+    serve(key, nullptr, secret.resource, update.transaction);
+    secrets_.erase(place);
+    return;
+  }
+  ++update.work.secrets;
+  secret.take(world, name);
+  serve(key, secret.made, secret.resource, update.transaction);
+  for (const Claimant* user : secret.users) {
+    for (const TlsClaim& claim : user->result.tls) {
+      if (claim.secret == name.name) touched.names.insert(claim.host);
+    }
+  }
+}
+
+void IncrementalCompiler::make_name(const std::string& name, Touched& touched, Update& update) {
+  const auto place = names_.find(name);
+  Name& server = place->second;
+  ProblemList problems;
+  model::ResourcePtr made;
+  if (!server.claimants.empty()) {
+    ++update.work.names;
+    made = compile_server_name(
+        name, server.claimants,
+        [this](const kube::ObjectName& secret) { return &secrets_.at(secret); }, problems);
+  }
+  ledger_.replace(server.problems, problems.take());
+  if ((made == nullptr) != (server.resource == nullptr)) touch_hosts_of(name, touched);
+  serve({v1::KIND_SERVER_NAME, name}, std::move(made), server.resource, update.transaction);
+  if (server.claimants.empty()) names_.erase(place);
+}
+
+void IncrementalCompiler::touch_hosts_of(const std::string& name, Touched& touched) const {
+  if (hosts_.contains(name)) touched.hosts.insert(name);
+  if (!name.starts_with("*.")) return;
+  // Seldom enough to look at all: a wildcard's certificate came, or went for good.
+  for (const auto& [host, value] : hosts_) {
+    if (wildcard_of(host) == name) touched.hosts.insert(host);
+  }
+}
+
+bool IncrementalCompiler::has_tls(const std::string& host) const {
+  const auto served = [this](const std::string& name) {
+    const auto found = names_.find(name);
+    return found != names_.end() && found->second.resource != nullptr;
+  };
+  return served(host) || served(wildcard_of(host));
+}
+
 void IncrementalCompiler::make_host(const std::string& name, Update& update) {
   const auto place = hosts_.find(name);
   Host& host = place->second;
@@ -185,7 +267,7 @@ void IncrementalCompiler::make_host(const std::string& name, Update& update) {
   model::ResourcePtr made;
   if (!host.claimants.empty()) {
     ++update.work.hosts;
-    made = compile_virtual_host(name, host.claimants, problems);
+    made = compile_virtual_host(name, host.claimants, has_tls(name), problems);
   }
   ledger_.replace(host.problems, problems.take());
   serve({v1::KIND_VIRTUAL_HOST, name}, std::move(made), host.resource, update.transaction);
@@ -226,6 +308,15 @@ model::ResourcePtr IncrementalCompiler::find(const model::ResourceKey& key) cons
     const auto host = hosts_.find(key.name);
     return host == hosts_.end() ? nullptr : host->second.resource;
   }
+  if (key.kind == v1::KIND_SERVER_NAME) {
+    const auto name = names_.find(key.name);
+    return name == names_.end() ? nullptr : name->second.resource;
+  }
+  if (key.kind == v1::KIND_CERTIFICATE) {
+    const std::size_t slash = key.name.find('/');
+    const auto secret = secrets_.find({key.name.substr(0, slash), key.name.substr(slash + 1)});
+    return secret == secrets_.end() ? nullptr : secret->second.resource;
+  }
   const auto cluster = clusters_.find(key.name);
   if (cluster == clusters_.end()) return nullptr;
   return key.kind == v1::KIND_CLUSTER ? cluster->second.resource : cluster->second.endpoint_set;
@@ -240,6 +331,8 @@ std::vector<model::ResourcePtr> IncrementalCompiler::resources() const {
   for (const auto& [name, host] : hosts_) add(host.resource);
   for (const auto& [name, cluster] : clusters_) add(cluster.resource);
   for (const auto& [name, cluster] : clusters_) add(cluster.endpoint_set);
+  for (const auto& [name, server] : names_) add(server.resource);
+  for (const auto& [name, secret] : secrets_) add(secret.resource);
   return all;
 }
 

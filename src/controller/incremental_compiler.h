@@ -23,6 +23,7 @@
 #include "controller/change.h"
 #include "controller/cluster.h"
 #include "controller/compile.h"
+#include "controller/held_secret.h"
 #include "controller/ingress_class.h"
 #include "controller/problem_ledger.h"
 #include "controller/virtual_host.h"
@@ -40,6 +41,8 @@ struct Update {
   struct Work {
     std::size_t ingresses = 0;
     std::size_t hosts = 0;
+    std::size_t names = 0;
+    std::size_t secrets = 0;
     std::size_t clusters = 0;
     std::size_t endpoint_sets = 0;
 
@@ -78,8 +81,15 @@ class IncrementalCompiler {
     model::ResourcePtr endpoint_set;
     ProblemLedger::Findings endpoint_problems;
   };
+  struct Name {
+    Claimants claimants;
+    model::ResourcePtr resource;
+    ProblemLedger::Findings problems;
+  };
   /// What has to be made again, by name.
   struct Touched {
+    std::set<kube::ObjectName> secrets;
+    std::set<std::string> names;
     std::set<std::string> hosts;
     std::set<std::string> clusters;
     std::set<std::string> endpoint_sets;
@@ -101,6 +111,13 @@ class IncrementalCompiler {
   /// Enters a claimant at its hosts and clusters, or takes it from there.
   void enter(const Claimant& claimant, Touched& touched);
   void leave(const Claimant& claimant, Touched& touched);
+  void make_secret(const World& world, const kube::ObjectName& name, Touched& touched,
+                   Update& update);
+  void make_name(const std::string& name, Touched& touched, Update& update);
+  /// Touches the hosts that a ServerName is for.
+  void touch_hosts_of(const std::string& name, Touched& touched) const;
+  /// A ServerName, exact or wildcard, is for the host.
+  [[nodiscard]] bool has_tls(const std::string& host) const;
   void make_host(const std::string& name, Update& update);
   void make_cluster(const World& world, const std::string& name, Update& update);
   void make_endpoint_set(const World& world, const std::string& name, Update& update);
@@ -117,6 +134,9 @@ class IncrementalCompiler {
   ProblemLedger::Findings default_problems_;
   std::map<kube::ObjectName, Claimant> claimants_;
   std::map<std::string, Host> hosts_;
+  /// ServerNames, by host.
+  std::map<std::string, Name> names_;
+  std::map<kube::ObjectName, HeldSecret> secrets_;
   /// By name, so that those of one Service stand together.
   std::map<std::string, Cluster> clusters_;
 };

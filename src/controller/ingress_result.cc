@@ -40,6 +40,7 @@ class IngressCompiler {
   void add_settings();
   void add_rule(std::int32_t index);
   void add_path(const std::string& host, const Place& place);
+  void add_tls(std::int32_t index);
   void add_default_backend(const std::string& field, Backend form);
   IngressResult take_result();
   std::optional<Match> match_of(const kube::IngressPath& path, const std::string& field);
@@ -77,10 +78,8 @@ IngressResult IngressCompiler::run() {
     return {};
   }
   add_settings();
-  if (!ingress_.tls.empty()) {
-    warn("spec.tls", "TLS is not terminated; the hosts are served over plain HTTP");
-  }
   for (std::size_t i = 0; i < ingress_.rules.size(); ++i) add_rule(static_cast<std::int32_t>(i));
+  for (std::size_t i = 0; i < ingress_.tls.size(); ++i) add_tls(static_cast<std::int32_t>(i));
   if (ingress_.default_backend) {
     add_default_backend(Place().text(), Backend::kNested);
   } else if (ingress_.rules.empty()) {
@@ -110,6 +109,7 @@ IngressResult IngressCompiler::take_result() {
 void IngressCompiler::add_settings() {
   const Settings settings = settings_of(ingress_, defaults_, problems_);
   service_upstream_ = settings.service_upstream;
+  result_.forces_https = settings.forces_https;
   result_.policy = settings.policy.SerializeAsString();
   if (settings.health_check) result_.health_check = settings.health_check->SerializeAsString();
   if (settings.websocket_service) {
@@ -136,6 +136,33 @@ void IngressCompiler::add_rule(std::int32_t index) {
   }
   for (std::size_t i = 0; i < rule.paths.size(); ++i) {
     add_path(*host, {.rule = index, .path = static_cast<std::int32_t>(i)});
+  }
+}
+
+void IngressCompiler::add_tls(std::int32_t index) {
+  const kube::IngressTls& entry = ingress_.tls[static_cast<std::size_t>(index)];
+  const std::string field = "spec.tls[" + std::to_string(index) + "]";
+  std::string secret = entry.secret_name;
+  if (!secret.empty() && !is_object_name(secret)) {
+    error(field + ".secretName",
+          quote(secret) + " is not the name of a Secret; the default certificate is served");
+    secret.clear();
+  }
+  for (std::size_t i = 0; i < entry.hosts.size(); ++i) {
+    const auto host = parse_host(entry.hosts[i]);
+    if (host.ok() && *host != "*") {
+      result_.tls.push_back({.host = *host, .secret = secret, .entry = index});
+      continue;
+    }
+    const std::string reason =
+        host.ok() ? "it is empty" : std::string(host.status().message());
+    error(field + ".hosts[" + std::to_string(i) + "]", reason + "; it is left out");
+  }
+  if (!entry.hosts.empty()) return;
+  for (const auto& [host, claims] : hosts_) {
+    if (host == "*") continue;
+    result_.tls.push_back(
+        {.host = host, .secret = secret, .entry = index, .if_covered = !secret.empty()});
   }
 }
 

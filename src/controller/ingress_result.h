@@ -60,9 +60,28 @@ struct HostClaims {
   bool operator==(const HostClaims&) const = default;
 };
 
+/// A host that an entry of spec.tls serves over TLS.
+struct TlsClaim {
+  std::string host;
+  /// In the Ingress's namespace; empty: the default certificate.
+  std::string secret;
+  /// Of spec.tls.
+  std::int32_t entry = 0;
+  /// The entry names no host: this is one of the rules', if the certificate is for it.
+  bool if_covered = false;
+
+  bool operator==(const TlsClaim&) const = default;
+  /// "spec.tls[0]"
+  [[nodiscard]] std::string field() const { return "spec.tls[" + std::to_string(entry) + "]"; }
+};
+
 struct IngressResult {
   /// Sorted by host, each once.
   std::vector<HostClaims> hosts;
+  /// In the order of spec.tls.
+  std::vector<TlsClaim> tls;
+  /// Plain requests are sent to https also where no certificate of ours is for the host.
+  bool forces_https = false;
   /// Names of the clusters that it names, each once. They say also which Services it depends on.
   std::vector<std::string> clusters;
   /// Of handshakes; absent: as for plain requests.

@@ -94,6 +94,8 @@ base::StatusOr<SidecarConfiguration> sidecar_configuration(
   policy.clear_slow_start();
   policy.clear_eject_after();
   policy.clear_eject_for();
+  // TLS is not spoken here.
+  policy.clear_https_redirect();
 
   const base::StatusOr<v1::Endpoint> endpoint = parse_upstream(upstream);
   const std::string port =

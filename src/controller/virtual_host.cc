@@ -15,7 +15,8 @@ namespace {
 
 class HostCompiler {
  public:
-  HostCompiler(const std::string& host, ProblemList& problems) : host_(host), problems_(problems) {}
+  HostCompiler(const std::string& host, bool has_tls, ProblemList& problems)
+      : host_(host), has_tls_(has_tls), problems_(problems) {}
 
   void add(const Claimant& claimant);
   model::ResourcePtr build();
@@ -30,6 +31,7 @@ class HostCompiler {
   }
 
   const std::string& host_;
+  const bool has_tls_;
   ProblemList& problems_;
   std::map<Match, v1::Route> routes_;
   std::size_t bytes_ = 0;
@@ -45,6 +47,8 @@ void HostCompiler::add(const Claimant& claimant) {
   route.mutable_origin()->set_name(claimant.name->name);
   // What we have serialised ourselves.
   route.mutable_policy()->ParseFromString(result.policy);
+  const bool redirects = has_tls_ && route.policy().https_redirect();
+  route.mutable_policy()->set_https_redirect(redirects || result.forces_https);
   if (result.websocket_cluster) {
     route.set_websocket_cluster(result.clusters[*result.websocket_cluster]);
   }
@@ -114,8 +118,8 @@ model::ResourcePtr HostCompiler::without_invalid_routes(v1::Resource all) {
 }  // namespace
 
 model::ResourcePtr compile_virtual_host(const std::string& host, const Claimants& claimants,
-                                        ProblemList& problems) {
-  HostCompiler compiler(host, problems);
+                                        bool has_tls, ProblemList& problems) {
+  HostCompiler compiler(host, has_tls, problems);
   for (const Claimant* claimant : claimants) compiler.add(*claimant);
   return compiler.build();
 }

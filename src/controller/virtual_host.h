@@ -36,9 +36,10 @@ struct ByAge {
 };
 using Claimants = std::set<const Claimant*, ByAge>;
 
+/// Sends plain requests to https where `has_tls` or where an Ingress asks for it in any case.
 /// The VirtualHost, sealed and valid; what its validator refuses is a mistake of ours, which costs
 /// that route alone, or the host (null). Conflicts are problems of those that lose. Pure.
 model::ResourcePtr compile_virtual_host(const std::string& host, const Claimants& claimants,
-                                        ProblemList& problems);
+                                        bool has_tls, ProblemList& problems);
 
 }  // namespace holdfast::controller

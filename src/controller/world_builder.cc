@@ -104,6 +104,11 @@ void WorldBuilder::put(const std::shared_ptr<const kube::ConfigMap>& config_map,
   if (put_into(world_.config_maps, name, config_map)) change.config_maps.insert(name);
 }
 
+void WorldBuilder::put(const std::shared_ptr<const kube::Secret>& secret, Change& change) {
+  const kube::ObjectName& name = secret->metadata.name;
+  if (put_into(world_.secrets, name, secret)) change.secrets.insert(name);
+}
+
 void WorldBuilder::erase(kube::Kind kind, const kube::ObjectName& name, Change& change) {
   switch (kind) {
     case kube::Kind::kIngress:
@@ -132,6 +137,9 @@ void WorldBuilder::erase(kube::Kind kind, const kube::ObjectName& name, Change& 
     case kube::Kind::kConfigMap:
       if (world_.config_maps.erase(name) > 0) change.config_maps.insert(name);
       return;
+    case kube::Kind::kSecret:
+      if (world_.secrets.erase(name) > 0) change.secrets.insert(name);
+      return;
   }
 }
 
@@ -159,6 +167,8 @@ std::vector<kube::ObjectName> WorldBuilder::names_of(kube::Kind kind) const {
       return keys_of(endpoints_);
     case kube::Kind::kConfigMap:
       return keys_of(world_.config_maps);
+    case kube::Kind::kSecret:
+      return keys_of(world_.secrets);
   }
   return {};
 }

@@ -1,5 +1,3 @@
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -7,6 +5,7 @@
 #include <utility>
 
 #include "base/port.h"
+#include "kube/base64.h"
 #include "kube/credentials.h"
 #include "kube/json.h"
 #include "kube/source.h"
@@ -16,19 +15,6 @@ namespace holdfast::kube {
 namespace {
 
 base::Status invalid(const std::string& what) { return absl::InvalidArgumentError(what); }
-
-base::StatusOr<std::string> decode_base64(std::string text) {
-  std::erase_if(text, [](unsigned char c) { return std::isspace(c) != 0; });
-  if (text.empty() || text.size() % 4 != 0) return invalid("not base64");
-  std::string result(text.size() / 4 * 3, '\0');
-  const int length = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(result.data()),
-                                     reinterpret_cast<const unsigned char*>(text.data()),
-                                     static_cast<int>(text.size()));
-  if (length < 0) return invalid("not base64");
-  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
-  result.resize(static_cast<std::size_t>(length) - padding);
-  return result;
-}
 
 /// https://HOST[:PORT][/PATH], with [..] around an IPv6 address.
 base::Status read_server(const std::string& url, ClusterConfig& config) {

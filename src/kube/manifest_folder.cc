@@ -12,8 +12,9 @@ namespace holdfast::kube {
 namespace {
 
 /// In the order in which the sink hears of them: what a class names is known before the class.
-constexpr Kind kAllKinds[] = {Kind::kConfigMap, Kind::kIngress,       Kind::kIngressClass,
-                              Kind::kService,   Kind::kEndpointSlice, Kind::kEndpoints};
+constexpr Kind kAllKinds[] = {Kind::kConfigMap,    Kind::kSecret,  Kind::kIngress,
+                              Kind::kIngressClass, Kind::kService, Kind::kEndpointSlice,
+                              Kind::kEndpoints};
 
 std::optional<Kind> known_kind(const std::string& kind, const std::string& version) {
   for (const Kind known : kAllKinds) {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "kube/base64.h"
 #include "kube/json.h"
 
 namespace holdfast::kube {
@@ -163,6 +164,28 @@ void read(const Fields& fields, ConfigMap& result) {
   result.data = fields.text_map("data");
 }
 
+/// Of `data`, decoded, or of `stringData`, which a manifest may have.
+std::string read_secret_value(const Fields& fields, const char* key) {
+  const std::optional<std::string> plain = fields.object("stringData").optional_text(key);
+  if (plain) return *plain;
+  const Fields data = fields.object("data");
+  const std::string encoded = data.text(key);
+  if (encoded.empty()) return encoded;
+  base::StatusOr<std::string> decoded = decode_base64(encoded);
+  if (decoded.ok()) return *std::move(decoded);
+  data.complain(key, std::string(decoded.status().message()));
+  return "";
+}
+
+void read(const Fields& fields, Secret& result) {
+  result.metadata.annotations.clear();
+  result.type = fields.optional_text("type").value_or("Opaque");
+  result.chain = read_secret_value(fields, "tls.crt");
+  result.private_key = read_secret_value(fields, "tls.key");
+  result.authorities = read_secret_value(fields, "ca.crt");
+  result.revocation_lists = read_secret_value(fields, "ca.crl");
+}
+
 template <typename T>
 ParsedObject parse_as(const Json& value, const std::string& default_namespace) {
   base::Status complaint;
@@ -202,6 +225,8 @@ std::string plural_of(Kind kind) {
       return "endpoints";
     case Kind::kConfigMap:
       return "configmaps";
+    case Kind::kSecret:
+      return "secrets";
   }
   return "";
 }
@@ -222,6 +247,8 @@ ParsedObject parse_object(Kind kind, const Json& value, const std::string& defau
       return parse_as<Endpoints>(value, default_namespace);
     case Kind::kConfigMap:
       return parse_as<ConfigMap>(value, default_namespace);
+    case Kind::kSecret:
+      return parse_as<Secret>(value, default_namespace);
   }
   return {};
 }
@@ -238,6 +265,7 @@ const char* api_version_of(Kind kind) {
     case Kind::kService:
     case Kind::kEndpoints:
     case Kind::kConfigMap:
+    case Kind::kSecret:
       return "v1";
   }
   return "";

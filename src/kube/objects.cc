@@ -1,14 +1,18 @@
 #include "kube/objects.h"
 
+#include <openssl/crypto.h>
+
 #include <utility>
 
 namespace holdfast::kube {
 
+Secret::~Secret() { OPENSSL_cleanse(private_key.data(), private_key.size()); }
+
 Kind kind_of(const Object& object) {
   // The variant's order is the enumeration's.
   static_assert(
-      std::is_same_v<std::variant_alternative_t<static_cast<int>(Kind::kConfigMap), Object>,
-                     std::shared_ptr<const ConfigMap>>);
+      std::is_same_v<std::variant_alternative_t<static_cast<int>(Kind::kSecret), Object>,
+                     std::shared_ptr<const Secret>>);
   return static_cast<Kind>(object.index());
 }
 
@@ -30,6 +34,8 @@ const char* to_string(Kind kind) {
       return "Endpoints";
     case Kind::kConfigMap:
       return "ConfigMap";
+    case Kind::kSecret:
+      return "Secret";
   }
   return "?";
 }

@@ -16,8 +16,16 @@
 
 namespace holdfast::kube {
 
-enum class Kind { kIngress, kIngressClass, kService, kEndpointSlice, kEndpoints, kConfigMap };
-inline constexpr std::size_t kKindCount = static_cast<std::size_t>(Kind::kConfigMap) + 1;
+enum class Kind {
+  kIngress,
+  kIngressClass,
+  kService,
+  kEndpointSlice,
+  kEndpoints,
+  kConfigMap,
+  kSecret,
+};
+inline constexpr std::size_t kKindCount = static_cast<std::size_t>(Kind::kSecret) + 1;
 
 /// Namespace and name. The namespace of a cluster-scoped object is empty.
 struct ObjectName {
@@ -249,9 +257,39 @@ struct ConfigMap {
   bool operator==(const ConfigMap&) const = default;
 };
 
+/// Secret.type of those that hold a certificate and its key.
+inline constexpr char kTlsSecretType[] = "kubernetes.io/tls";
+
+/// core/v1 Secret: of its data only what TLS is made of, decoded; empty where it is not there. No
+/// annotations are kept. The private key is wiped when the object goes.
+struct Secret {
+  Secret() = default;
+  Secret(const Secret&) = delete;
+  Secret& operator=(const Secret&) = delete;
+  ~Secret();
+
+  Metadata metadata;
+  std::string type;
+  /// tls.crt
+  std::string chain;
+  /// tls.key
+  std::string private_key;
+  /// ca.crt
+  std::string authorities;
+  /// ca.crl
+  std::string revocation_lists;
+
+  bool operator==(const Secret& other) const {
+    return metadata == other.metadata && type == other.type && chain == other.chain &&
+           private_key == other.private_key && authorities == other.authorities &&
+           revocation_lists == other.revocation_lists;
+  }
+};
+
 using Object = std::variant<std::shared_ptr<const Ingress>, std::shared_ptr<const IngressClass>,
                             std::shared_ptr<const Service>, std::shared_ptr<const EndpointSlice>,
-                            std::shared_ptr<const Endpoints>, std::shared_ptr<const ConfigMap>>;
+                            std::shared_ptr<const Endpoints>, std::shared_ptr<const ConfigMap>,
+                            std::shared_ptr<const Secret>>;
 
 Kind kind_of(const Object& object);
 const Metadata& metadata_of(const Object& object);

@@ -25,6 +25,8 @@ inline constexpr DurationRange kRequestTimeoutRange{std::chrono::milliseconds(1)
                                                     std::chrono::hours(24)};
 
 inline constexpr DurationRange kSlowStartRange{base::Duration::zero(), std::chrono::hours(1)};
+/// Two years are what the list of browsers asks for at most.
+inline constexpr DurationRange kHstsMaxAgeRange{base::Duration::zero(), std::chrono::hours(87600)};
 inline constexpr DurationRange kEjectForRange{std::chrono::seconds(1), std::chrono::hours(1)};
 inline constexpr DurationRange kCookieMaxAgeRange{std::chrono::seconds(1),
                                                   std::chrono::hours(8760)};

@@ -82,6 +82,9 @@ CertificateFacts facts_of(X509* certificate) {
   facts.subject = one_line(X509_get_subject_name(certificate));
   facts.issuer = one_line(X509_get_issuer_name(certificate));
   facts.fingerprint = fingerprint_of(certificate);
+  const EVP_PKEY* key = X509_get0_pubkey(certificate);
+  const char* type = key == nullptr ? nullptr : EVP_PKEY_get0_type_name(key);
+  if (type != nullptr) facts.key_type = type;
   facts.not_before = to_wall_time(X509_get0_notBefore(certificate));
   facts.not_after = to_wall_time(X509_get0_notAfter(certificate));
   return facts;

@@ -24,6 +24,8 @@ struct CertificateFacts {
   std::string issuer;
   /// SHA-256 of the certificate, lower-case hex.
   std::string fingerprint;
+  /// "RSA", "EC", "ED25519": a client may be able to verify one and not another.
+  std::string key_type;
   base::WallTime not_before;
   base::WallTime not_after;
 };

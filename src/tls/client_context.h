@@ -23,9 +23,9 @@ struct ClientSettings {
   /// The name that the server's certificate must have, and the SNI; an IP address is no SNI.
   std::string server_name;
   /// Null: any certificate is taken.
-  std::shared_ptr<const TrustBundle> authorities;
+  std::shared_ptr<const TrustBundle> authorities = {};
   /// Shown to a server that asks for one; null: none is.
-  std::shared_ptr<const Certificate> certificate;
+  std::shared_ptr<const Certificate> certificate = {};
 };
 
 class ClientContext : public std::enable_shared_from_this<ClientContext> {

@@ -1,0 +1,117 @@
+#include "controller/server_name.h"
+
+#include <map>
+#include <utility>
+
+#include "controller/quote.h"
+
+namespace holdfast::controller {
+
+namespace v1 = model::v1;
+
+namespace {
+
+class NameCompiler {
+ public:
+  NameCompiler(const std::string& host, const FindSecret& find_secret, ProblemList& problems)
+      : host_(host), find_secret_(find_secret), problems_(problems) {}
+
+  void add(const Claimant& claimant, const TlsClaim& claim);
+  model::ResourcePtr build();
+
+ private:
+  void add_certificate(const Claimant& claimant, const TlsClaim& claim,
+                       const kube::ObjectName& name, const HeldSecret& secret);
+  void report(Severity severity, const Claimant& claimant, const TlsClaim& claim,
+              std::string message) {
+    problems_.add(severity, claimant.kind(), *claimant.name, claim.field() + ".secretName",
+                  std::move(message));
+  }
+
+  const std::string& host_;
+  const FindSecret& find_secret_;
+  ProblemList& problems_;
+  v1::ServerName server_;
+  /// By the kind of its key.
+  struct Chosen {
+    std::string secret;
+    std::string ingress;
+  };
+  std::map<std::string, Chosen> chosen_;
+};
+
+void NameCompiler::add(const Claimant& claimant, const TlsClaim& claim) {
+  const kube::ObjectName name{claimant.name->namespace_name, claim.secret};
+  const HeldSecret* secret = claim.secret.empty() ? nullptr : find_secret_(name);
+  const tls::Certificate* certificate = secret == nullptr ? nullptr : secret->certificate.get();
+  if (claim.if_covered && (certificate == nullptr || !certificate->covers(host_))) return;
+  if (server_.origin().kind().empty()) {
+    v1::Origin& origin = *server_.mutable_origin();
+    origin.set_kind(claimant.kind());
+    origin.set_namespace_(claimant.name->namespace_name);
+    origin.set_name(claimant.name->name);
+    origin.set_field(claim.field());
+  }
+  if (secret != nullptr) add_certificate(claimant, claim, name, *secret);
+}
+
+void NameCompiler::add_certificate(const Claimant& claimant, const TlsClaim& claim,
+                                   const kube::ObjectName& name, const HeldSecret& secret) {
+  if (!secret.complaint.empty()) {
+    report(Severity::kError, claimant, claim,
+           secret.complaint + (secret.certificate == nullptr
+                                   ? "; host " + quote(host_) +
+                                         " is served with the default certificate"
+                                   : "; host " + quote(host_) +
+                                         " is served with the certificate that it held before"));
+  }
+  if (secret.certificate == nullptr) return;
+  const std::string secret_name = name.namespace_name + "/" + name.name;
+  const auto [chosen, fresh] = chosen_.try_emplace(
+      secret.certificate->facts().key_type,
+      Chosen{secret_name, claimant.name->namespace_name + "/" + claimant.name->name});
+  if (!fresh) {
+    if (chosen->second.secret == secret_name) return;
+    report(Severity::kError, claimant, claim,
+           "host " + quote(host_) + " has a certificate of the same kind by Secret " +
+               quote(chosen->second.secret) + " of Ingress " + chosen->second.ingress +
+               ", which comes first; this one is not served");
+    return;
+  }
+  if (!secret.certificate->covers(host_)) {
+    report(Severity::kWarning, claimant, claim,
+           "the certificate of Secret " + quote(name.name) + " is not for host " + quote(host_) +
+               "; it is served, and clients will refuse it");
+  }
+  server_.add_certificates(secret_name);
+}
+
+model::ResourcePtr NameCompiler::build() {
+  if (server_.origin().kind().empty()) return nullptr;
+  v1::Resource resource;
+  resource.set_name(host_);
+  server_.set_host(host_);
+  *resource.mutable_server_name() = std::move(server_);
+  if (const base::Status valid = model::validate(resource); !valid.ok()) {
+    const v1::Origin& origin = resource.server_name().origin();
+    problems_.add(Severity::kError, origin.kind().c_str(), {origin.namespace_(), origin.name()},
+                  origin.field(), std::string(valid.message()) + "; it is not served over TLS");
+    return nullptr;
+  }
+  return model::seal(std::move(resource));
+}
+
+}  // namespace
+
+model::ResourcePtr compile_server_name(const std::string& host, const Claimants& claimants,
+                                       const FindSecret& find_secret, ProblemList& problems) {
+  NameCompiler compiler(host, find_secret, problems);
+  for (const Claimant* claimant : claimants) {
+    for (const TlsClaim& claim : claimant->result.tls) {
+      if (claim.host == host) compiler.add(*claimant, claim);
+    }
+  }
+  return compiler.build();
+}
+
+}  // namespace holdfast::controller
