@@ -154,8 +154,7 @@ void IngressCompiler::add_tls(std::int32_t index) {
       result_.tls.push_back({.host = *host, .secret = secret, .entry = index});
       continue;
     }
-    const std::string reason =
-        host.ok() ? "it is empty" : std::string(host.status().message());
+    const std::string reason = host.ok() ? "it is empty" : std::string(host.status().message());
     error(field + ".hosts[" + std::to_string(i) + "]", reason + "; it is left out");
   }
   if (!entry.hosts.empty()) return;

@@ -59,11 +59,11 @@ void NameCompiler::add_certificate(const Claimant& claimant, const TlsClaim& cla
                                    const kube::ObjectName& name, const HeldSecret& secret) {
   if (!secret.complaint.empty()) {
     report(Severity::kError, claimant, claim,
-           secret.complaint + (secret.certificate == nullptr
-                                   ? "; host " + quote(host_) +
-                                         " is served with the default certificate"
-                                   : "; host " + quote(host_) +
-                                         " is served with the certificate that it held before"));
+           secret.complaint +
+               (secret.certificate == nullptr
+                    ? "; host " + quote(host_) + " is served with the default certificate"
+                    : "; host " + quote(host_) +
+                          " is served with the certificate that it held before"));
   }
   if (secret.certificate == nullptr) return;
   const std::string secret_name = name.namespace_name + "/" + name.name;

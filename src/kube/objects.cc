@@ -10,9 +10,8 @@ Secret::~Secret() { OPENSSL_cleanse(private_key.data(), private_key.size()); }
 
 Kind kind_of(const Object& object) {
   // The variant's order is the enumeration's.
-  static_assert(
-      std::is_same_v<std::variant_alternative_t<static_cast<int>(Kind::kSecret), Object>,
-                     std::shared_ptr<const Secret>>);
+  static_assert(std::is_same_v<std::variant_alternative_t<static_cast<int>(Kind::kSecret), Object>,
+                               std::shared_ptr<const Secret>>);
   return static_cast<Kind>(object.index());
 }
 

@@ -264,8 +264,8 @@ inline constexpr char kTlsSecretType[] = "kubernetes.io/tls";
 /// annotations are kept. The private key is wiped when the object goes.
 struct Secret {
   Secret() = default;
-  Secret(const Secret&) = delete;
-  Secret& operator=(const Secret&) = delete;
+  Secret(const Secret&) = default;
+  Secret& operator=(const Secret&) = default;
   ~Secret();
 
   Metadata metadata;

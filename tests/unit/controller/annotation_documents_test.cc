@@ -90,6 +90,7 @@ std::string resolved(const Annotation& annotation, bool written, bool& wrong) {
   if (annotation.name.starts_with("affinity-")) values.emplace_back("affinity", "cookie");
   if (annotation.name.starts_with("health-")) values.emplace_back("health-path", "/up");
   if (annotation.name == "hash-balance-factor") values.emplace_back("hash-by", "path");
+  if (annotation.only_with == "hsts-max-age") values.emplace_back("hsts-max-age", "1h");
   if (annotation.name == "missing-origin") values.emplace_back("allowed-origins", "null");
   if (written) values.emplace_back(annotation.name, annotation.default_text);
   const Settings settings = settings_of(

@@ -56,7 +56,10 @@ class Cluster {
 
   void change_something() {
     const kube::Kind kind = objects_.kind();
-    if (objects_.one_in(40)) {
+    if (kind == kube::Kind::kSecret) {
+      // One that has gone leaves what it was, which is history too.
+      change_.merge(builder_.upsert(objects_.object(kind)));
+    } else if (objects_.one_in(40)) {
       std::map<kube::ObjectName, kube::Object> listed;
       for (int i = objects_.below(8); i > 0; --i) {
         const kube::Object object = objects_.object(kind);

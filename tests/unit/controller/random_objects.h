@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/certificates.h"
 #include "tests/unit/controller/objects.h"
 
 namespace holdfast::controller {
@@ -24,10 +25,10 @@ class RandomObjects {
   bool one_in(int n) { return below(n) == 0; }
 
   kube::Kind kind() {
-    constexpr std::array kKinds{kube::Kind::kIngress,       kube::Kind::kIngress,
-                                kube::Kind::kService,       kube::Kind::kEndpointSlice,
-                                kube::Kind::kEndpointSlice, kube::Kind::kEndpoints,
-                                kube::Kind::kIngressClass,  kube::Kind::kConfigMap};
+    constexpr std::array kKinds{
+        kube::Kind::kIngress,       kube::Kind::kIngress,       kube::Kind::kService,
+        kube::Kind::kEndpointSlice, kube::Kind::kEndpointSlice, kube::Kind::kEndpoints,
+        kube::Kind::kIngressClass,  kube::Kind::kConfigMap,     kube::Kind::kSecret};
     return kKinds[static_cast<std::size_t>(below(kKinds.size()))];
   }
 
@@ -44,6 +45,8 @@ class RandomObjects {
         return {name_space(), service()};
       case kube::Kind::kConfigMap:
         return config_map_name();
+      case kube::Kind::kSecret:
+        return {name_space(), secret()};
     }
     return {};
   }
@@ -62,6 +65,8 @@ class RandomObjects {
         return endpoints();
       case kube::Kind::kConfigMap:
         return config_map();
+      case kube::Kind::kSecret:
+        return secret_object();
     }
     return {};
   }
@@ -76,6 +81,7 @@ class RandomObjects {
   std::string name_space() { return one_in(4) ? "other" : "default"; }
   kube::ObjectName config_map_name() { return {"infra", "defaults" + number(3)}; }
   std::string service() { return "s" + number(kServices); }
+  std::string secret() { return "c" + number(4); }
 
   template <class T>
   std::shared_ptr<T> made(kube::Kind kind) {
@@ -103,7 +109,14 @@ class RandomObjects {
       object->rules.push_back(rule);
     }
     if (one_in(3)) object->default_backend = backend();
-    if (one_in(10)) object->tls.push_back({});
+    for (int i = one_in(2) ? below(3) : 0; i > 0; --i) {
+      kube::IngressTls entry;
+      for (int j = below(3); j > 0; --j) {
+        entry.hosts.push_back(pick({"a.test", "B.test", "*.test", "other.test", "", "no host"}));
+      }
+      if (!one_in(6)) entry.secret_name = one_in(9) ? "Bad_Name" : secret();
+      object->tls.push_back(entry);
+    }
     return object;
   }
 
@@ -115,6 +128,9 @@ class RandomObjects {
     if (one_in(6)) annotations[prefix + "service-upstream"] = "true";
     if (one_in(9)) annotations[prefix + "allow-cidrs"] = pick({"10.1.0.0/16", "friends"});
     if (one_in(9)) annotations[prefix + "health-interval"] = "2s";
+    if (one_in(6)) annotations[prefix + "ssl-redirect"] = "false";
+    if (one_in(6)) annotations[prefix + "force-ssl-redirect"] = "true";
+    if (one_in(6)) annotations[prefix + "hsts-max-age"] = pick({"0s", "1h"});
     if (one_in(9)) annotations[prefix + "no-such-thing"] = "1";
     if (one_in(9)) annotations["kubernetes.io/ingress.class"] = pick({"holdfast", "other"});
     if (below(100) < huge_per_cent) {
@@ -166,6 +182,22 @@ class RandomObjects {
     if (one_in(4)) data["deny-cidrs"] = pick({"10.0.0.0/8", "somebody"});
     if (one_in(4)) data["websocket-service"] = service() + ":80";
     if (one_in(9)) data["no-such-thing"] = "1";
+    return object;
+  }
+
+  /// One that can be served: what came before one that cannot is history, which a fresh
+  /// compilation does not know.
+  kube::Object secret_object() {
+    static tls::TestAuthority authority("Test Authority");
+    static const std::array kTexts{
+        authority.issue({.name = "a", .alternatives = "DNS:a.test"}),
+        authority.issue({.name = "any", .alternatives = "DNS:*.test"}),
+        authority.issue({.name = "rsa", .alternatives = "DNS:a.test,DNS:b.test", .key = "RSA"})};
+    auto object = made<kube::Secret>(kube::Kind::kSecret);
+    const auto& text = kTexts[static_cast<std::size_t>(below(kTexts.size()))];
+    object->type = kube::kTlsSecretType;
+    object->chain = text.chain;
+    object->private_key = text.key;
     return object;
   }
 

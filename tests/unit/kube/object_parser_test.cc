@@ -153,6 +153,28 @@ TEST(ParseObject, ReadsTheParametersOfAnIngressClass) {
   EXPECT_EQ(silent.parameters->api_group, "example.com");
 }
 
+TEST(ParseObject, Secret) {
+  const auto secret = parse<Secret>(Kind::kSecret, R"({
+    "metadata": {"name": "x", "namespace": "n", "annotations": {"a": "b"}},
+    "type": "kubernetes.io/tls",
+    "data": {"tls.crt": "Y2VydA==", "tls.key": "a2V5", "ca.crt": "Y2E=", "ca.crl": "Y3Js",
+             "password": "c2VjcmV0"}})");
+  EXPECT_EQ(secret.type, kTlsSecretType);
+  EXPECT_EQ(secret.chain, "cert");
+  EXPECT_EQ(secret.private_key, "key");
+  EXPECT_EQ(secret.authorities, "ca");
+  EXPECT_EQ(secret.revocation_lists, "crl");
+  EXPECT_TRUE(secret.metadata.annotations.empty());
+}
+
+TEST(ParseObject, ASecretOfAManifestMayBeWrittenPlainly) {
+  const auto secret = parse<Secret>(Kind::kSecret, R"({
+    "metadata": {"name": "x"}, "stringData": {"tls.crt": "cert"}})");
+  EXPECT_EQ(secret.type, "Opaque");
+  EXPECT_EQ(secret.chain, "cert");
+  EXPECT_EQ(secret.private_key, "");
+}
+
 TEST(ParseObject, ReadsAConfigMapButNotItsAnnotations) {
   const auto map = parse<ConfigMap>(Kind::kConfigMap, R"({
     "metadata": {"name": "defaults", "namespace": "infra", "annotations": {"leader": "me"}},
@@ -194,6 +216,8 @@ TEST(ParseObject, NamesTheFieldOfTheWrongType) {
       {Kind::kEndpointSlice,
        R"({"metadata": {"name": "x"}, "endpoints": [{"conditions": {"ready": "yes"}}]})",
        "endpoints[0].conditions.ready: expected a boolean, found a string"},
+      {Kind::kSecret, R"({"metadata": {"name": "x"}, "data": {"tls.key": "c2VjcmV0!"}})",
+       "data.tls.key: not base64"},
       {Kind::kConfigMap, R"({"metadata": {"name": "x"}, "data": {"idle-timeout": 5}})",
        "data[idle-timeout]: expected a string, found a number"},
       {Kind::kService, R"({"metadata": {}})", "metadata.name: missing"},

@@ -73,6 +73,18 @@ TEST_F(ScopesTest, ASelectorIsForIngressesAlone) {
                                                    "labelSelector=team%20in%20%28a%2Cb%29"));
 }
 
+TEST_F(ScopesTest, OnlySecretsWithCertificatesAreAskedFor) {
+  view.scopes = {Kind::kSecret};
+  server.on_request(answer(200, R"({"kind":"SecretList","apiVersion":"v1",)"
+                                R"("metadata":{"resourceVersion":"10"},"items":[]})"));
+  start();
+  run_until([&] { return server.targets.size() == 2; });
+  for (const std::string& target : server.targets) {
+    EXPECT_THAT(target, AllOf(StartsWith("/api/v1/secrets?"),
+                              EndsWith("&fieldSelector=type%3Dkubernetes.io%2Ftls")));
+  }
+}
+
 TEST_F(ScopesTest, ASelectorIsPartOfEveryListAndWatch) {
   view.scopes = {Kind::kIngress};
   view.ingress_selector = "a=b";

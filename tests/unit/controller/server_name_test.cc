@@ -1,0 +1,202 @@
+// Goal: what spec.tls of Ingresses makes of Secrets: who serves a host with which certificate, what
+// stays when a Secret stops making sense, and what its change costs.
+
+#include "controller/server_name.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "controller/incremental_compiler.h"
+#include "controller/world_builder.h"
+#include "tests/support/certificates.h"
+#include "tests/unit/controller/objects.h"
+
+namespace holdfast::controller {
+namespace {
+
+namespace v1 = model::v1;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class ServerNameTest : public testing::Test {
+ protected:
+  kube::Object secret(const std::string& name, const tls::CertificateText& text) {
+    auto object = std::make_shared<kube::Secret>();
+    object->metadata.name = {"default", name};
+    object->type = kube::kTlsSecretType;
+    object->chain = text.chain;
+    object->private_key = text.key;
+    return std::shared_ptr<const kube::Secret>(std::move(object));
+  }
+  kube::Object secret(const std::string& name, const std::string& alternatives,
+                      const std::string& key = "P-256") {
+    return secret(name, authority_.issue({.name = name, .alternatives = alternatives, .key = key}));
+  }
+  /// An Ingress with a rule for each host, made on that day.
+  static kube::Object ingress(const std::string& name, int day, std::vector<kube::IngressTls> tls,
+                              const std::vector<std::string>& hosts,
+                              std::map<std::string, std::string> annotations = {}) {
+    auto object = std::make_shared<kube::Ingress>();
+    object->metadata.name = {"default", name};
+    object->metadata.creation_timestamp = "2026-01-0" + std::to_string(day) + "T00:00:00Z";
+    object->metadata.annotations = std::move(annotations);
+    object->ingress_class_name = "holdfast";
+    object->tls = std::move(tls);
+    for (const std::string& host : hosts) {
+      kube::IngressRule rule{.host = host, .has_http = true, .paths = {}};
+      kube::IngressPath path{.path = "/", .path_type = "Prefix", .backend = {}};
+      path.backend.has_service = true;
+      path.backend.service_name = "web";
+      path.backend.port.number = 80;
+      rule.paths.push_back(path);
+      object->rules.push_back(rule);
+    }
+    return std::shared_ptr<const kube::Ingress>(std::move(object));
+  }
+  Update apply(const std::vector<kube::Object>& objects) {
+    Change change;
+    for (const kube::Object& object : objects) change.merge(builder_.upsert(object));
+    return compiler_.update(builder_.world(), change);
+  }
+  [[nodiscard]] std::vector<std::string> certificates(const std::string& host) const {
+    const auto resource = compiler_.find({v1::KIND_SERVER_NAME, host});
+    if (resource == nullptr) return {"no such name"};
+    const auto& names = resource->server_name().certificates();
+    return {names.begin(), names.end()};
+  }
+  [[nodiscard]] bool redirects(const std::string& host) const {
+    const auto resource = compiler_.find({v1::KIND_VIRTUAL_HOST, host});
+    return resource->virtual_host().routes(0).policy().https_redirect();
+  }
+  /// About spec.tls.
+  [[nodiscard]] std::vector<std::string> problems() const {
+    std::vector<std::string> texts;
+    for (const Problem& problem : compiler_.problems()) {
+      if (problem.field.starts_with("spec.tls")) {
+        texts.push_back(problem.object.name + " " + problem.field + ": " + problem.message);
+      }
+    }
+    return texts;
+  }
+  static std::vector<std::string> upserts(const Update& update) {
+    std::vector<std::string> names;
+    for (const auto& resource : update.transaction.upserts) {
+      names.push_back(model::to_string(model::key_of(*resource)));
+    }
+    return names;
+  }
+
+  tls::TestAuthority authority_{"Test Authority"};
+  WorldBuilder builder_;
+  IncrementalCompiler compiler_{Options()};
+};
+
+TEST_F(ServerNameTest, HostsGetTheCertificatesOfTheirEntries) {
+  apply({secret("a", "DNS:a.test,DNS:*.b.test"),
+         ingress("one", 1, {{.hosts = {"a.test", "*.b.test"}, .secret_name = "a"}}, {"a.test"})});
+  EXPECT_THAT(certificates("a.test"), ElementsAre("default/a"));
+  EXPECT_THAT(certificates("*.b.test"), ElementsAre("default/a"));
+  EXPECT_THAT(problems(), IsEmpty());
+  const auto resource = compiler_.find({v1::KIND_CERTIFICATE, "default/a"});
+  ASSERT_NE(resource, nullptr);
+  EXPECT_EQ(resource->certificate().origin().kind(), "Secret");
+}
+
+TEST_F(ServerNameTest, AnEntryWithoutHostsIsForThoseItsCertificateCovers) {
+  apply({secret("a", "DNS:a.test"),
+         ingress("one", 1, {{.hosts = {}, .secret_name = "a"}}, {"a.test", "b.test"})});
+  EXPECT_THAT(certificates("a.test"), ElementsAre("default/a"));
+  EXPECT_THAT(certificates("b.test"), ElementsAre("no such name"));
+  apply({secret("a", "DNS:b.test")});
+  EXPECT_THAT(certificates("a.test"), ElementsAre("no such name"));
+  EXPECT_THAT(certificates("b.test"), ElementsAre("default/a"));
+}
+
+TEST_F(ServerNameTest, OfEachKindOfKeyTheFirstComerServes) {
+  apply({secret("ec", "DNS:a.test"), secret("rsa", "DNS:a.test", "RSA"),
+         secret("late", "DNS:a.test"),
+         ingress("new", 3, {{.hosts = {"a.test"}, .secret_name = "late"}}, {}),
+         ingress("old", 1, {{.hosts = {"a.test"}, .secret_name = "ec"}}, {}),
+         ingress("other", 2, {{.hosts = {"a.test"}, .secret_name = "rsa"}}, {})});
+  EXPECT_THAT(certificates("a.test"), ElementsAre("default/ec", "default/rsa"));
+  EXPECT_THAT(problems(),
+              ElementsAre("new spec.tls[0].secretName: host \"a.test\" has a certificate of the "
+                          "same kind by Secret \"default/ec\" of Ingress default/old, which comes "
+                          "first; this one is not served"));
+}
+
+TEST_F(ServerNameTest, WithoutASecretTheDefaultOneIsServed) {
+  apply({ingress("one", 1, {{.hosts = {"a.test"}, .secret_name = "gone"}}, {"a.test"}),
+         ingress("two", 1, {{.hosts = {"b.test"}, .secret_name = ""}}, {"b.test"})});
+  EXPECT_THAT(certificates("a.test"), IsEmpty());
+  EXPECT_THAT(certificates("b.test"), IsEmpty());
+  EXPECT_THAT(problems(),
+              ElementsAre("one spec.tls[0].secretName: there is no Secret \"gone\" of type "
+                          "kubernetes.io/tls in the namespace; host \"a.test\" is served with the "
+                          "default certificate"));
+}
+
+TEST_F(ServerNameTest, ASecretThatStopsMakingSenseLeavesWhatItWas) {
+  const tls::CertificateText good = authority_.issue({.name = "a", .alternatives = "DNS:a.test"});
+  const tls::CertificateText other = authority_.issue({.name = "a", .alternatives = "DNS:a.test"});
+  apply({secret("a", good),
+         ingress("one", 1, {{.hosts = {"a.test"}, .secret_name = "a"}}, {"a.test"})});
+  const auto before = compiler_.find({v1::KIND_CERTIFICATE, "default/a"});
+  for (const tls::CertificateText& broken :
+       {tls::CertificateText{good.chain, other.key}, {"garbage", good.key}, {"", ""}}) {
+    EXPECT_THAT(upserts(apply({secret("a", broken)})), IsEmpty());
+    EXPECT_EQ(compiler_.find({v1::KIND_CERTIFICATE, "default/a"}), before);
+    ASSERT_EQ(problems().size(), 1u);
+    EXPECT_THAT(problems()[0], HasSubstr("is served with the certificate that it held before"));
+    EXPECT_THAT(problems()[0], testing::Not(HasSubstr("BEGIN")));
+  }
+  EXPECT_THAT(upserts(apply({secret("a", other)})), ElementsAre("Certificate default/a"));
+  EXPECT_THAT(problems(), IsEmpty());
+}
+
+TEST_F(ServerNameTest, ACertificateForAnotherHostIsServedAndSaid) {
+  apply({secret("a", "DNS:b.test"),
+         ingress("one", 1, {{.hosts = {"a.test"}, .secret_name = "a"}}, {"a.test"})});
+  EXPECT_THAT(certificates("a.test"), ElementsAre("default/a"));
+  EXPECT_THAT(problems(), ElementsAre(HasSubstr("is not for host \"a.test\"")));
+}
+
+TEST_F(ServerNameTest, AChangedSecretIsOneResource) {
+  apply({secret("a", "DNS:a.test"), secret("unused", "DNS:a.test"),
+         ingress("one", 1, {{.hosts = {"a.test"}, .secret_name = "a"}}, {"a.test"}),
+         ingress("two", 1, {{.hosts = {"b.test"}, .secret_name = "a"}}, {"b.test"})});
+  const Update update = apply({secret("a", "DNS:a.test")});
+  EXPECT_THAT(upserts(update), ElementsAre("Certificate default/a"));
+  EXPECT_EQ(update.work, (Update::Work{.names = 2, .secrets = 1}));
+  EXPECT_EQ(apply({secret("unused", "DNS:a.test")}).work, Update::Work());
+  EXPECT_EQ(compiler_.find({v1::KIND_CERTIFICATE, "default/unused"}), nullptr);
+}
+
+TEST_F(ServerNameTest, HostsWithTlsSendPlainRequestsToHttps) {
+  apply({ingress("one", 1, {{.hosts = {"a.test", "*.b.test"}, .secret_name = ""}},
+                 {"a.test", "x.b.test", "c.test"}),
+         ingress("two", 1, {}, {"d.test"}, {{"holdfast.dev/force-ssl-redirect", "true"}}),
+         ingress("three", 1, {{.hosts = {"e.test"}, .secret_name = ""}}, {"e.test"},
+                 {{"holdfast.dev/ssl-redirect", "false"}})});
+  EXPECT_TRUE(redirects("a.test"));
+  EXPECT_TRUE(redirects("x.b.test"));
+  EXPECT_FALSE(redirects("c.test"));
+  EXPECT_TRUE(redirects("d.test"));
+  EXPECT_FALSE(redirects("e.test"));
+  apply({ingress("one", 1, {}, {"a.test", "x.b.test", "c.test"})});
+  EXPECT_FALSE(redirects("a.test"));
+  EXPECT_FALSE(redirects("x.b.test"));
+}
+
+TEST_F(ServerNameTest, StrictTransportSecurity) {
+  apply({ingress(
+      "one", 1, {}, {"a.test"},
+      {{"holdfast.dev/hsts-max-age", "1h"}, {"holdfast.dev/hsts-include-subdomains", "true"}})});
+  const auto resource = compiler_.find({v1::KIND_VIRTUAL_HOST, "a.test"});
+  EXPECT_EQ(resource->virtual_host().routes(0).policy().strict_transport_security(),
+            "max-age=3600; includeSubDomains");
+}
+
+}  // namespace
+}  // namespace holdfast::controller
