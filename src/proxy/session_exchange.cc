@@ -28,14 +28,15 @@ base::Duration time_for(std::uint64_t bytes) {
 
 Task<Session::Next> Session::exchange() {
   Exchange& exchange = *exchange_;
-  // Over TLS it has been sent already.
-  const bool secured = exchange.upstream->tls() != nullptr;
-  const std::string head = (secured ? "" : upstream_preamble()) + upstream_head();
+  const std::string preamble = upstream_preamble();
+  const std::string bytes = preamble + upstream_head();
   std::optional<BodyPump> request_body;
   for (;;) {
     CloseReason reason = co_await reach_upstream();
     if (reason != CloseReason::kNone) co_return co_await refuse(reason);
-    reason = co_await send_upstream(head);
+    // Where the pod speaks TLS, what comes before that has been sent.
+    const std::size_t sent = exchange.upstream->tls() == nullptr ? 0 : preamble.size();
+    reason = co_await send_upstream(std::string_view(bytes).substr(sent));
     exchange.request_progress = worker_.now();
     exchange.body_due = worker_.now() + kBodyIdleTimeout;
     if (reason == CloseReason::kNone) {

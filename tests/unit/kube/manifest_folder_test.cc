@@ -36,10 +36,10 @@ class ManifestFolderTest : public testing::Test {
 TEST_F(ManifestFolderTest, ReplacesEveryKindAtFirstThenOnlyWhatChanged) {
   folder.set_file("a.yaml", service("web"));
   folder.publish();
-  EXPECT_THAT(
-      recording.sink.take(),
-      ElementsAre("replace ConfigMap:", "replace Secret:", "replace Ingress:", "replace IngressClass:",
-                  "replace Service: default/web", "replace EndpointSlice:", "replace Endpoints:"));
+  EXPECT_THAT(recording.sink.take(),
+              ElementsAre("replace ConfigMap:", "replace Secret:", "replace Ingress:",
+                          "replace IngressClass:", "replace Service: default/web",
+                          "replace EndpointSlice:", "replace Endpoints:"));
   EXPECT_THAT(set("a.yaml", "# the same\n" + service("web")), IsEmpty());
   EXPECT_THAT(set("a.yaml", service("web", "81")), ElementsAre("replace Service: default/web"));
 }

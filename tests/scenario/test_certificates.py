@@ -1,0 +1,167 @@
+"""Goal: hosts get the certificates of their Ingresses' Secrets, certificates change under open
+connections, and a broken Secret takes nobody's certificate away.
+
+Method: certificates made by openssl(1) for each run; Python's TLS client looks at what it is shown.
+"""
+
+import base64
+import ssl
+import subprocess
+import time
+
+import pytest
+from holdfast_test.metrics import get
+from holdfast_test.peers import (
+    TEXT, answering, echo_websocket, frame, handshake, response, take_frame,
+)  # fmt: skip
+from holdfast_test.process import wait_until
+
+
+class Maker:
+    """Certificates that are signed by themselves."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._count = 0
+
+    def make(self, *names):
+        """(certificate, key), PEM."""
+        self._count += 1
+        key = self._folder / f"{self._count}.key"
+        certificate = self._folder / f"{self._count}.crt"
+        alternatives = ",".join(f"DNS:{name}" for name in names)
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-nodes", "-keyout", key, "-out", certificate, "-days", "2", "-subj",
+             f"/CN={self._count}", "-addext", f"subjectAltName={alternatives}"],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        return certificate.read_bytes(), key.read_bytes()
+
+
+@pytest.fixture
+def maker(tmp_path_factory):
+    return Maker(tmp_path_factory.mktemp("certificates"))
+
+
+def secret(name, certificate, key):
+    data = {"tls.crt": certificate, "tls.key": key}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": "default"},
+        "type": "kubernetes.io/tls",
+        "data": {field: base64.b64encode(value).decode() for field, value in data.items()},
+    }
+
+
+def tls_of(route, *entries):
+    """An Ingress beside the route's that names Secrets: [(hosts, Secret)]."""
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": f"{route.name}-tls", "namespace": "default"},
+        "spec": {
+            "ingressClassName": "holdfast",
+            "tls": [{"hosts": hosts, "secretName": name} for hosts, name in entries],
+            "rules": [{"host": hosts[0]} for hosts, _ in entries],
+        },
+    }
+
+
+def shown(edge, name):
+    """The certificate that a client who asks for that name is shown, PEM."""
+    client = edge.connect_tls(server_name=name)
+    der = client.socket.getpeercert(binary_form=True)
+    client.close()
+    return ssl.DER_cert_to_PEM_cert(der)
+
+
+def same(pem, certificate):
+    return pem.split() == certificate.decode().split()
+
+
+def put(edge, name, *documents):
+    edge.manifests.write(name, list(documents))
+
+
+def open_websocket(edge, route):
+    client = edge.connect_tls(server_name=route.host)
+    client.send(handshake(route.host))
+    assert client.take_head().status == 101
+    return client
+
+
+def test_each_host_has_its_certificate(own_edge, maker):
+    edge = own_edge()
+    route, _ = edge.serve(echo_websocket)
+    own, any_, other = maker.make(route.host), maker.make("*.any.test"), maker.make("x.any.test")
+    put(edge, "secrets", secret("own", *own), secret("any", *any_), secret("other", *other))
+    put(edge, "tls", tls_of(route, ([route.host], "own"), (["*.any.test"], "any"),
+                            (["x.any.test"], "other")))  # fmt: skip
+    wait_until(lambda: same(shown(edge, route.host), own[0]), "the host's certificate")
+    assert same(shown(edge, "y.any.test"), any_[0])
+    assert same(shown(edge, "x.any.test"), other[0])
+    default = shown(edge, "unknown.test")
+    assert shown(edge, "y.x.any.test") == default
+    assert not any(same(default, certificate) for certificate, _ in (own, any_, other))
+
+
+def test_rotations_close_nothing(own_edge, maker):
+    """New handshakes see the new certificate, on both workers, and open WebSockets live."""
+    edge = own_edge()
+    route, _ = edge.serve(echo_websocket)
+    put(edge, "secrets", secret("own", *maker.make(route.host)))
+    put(edge, "tls", tls_of(route, ([route.host], "own")))
+    clients = [open_websocket(edge, route) for _ in range(20)]
+    for _ in range(10):
+        certificate, key = maker.make(route.host)
+        put(edge, "secrets", secret("own", certificate, key))
+        wait_until(lambda: same(shown(edge, route.host), certificate), "the new certificate")
+        assert all(same(shown(edge, route.host), certificate) for _ in range(10))
+        clients.append(open_websocket(edge, route))
+    for client in clients:
+        client.send(frame(b"still here", masked=True))
+        assert take_frame(client) == (TEXT, b"still here", True)
+    assert edge.metrics().value("holdfast_websockets_open", ingress=route.name) == len(clients)
+
+
+def test_a_broken_secret_leaves_the_last_good_one(own_edge, maker):
+    edge = own_edge()
+    route, _ = edge.serve(echo_websocket)
+    good, other = maker.make(route.host), maker.make(route.host)
+    put(edge, "secrets", secret("own", *good))
+    put(edge, "tls", tls_of(route, ([route.host], "own")))
+    wait_until(lambda: same(shown(edge, route.host), good[0]), "the certificate")
+
+    def problems():
+        found = edge.config()["control_plane"]["problems"]
+        return [problem for problem in found if "spec.tls" in problem["field"]]
+
+    for broken in ((other[0], good[1]), (b"garbage", good[1]), (b"", b"")):
+        put(edge, "secrets", secret("own", *broken))
+        wait_until(problems, "a problem")
+        assert same(shown(edge, route.host), good[0])
+        assert "PRIVATE KEY" not in get(edge.admin, "/debug/config")[1].decode()
+        put(edge, "secrets", secret("own", *good))
+        wait_until(lambda: not problems(), "the problem to go")
+    expiry = edge.metrics().value("holdfast_certificate_expiry_timestamp_seconds", secret="own")
+    assert 86400 < expiry - time.time() < 2 * 86400 + 60
+
+
+def test_plain_requests_are_sent_to_https(own_edge, maker):
+    edge = own_edge()
+    route, _ = edge.serve(answering(response("200 OK", b"ok")))
+    put(edge, "secrets", secret("own", *maker.make(route.host)))
+    put(edge, "tls", tls_of(route, ([route.host], "own")))
+    wait_until(lambda: shown(edge, route.host), "TLS")
+    request = f"GET /a?b=c HTTP/1.1\r\nHost: {route.host}\r\n\r\n".encode()
+
+    def redirected():
+        head = edge.ask(request).take_head()
+        return head if head.status == 308 else None
+
+    head = wait_until(redirected, "a redirect")
+    assert head.get("location") == f"https://{route.host}/a?b=c"
+    challenge = request.replace(b"/a?b=c", b"/.well-known/acme-challenge/token")
+    assert edge.ask(challenge).take_head().status == 200
