@@ -301,8 +301,8 @@ const std::array kAnnotations{
                                       draft.policy().set_https_redirect(value != 0);
                                     }},
                .default_text = "true",
-               .summary = "Whether plain requests to a host of some Ingress's spec.tls get a 308 to "
-                          "https; those below /.well-known/acme-challenge/ never do.",
+               .summary = "Whether plain requests to a host of some Ingress's spec.tls get a 308 "
+                          "to https; those below /.well-known/acme-challenge/ never do.",
                .scope = Scope::kIngress},
     Annotation{.name = "force-ssl-redirect",
                .value = ChoiceValue{kBooleans,

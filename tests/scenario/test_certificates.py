@@ -142,7 +142,7 @@ def test_a_broken_secret_leaves_the_last_good_one(own_edge, maker):
         put(edge, "secrets", secret("own", *broken))
         wait_until(problems, "a problem")
         assert same(shown(edge, route.host), good[0])
-        assert "PRIVATE KEY" not in get(edge.admin, "/debug/config")[1].decode()
+        assert "PRIVATE KEY" not in get(edge.admin, "/debug/config")[1]
         put(edge, "secrets", secret("own", *good))
         wait_until(lambda: not problems(), "the problem to go")
     expiry = edge.metrics().value("holdfast_certificate_expiry_timestamp_seconds", secret="own")
