@@ -40,9 +40,9 @@ inline constexpr const char* kCookieName = "holdfast";
 /// hand, and each is kept once in every data plane.
 inline constexpr std::size_t kPathBytes = 1024;
 /// What a host's routes leave of its resource (model::kResourceBytes), bytes: more than the host's
-/// own fields take. Each of its routes has, on top of itself, a tag and a length.
+/// own fields take. Each of its routes and policies has, on top of itself, a tag and a length.
 inline constexpr std::size_t kHostFieldBytes = 1024;
-inline constexpr std::size_t kRouteFramingBytes = 6;
+inline constexpr std::size_t kListEntryBytes = 6;
 /// Endpoints of one EndpointSet, as far as they fit into one resource (model::kResourceBytes),
 /// which they do with 200 bytes each. A cluster has at most 5,000 nodes. Beyond it the rest is left
 /// out, and that is a problem of the Service.

@@ -67,7 +67,7 @@ v1::Resource every_host(const std::string& cluster, v1::RoutePolicy policy) {
   *route.mutable_origin() = origin_of("upstream");
   route.mutable_path()->set_fallback(true);
   route.set_cluster(cluster);
-  *route.mutable_policy() = std::move(policy);
+  *resource.mutable_virtual_host()->add_policies() = std::move(policy);
   return resource;
 }
 

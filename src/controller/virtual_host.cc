@@ -1,7 +1,10 @@
 #include "controller/virtual_host.h"
 
+#include <cstdint>
 #include <map>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "controller/limits.h"
 #include "controller/quote.h"
@@ -22,9 +25,16 @@ class HostCompiler {
   model::ResourcePtr build();
 
  private:
-  void claim(const Claimant& claimant, const Claim& claim, const v1::Route& route);
+  struct Policy {
+    v1::RoutePolicy message;
+    /// How two of them are compared.
+    std::string text;
+  };
+
+  [[nodiscard]] Policy policy_of(const IngressResult& result) const;
+  void claim(const Claimant& claimant, const Claim& claim, v1::Route& route, const Policy& policy);
   [[nodiscard]] v1::Resource empty_host() const;
-  model::ResourcePtr without_invalid_routes(v1::Resource all);
+  model::ResourcePtr without_invalid_routes(const v1::VirtualHost& all);
   void report(const v1::Origin& origin, const base::Status& status) {
     problems_.add(Severity::kError, origin.kind().c_str(), {origin.namespace_(), origin.name()},
                   origin.field(), std::string(status.message()) + "; it is not served");
@@ -34,8 +44,21 @@ class HostCompiler {
   const bool has_tls_;
   ProblemList& problems_;
   std::map<Match, v1::Route> routes_;
+  std::vector<v1::RoutePolicy> policies_;
+  /// Their places, by their texts.
+  std::map<std::string, std::size_t> places_;
   std::size_t bytes_ = 0;
 };
+
+HostCompiler::Policy HostCompiler::policy_of(const IngressResult& result) const {
+  Policy policy;
+  // What we have serialised ourselves.
+  policy.message.ParseFromString(result.policy);
+  const bool redirects = has_tls_ && policy.message.https_redirect();
+  policy.message.set_https_redirect(redirects || result.forces_https);
+  policy.text = policy.message.SerializeAsString();
+  return policy;
+}
 
 void HostCompiler::add(const Claimant& claimant) {
   const IngressResult& result = claimant.result;
@@ -45,40 +68,46 @@ void HostCompiler::add(const Claimant& claimant) {
   route.mutable_origin()->set_kind(claimant.kind());
   route.mutable_origin()->set_namespace_(claimant.name->namespace_name);
   route.mutable_origin()->set_name(claimant.name->name);
-  // What we have serialised ourselves.
-  route.mutable_policy()->ParseFromString(result.policy);
-  const bool redirects = has_tls_ && route.policy().https_redirect();
-  route.mutable_policy()->set_https_redirect(redirects || result.forces_https);
   if (result.websocket_cluster) {
     route.set_websocket_cluster(result.clusters[*result.websocket_cluster]);
   }
+  const Policy policy = policy_of(result);
   for (const Claim& wanted : claims->claims) {
     route.mutable_origin()->set_field(claimant.field_of(wanted));
     *route.mutable_path() = wanted.match.message();
     route.set_cluster(result.clusters[wanted.cluster]);
-    claim(claimant, wanted, route);
+    claim(claimant, wanted, route, policy);
   }
 }
 
-void HostCompiler::claim(const Claimant& claimant, const Claim& claim, const v1::Route& route) {
-  const std::size_t bytes = route.ByteSizeLong() + kRouteFramingBytes;
+void HostCompiler::claim(const Claimant& claimant, const Claim& claim, v1::Route& route,
+                         const Policy& policy) {
+  if (const auto taken = routes_.find(claim.match); taken != routes_.end()) {
+    if (claimant.is_flag) return;
+    const v1::Origin& winner = taken->second.origin();
+    problems_.add(Severity::kError, claimant.kind(), *claimant.name, claimant.field_of(claim),
+                  claim.match.text() + " of host " + quote(host_) + " belongs to " +
+                      winner.field() + " of Ingress " + winner.namespace_() + "/" + winner.name() +
+                      ", which comes first; this one is not served there");
+    return;
+  }
+  const auto known = places_.find(policy.text);
+  const bool is_new = known == places_.end();
+  const std::size_t place = is_new ? policies_.size() : known->second;
+  route.set_policy(static_cast<std::uint32_t>(place));
+  const std::size_t bytes = route.ByteSizeLong() + kListEntryBytes +
+                            (is_new ? policy.text.size() + kListEntryBytes : 0);
   if (bytes_ + bytes > model::kResourceBytes - kHostFieldBytes) {
     problems_.add(
         Severity::kError, claimant.kind(), *claimant.name, claimant.field_of(claim),
         "host " + quote(host_) + " has more routes than fit into 1 MiB; this one is not served");
     return;
   }
-  const auto [place, fresh] = routes_.try_emplace(claim.match, route);
-  if (fresh) {
-    bytes_ += bytes;
-    return;
-  }
-  if (claimant.is_flag) return;
-  const v1::Origin& winner = place->second.origin();
-  problems_.add(Severity::kError, claimant.kind(), *claimant.name, claimant.field_of(claim),
-                claim.match.text() + " of host " + quote(host_) + " belongs to " + winner.field() +
-                    " of Ingress " + winner.namespace_() + "/" + winner.name() +
-                    ", which comes first; this one is not served there");
+  bytes_ += bytes;
+  routes_.emplace(claim.match, route);
+  if (!is_new) return;
+  policies_.push_back(policy.message);
+  places_.emplace(policy.text, place);
 }
 
 v1::Resource HostCompiler::empty_host() const {
@@ -93,24 +122,33 @@ model::ResourcePtr HostCompiler::build() {
   v1::VirtualHost& message = *resource.mutable_virtual_host();
   message.mutable_routes()->Reserve(static_cast<int>(routes_.size()));
   for (auto& [match, route] : routes_) *message.add_routes() = std::move(route);
+  for (v1::RoutePolicy& policy : policies_) *message.add_policies() = std::move(policy);
   if (model::validate(resource).ok()) return model::seal(std::move(resource));
-  return without_invalid_routes(std::move(resource));
+  return without_invalid_routes(message);
 }
 
-model::ResourcePtr HostCompiler::without_invalid_routes(v1::Resource all) {
+model::ResourcePtr HostCompiler::without_invalid_routes(const v1::VirtualHost& all) {
   v1::Resource kept = empty_host();
-  for (v1::Route& route : *all.mutable_virtual_host()->mutable_routes()) {
+  v1::VirtualHost& host = *kept.mutable_virtual_host();
+  std::map<std::uint32_t, int> places;
+  for (v1::Route route : all.routes()) {
+    const v1::RoutePolicy& policy = model::policy_of(all, route);
+    const std::uint32_t before = route.policy();
+    route.set_policy(0);
     v1::Resource alone = empty_host();
     *alone.mutable_virtual_host()->add_routes() = route;
-    if (const base::Status status = model::validate(alone); status.ok()) {
-      kept.mutable_virtual_host()->mutable_routes()->Add()->Swap(&route);
-    } else {
+    *alone.mutable_virtual_host()->add_policies() = policy;
+    if (const base::Status status = model::validate(alone); !status.ok()) {
       report(route.origin(), status);
+      continue;
     }
+    const auto [place, is_new] = places.try_emplace(before, host.policies_size());
+    if (is_new) *host.add_policies() = policy;
+    route.set_policy(static_cast<std::uint32_t>(place->second));
+    host.mutable_routes()->Add()->Swap(&route);
   }
   const base::Status status = model::validate(kept);
   if (status.ok()) return model::seal(std::move(kept));
-  const v1::VirtualHost& host = kept.virtual_host();
   report(host.routes().empty() ? v1::Origin() : host.routes(0).origin(), status);
   return nullptr;
 }

@@ -69,7 +69,7 @@ inline constexpr std::size_t kResourceBytes = (std::size_t{1} << 20) - 4096;
 
 /// Certificates of one server name: one for each kind of key, with room for those that follow them.
 inline constexpr int kCertificatesOfAName = 8;
-/// Certificates between a client's and its authority's, and one: RFC 5280 knows no bound, chains in
+/// Certificates between a client's and its authority's: RFC 5280 knows no bound, chains in
 /// use have two or three.
 inline constexpr std::uint32_t kClientCertificateDepthMost = 10;
 

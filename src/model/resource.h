@@ -62,6 +62,11 @@ struct ClusterName {
 };
 std::optional<ClusterName> parse_cluster_name(std::string_view name);
 
+/// What holds for a route. REQUIRES: validate() has found nothing wrong with the host.
+inline const v1::RoutePolicy& policy_of(const v1::VirtualHost& host, const v1::Route& route) {
+  return host.policies(static_cast<int>(route.policy()));
+}
+
 /// "VirtualHost chat.example.com", for logs.
 std::string to_string(const ResourceKey& key);
 

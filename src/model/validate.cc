@@ -61,6 +61,12 @@ base::StatusOr<MatchKey> check_path(const v1::PathMatch& path, std::string_view 
 Status check(const v1::VirtualHost& host, const std::string& name) {
   if (!is_host(host.host())) return wrong("virtual_host.host is not a host name in lower case");
   if (host.host() != name) return wrong("virtual_host.host is not the resource's name");
+  for (int i = 0; i < host.policies_size(); ++i) {
+    if (Status status = check_policy(host.policies(i)); !status.ok()) {
+      return wrong("virtual_host.policies[" + std::to_string(i) + "].",
+                   std::string(status.message()));
+    }
+  }
   std::set<MatchKey> matches;
   for (int i = 0; i < host.routes_size(); ++i) {
     const v1::Route& route = host.routes(i);
@@ -77,8 +83,8 @@ Status check(const v1::VirtualHost& host, const std::string& name) {
     if (!route.websocket_cluster().empty() && !is_cluster_name(route.websocket_cluster())) {
       return wrong(field, ".websocket_cluster is not of the form NAMESPACE/SERVICE/PORT");
     }
-    if (Status status = check_policy(route.policy()); !status.ok()) {
-      return wrong(field, ".policy.", std::string(status.message()));
+    if (route.policy() >= static_cast<std::uint32_t>(host.policies_size())) {
+      return wrong(field, ".policy is none of virtual_host.policies");
     }
   }
   return absl::OkStatus();

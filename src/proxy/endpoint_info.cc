@@ -36,11 +36,11 @@ void add(ClusterPolicy& policy, const v1::RoutePolicy& route) {
 ClusterPolicies policies_of(const std::vector<model::ResourcePtr>& resources) {
   ClusterPolicies result;
   for (const model::ResourcePtr& resource : resources) {
-    for (const v1::Route& route : resource->virtual_host().routes()) {
-      add(result[route.cluster()], route.policy());
-      if (!route.websocket_cluster().empty()) {
-        add(result[route.websocket_cluster()], route.policy());
-      }
+    const v1::VirtualHost& host = resource->virtual_host();
+    for (const v1::Route& route : host.routes()) {
+      const v1::RoutePolicy& policy = model::policy_of(host, route);
+      add(result[route.cluster()], policy);
+      if (!route.websocket_cluster().empty()) add(result[route.websocket_cluster()], policy);
     }
   }
   return result;

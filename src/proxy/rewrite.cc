@@ -7,11 +7,12 @@
 
 namespace holdfast::proxy {
 
-std::string rewritten_target(const Forwarding& forwarding, const http::RequestHead& request) {
-  if (forwarding.rewrite_prefix.empty() || request.path == "*") return {};
+std::string rewritten_target(const Route& route, const http::RequestHead& request) {
+  const std::string& replacement = route.settings->forwarding.rewrite_prefix;
+  if (replacement.empty() || request.path == "*") return {};
   const std::string_view rest =
-      request.path.substr(base::bytes_matched(request.path, forwarding.matched_bytes));
-  std::string target = forwarding.rewrite_prefix;
+      request.path.substr(base::bytes_matched(request.path, route.matched_bytes));
+  std::string target = replacement;
   if (!rest.empty()) {
     while (target.ends_with('/')) target.pop_back();
     target += rest;

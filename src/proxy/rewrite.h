@@ -11,6 +11,6 @@ namespace holdfast::proxy {
 /// Only what the match was made of is replaced, however it was written; the rest stays as it came.
 /// What stands in front always begins with exactly one slash, since "//host" names another host to
 /// some. Pure.
-std::string rewritten_target(const Forwarding& forwarding, const http::RequestHead& request);
+std::string rewritten_target(const Route& route, const http::RequestHead& request);
 
 }  // namespace holdfast::proxy

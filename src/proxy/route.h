@@ -143,19 +143,14 @@ struct Admission {
   std::optional<discovery::v1::OriginCheck> origins;
 };
 
-/// What becomes of a message on its way.
+/// What becomes of a message on its way, but for its path.
 struct Forwarding {
   std::vector<discovery::v1::FieldChange> request_fields;
   std::vector<discovery::v1::FieldChange> response_fields;
   /// Empty: the client's Host.
   std::string upstream_host;
-  /// What replaces `matched` at the front of a path; empty: nothing does.
+  /// What replaces Route::matched at the front of a path; empty: nothing does.
   std::string rewrite_prefix;
-  /// The route's path match; a prefix without a trailing slash, and so empty for "/"; empty for a
-  /// fallback.
-  std::string matched;
-  /// Of a request's path as it is matched (base::matched_path), how much that is.
-  std::size_t matched_bytes = 0;
   bool starts_trace = false;
   discovery::v1::ProxyProtocol proxy_protocol = discovery::v1::PROXY_PROTOCOL_UNSPECIFIED;
   bool https_redirect = false;
@@ -163,11 +158,8 @@ struct Forwarding {
   std::string strict_transport_security;
 };
 
-/// Immutable; shared by the workers and by requests under way.
-struct Route {
-  /// Of plain requests, and of WebSocket handshakes; often the same.
-  Target plain;
-  Target websocket;
+/// What an Ingress asks for its routes, which share it. Immutable.
+struct RouteSettings {
   Balancing balancing;
   Admission admission;
   Forwarding forwarding;
@@ -176,6 +168,19 @@ struct Route {
   base::Duration upgrade_timeout{};
   /// Of a plain request.
   std::uint64_t body_bytes_most = std::numeric_limits<std::uint64_t>::max();
+};
+
+/// Immutable; shared by the workers and by requests under way.
+struct Route {
+  /// Of plain requests, and of WebSocket handshakes; often the same.
+  Target plain;
+  Target websocket;
+  /// Never null in a snapshot.
+  std::shared_ptr<const RouteSettings> settings;
+  /// Its path match; a prefix without a trailing slash, and so empty for "/"; empty for a fallback.
+  std::string matched;
+  /// Of a request's path as it is matched (base::matched_path), how much that is.
+  std::size_t matched_bytes = 0;
 };
 using RoutePtr = std::shared_ptr<const Route>;
 

@@ -130,10 +130,10 @@ Task<Session::Next> Session::serve() {
     exchange.open_request =
         CountedOne(exchange.target->policy->counters(worker_.index()).open_requests);
   }
-  const CloseReason refused = check_admission(exchange.route->admission, exchange.client,
+  const CloseReason refused = check_admission(exchange.route->settings->admission, exchange.client,
                                               exchange.request, exchange.upgrade);
   if (refused != CloseReason::kNone) co_return co_await refuse(refused);
-  if (exchange.request.content_length > exchange.route->body_bytes_most) {
+  if (exchange.request.content_length > exchange.route->settings->body_bytes_most) {
     co_return co_await refuse(CloseReason::kBodyTooLong);
   }
   co_return co_await this->exchange();

@@ -42,7 +42,7 @@ Task<Session::Next> Session::exchange() {
     if (reason == CloseReason::kNone) {
       request_body.emplace(worker_, *downstream_, in_, exchange.request, *exchange.upstream,
                            exchange.request.framing, std::string());
-      request_body->set_limit(exchange.route->body_bytes_most);
+      request_body->set_limit(exchange.route->settings->body_bytes_most);
       reason = co_await await_response(request_body);
     }
     if (reason == CloseReason::kNone) break;
@@ -155,7 +155,7 @@ Session::Patience Session::patience_for_response(unsigned interests) const {
     return {exchange.body_due, CloseReason::kBodyTimedOut};
   }
   const base::Duration limit =
-      exchange.upgrade ? exchange.route->upgrade_timeout : exchange.route->request_timeout;
+      exchange.upgrade ? exchange.route->settings->upgrade_timeout : exchange.route->settings->request_timeout;
   return {exchange.request_progress + limit, CloseReason::kUpstreamTimedOut};
 }
 
@@ -285,10 +285,10 @@ Task<CloseReason> Session::stream_response(BodyPump& body, BodyPump& request_bod
 std::string Session::response_head(http::ResponseForwarding forwarding) const {
   const Exchange& exchange = *exchange_;
   std::vector<http::Field> set;
-  for (const auto& change : exchange.route->forwarding.response_fields) {
+  for (const auto& change : exchange.route->settings->forwarding.response_fields) {
     set.push_back({change.name(), change.value()});
   }
-  const std::string& transport_security = exchange.route->forwarding.strict_transport_security;
+  const std::string& transport_security = exchange.route->settings->forwarding.strict_transport_security;
   if (exchange.client.https && !transport_security.empty()) {
     set.push_back({"Strict-Transport-Security", transport_security});
   }

@@ -63,7 +63,7 @@ std::string Session::upstream_preamble() {
   // Of a client behind another proxy the port is not known.
   const bool is_peer = exchange_->client.address == peer_.ip_address();
   const Address source = is_peer ? peer_ : Address(exchange_->client.address, 0);
-  const bool v2 = exchange_->route->forwarding.proxy_protocol == v1::PROXY_PROTOCOL_V2;
+  const bool v2 = exchange_->route->settings->forwarding.proxy_protocol == v1::PROXY_PROTOCOL_V2;
   append_proxy_header(preamble, v2 ? ProxyHeaderVersion::kV2 : ProxyHeaderVersion::kV1,
                       {source, *destination_});
   return preamble;

@@ -159,7 +159,7 @@ CloseReason Session::check_identity() const {
 
 bool Session::must_use_https() const {
   const Exchange& exchange = *exchange_;
-  return exchange.route->forwarding.https_redirect && !exchange.client.https &&
+  return exchange.route->settings->forwarding.https_redirect && !exchange.client.https &&
          !exchange.client.host.empty() && !exchange.request.path.starts_with(kAcmePrefix);
 }
 

@@ -73,7 +73,7 @@ int pending_error(int descriptor) {
 
 std::string Session::upstream_head() {
   Exchange& exchange = *exchange_;
-  const Forwarding& route = exchange.route->forwarding;
+  const Forwarding& route = exchange.route->settings->forwarding;
   const std::string client = base::to_string(exchange.client.address);
   const std::string id = exchange.id.to_string();
   std::string trace;
@@ -125,7 +125,7 @@ std::string Session::upstream_head() {
     hops_left = std::to_string(*hops - 1);
     ours("Max-Forwards", hops_left);
   }
-  const std::string target = rewritten_target(route, exchange.request);
+  const std::string target = rewritten_target(*exchange.route, exchange.request);
   http::RequestForwarding forwarding;
   // A handshake has no body, though it may say so.
   forwarding.framing = exchange.upgrade ? http::Framing::kNone : exchange.request.framing;
@@ -142,13 +142,13 @@ std::string Session::affinity_cookie(const Cluster& cluster, std::string entry) 
   const std::string& name = exchange_->target->affinity_cookie;
   const Route& route = *exchange_->route;
   entry += other_entries(exchange_->request, name, cluster.affinity_tag);
-  return set_cookie(name, *route.balancing.affinity, entry, route.forwarding.matched,
+  return set_cookie(name, *route.settings->balancing.affinity, entry, route.matched,
                     exchange_->client.https);
 }
 
 Pick Session::choose_endpoint(const Cluster& cluster, CloseReason& why_none) {
   Exchange& exchange = *exchange_;
-  const Balancing& balancing = exchange.route->balancing;
+  const Balancing& balancing = exchange.route->settings->balancing;
   exchange.affinity_cookie.clear();
   if (balancing.affinity) {
     AffinityClaim claim = find_claim(exchange.request, exchange.target->affinity_cookie, balancing,
@@ -227,7 +227,7 @@ bool Session::forgive_unanswered() {
 
 Task<CloseReason> Session::connect(Try attempt) {
   const Address& address = exchange_->lease.endpoint()->address;
-  const base::Instant deadline = attempt.begun + exchange_->route->connect_timeout;
+  const base::Instant deadline = attempt.begun + exchange_->route->settings->connect_timeout;
   Dialer::Dialled dialled = worker_.dialer().dial(address);
   if (is_exhaustion(dialled.error) && !worker_.upstreams().empty()) {
     worker_.upstreams().clear();
@@ -254,7 +254,7 @@ Task<CloseReason> Session::connect(Try attempt) {
     const CloseReason failure = co_await secure_upstream(attempt, deadline);
     if (failure != CloseReason::kNone) co_return failure;
   }
-  attempt.health.count_success(exchange_->route->balancing.ejection, worker_.now());
+  attempt.health.count_success(exchange_->route->settings->balancing.ejection, worker_.now());
   co_return CloseReason::kNone;
 }
 
@@ -267,7 +267,7 @@ CloseReason Session::count_connect_failure(const Try& attempt, int error) {
 CloseReason Session::count_abandoned_connect(const Try& attempt) {
   // A client that leaves at once says nothing of the pod. But were nothing counted, a pod that
   // answers no SYN would stay in the choice for as long as clients are less patient than we are.
-  const base::Duration patience = exchange_->route->connect_timeout * kAbandonedPercentLeast / 100;
+  const base::Duration patience = exchange_->route->settings->connect_timeout * kAbandonedPercentLeast / 100;
   if (worker_.now() - attempt.begun >= patience) {
     note_failed_connect(attempt, ConnectFailure::kAbandoned);
   }
@@ -281,7 +281,7 @@ void Session::note_failed_connect(const Try& attempt, ConnectFailure failure) {
   if (failure == ConnectFailure::kDescriptors || failure == ConnectFailure::kPorts) return;
   const auto cluster = worker_.snapshot().find_cluster(exchange_->target->cluster);
   if (cluster == nullptr ||
-      !count_failed_connect(*cluster, attempt.health, exchange_->route->balancing.ejection,
+      !count_failed_connect(*cluster, attempt.health, exchange_->route->settings->balancing.ejection,
                             attempt.begun, worker_.now())) {
     return;
   }

@@ -49,26 +49,38 @@ Admission admission_of(const v1::RoutePolicy& policy) {
   return admission;
 }
 
-Forwarding forwarding_of(const v1::Route& route) {
-  const v1::RoutePolicy& policy = route.policy();
+Forwarding forwarding_of(const v1::RoutePolicy& policy) {
   Forwarding forwarding;
   forwarding.request_fields = {policy.request_fields().begin(), policy.request_fields().end()};
   forwarding.response_fields = {policy.response_fields().begin(), policy.response_fields().end()};
   forwarding.upstream_host = policy.upstream_host();
   forwarding.rewrite_prefix = policy.rewrite_prefix();
-  forwarding.matched = route.path().has_exact() ? route.path().exact() : route.path().prefix();
-  while (route.path().has_prefix() && forwarding.matched.ends_with('/')) {
-    forwarding.matched.pop_back();
-  }
-  std::string storage;
-  std::string_view matched = base::matched_path(forwarding.matched, storage);
-  while (route.path().has_prefix() && matched.ends_with('/')) matched.remove_suffix(1);
-  forwarding.matched_bytes = matched.size();
   forwarding.starts_trace = !policy.traceparent_passed_only();
   forwarding.proxy_protocol = policy.proxy_protocol();
   forwarding.https_redirect = policy.https_redirect();
   forwarding.strict_transport_security = policy.strict_transport_security();
   return forwarding;
+}
+
+std::shared_ptr<const RouteSettings> route_settings_of(const v1::RoutePolicy& policy) {
+  auto settings = std::make_shared<RouteSettings>();
+  settings->balancing = balancing_of(policy);
+  settings->admission = admission_of(policy);
+  settings->forwarding = forwarding_of(policy);
+  settings->connect_timeout = duration_of(policy.connect_timeout());
+  settings->request_timeout = duration_of(policy.request_timeout());
+  settings->upgrade_timeout = duration_of(policy.upgrade_timeout());
+  if (policy.max_body_bytes() > 0) settings->body_bytes_most = policy.max_body_bytes();
+  return settings;
+}
+
+void set_match(const v1::PathMatch& path, Route& route) {
+  route.matched = path.has_exact() ? path.exact() : path.prefix();
+  while (path.has_prefix() && route.matched.ends_with('/')) route.matched.pop_back();
+  std::string storage;
+  std::string_view matched = base::matched_path(route.matched, storage);
+  while (path.has_prefix() && matched.ends_with('/')) matched.remove_suffix(1);
+  route.matched_bytes = matched.size();
 }
 
 base::StatusOr<Address> address_of(const v1::Endpoint& endpoint) {
@@ -100,14 +112,15 @@ EndpointPtr SnapshotCompiler::intern_endpoint(const std::string& cluster,
 }
 
 std::shared_ptr<RoutePolicy> SnapshotCompiler::intern_policy(const v1::Route& route,
-                                                             const std::string& cluster) {
+                                                             const std::string& cluster,
+                                                             base::Duration idle_timeout) {
   const RouteNames names = {route.origin().namespace_(), route.origin().name(),
                             service_of(cluster)};
   const std::lock_guard lock(mutex_);
   auto& known = policies_[names];
   if (auto alive = known.lock()) return alive;
   auto made = make_policy(names);
-  made->set_idle_timeout(duration_of(route.policy().idle_timeout()));
+  made->set_idle_timeout(idle_timeout);
   known = made;
   return made;
 }
@@ -123,31 +136,32 @@ std::shared_ptr<RoutePolicy> SnapshotCompiler::make_policy(const RouteNames& nam
           }};
 }
 
-std::shared_ptr<Route> SnapshotCompiler::compile_route(const v1::Route& route) {
-  const v1::RoutePolicy& policy = route.policy();
+std::shared_ptr<Route> SnapshotCompiler::compile_route(
+    const v1::Route& route, std::shared_ptr<const RouteSettings> settings,
+    base::Duration idle_timeout) {
   auto made = std::make_shared<Route>();
-  made->plain = {intern_policy(route, route.cluster()), route.cluster()};
+  made->plain = {intern_policy(route, route.cluster(), idle_timeout), route.cluster()};
   const std::string& websocket = websocket_cluster_of(route);
-  made->websocket = {intern_policy(route, websocket), websocket};
-  if (policy.has_affinity()) {
-    made->plain.affinity_cookie = made->websocket.affinity_cookie = policy.affinity().cookie_name();
+  made->websocket = {intern_policy(route, websocket, idle_timeout), websocket};
+  if (settings->balancing.affinity) {
+    made->plain.affinity_cookie = settings->balancing.affinity->cookie_name();
+    made->websocket.affinity_cookie = made->plain.affinity_cookie;
     // One cookie cannot name the pods of two Services: each would overwrite the other's.
     if (websocket != route.cluster()) made->websocket.affinity_cookie += kWebSocketCookieSuffix;
   }
-  made->balancing = balancing_of(policy);
-  made->admission = admission_of(policy);
-  made->forwarding = forwarding_of(route);
-  made->connect_timeout = duration_of(policy.connect_timeout());
-  made->request_timeout = duration_of(policy.request_timeout());
-  made->upgrade_timeout = duration_of(policy.upgrade_timeout());
-  if (policy.max_body_bytes() > 0) made->body_bytes_most = policy.max_body_bytes();
+  made->settings = std::move(settings);
+  set_match(route.path(), *made);
   return made;
 }
 
 std::shared_ptr<const VirtualHost> SnapshotCompiler::compile_host(const v1::VirtualHost& host) {
+  std::vector<std::shared_ptr<const RouteSettings>> settings;
+  for (const v1::RoutePolicy& policy : host.policies()) settings.push_back(route_settings_of(policy));
   auto compiled = std::make_shared<VirtualHost>();
   for (const v1::Route& route : host.routes()) {
-    auto made = compile_route(route);
+    const v1::RoutePolicy& policy = model::policy_of(host, route);
+    auto made =
+        compile_route(route, settings[route.policy()], duration_of(policy.idle_timeout()));
     if (route.path().has_exact()) {
       compiled->add_exact(route.path().exact(), std::move(made));
     } else if (route.path().has_prefix()) {
@@ -208,10 +222,11 @@ bool SnapshotCompiler::commit(const model::Transaction& transaction) {
   identities_.commit();
   bool changed = false;
   for (const model::ResourcePtr& resource : transaction.upserts) {
-    for (const v1::Route& route : resource->virtual_host().routes()) {
-      const base::Duration timeout = duration_of(route.policy().idle_timeout());
+    const v1::VirtualHost& host = resource->virtual_host();
+    for (const v1::Route& route : host.routes()) {
+      const base::Duration timeout = duration_of(model::policy_of(host, route).idle_timeout());
       for (const std::string& cluster : {route.cluster(), websocket_cluster_of(route)}) {
-        const std::shared_ptr<RoutePolicy> policy = intern_policy(route, cluster);
+        const std::shared_ptr<RoutePolicy> policy = intern_policy(route, cluster, timeout);
         changed |= policy->idle_timeout() != timeout;
         policy->set_idle_timeout(timeout);
       }

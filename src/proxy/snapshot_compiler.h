@@ -97,10 +97,13 @@ class SnapshotCompiler {
   /// Gives the cluster the checks and the TLS that its Cluster asks for.
   void settle(const std::string& name, Cluster& cluster);
   EndpointPtr intern_endpoint(const std::string& cluster, const model::v1::Endpoint& endpoint);
-  std::shared_ptr<Route> compile_route(const model::v1::Route& route);
-  /// Of a route's requests that go to `cluster`.
+  std::shared_ptr<Route> compile_route(const model::v1::Route& route,
+                                       std::shared_ptr<const RouteSettings> settings,
+                                       base::Duration idle_timeout);
+  /// Of a route's requests that go to `cluster`; a new one begins with that timeout.
   std::shared_ptr<RoutePolicy> intern_policy(const model::v1::Route& route,
-                                             const std::string& cluster);
+                                             const std::string& cluster,
+                                             base::Duration idle_timeout);
   /// With series of its own while kRouteSeriesMost is not reached.
   std::shared_ptr<RoutePolicy> make_policy(const RouteNames& names);
   void forget_unused();

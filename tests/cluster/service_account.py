@@ -24,7 +24,7 @@ def rules(verbs, cluster_scoped):
         resources = {
             "networking.k8s.io": ["ingresses"],
             "discovery.k8s.io": ["endpointslices"],
-            "": ["services"],
+            "": ["services", "secrets"],
         }
     return [
         {"apiGroups": [group], "resources": names, "verbs": verbs}

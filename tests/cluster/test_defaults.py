@@ -97,7 +97,7 @@ def idle_timeout(holdfast):
     for resource in config(holdfast)["data_plane"]["resources"]:
         host = resource.get("virtual_host")
         if host is not None and host["host"] == "silent.test":
-            return host["routes"][0]["policy"]["idle_timeout"]
+            return host["policies"][0]["idle_timeout"]
     return None
 
 

@@ -24,7 +24,7 @@ CHANGES_A_SECOND = 200
 # Every wait between two tries is capped at 30 s.
 RECOVERY_SECONDS = 35
 SEED = 20261126
-KINDS = 5
+KINDS = 6
 PROGRAM = pathlib.Path(faults.__file__)
 
 

@@ -18,7 +18,7 @@ from objects import endpoint_slice, ingress, service
 RECOVERY_SECONDS = 35
 # TCP keepalive: 15 s, then three probes in 15 s; and what a busy machine adds.
 DEAD_LINK_SECONDS = 45
-KINDS = 4
+KINDS = 5
 
 
 def start(server, *flags, **options):

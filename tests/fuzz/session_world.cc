@@ -217,17 +217,22 @@ void World::configure(bool routes) {
   std::shared_ptr<proxy::VirtualHost> host;
   if (routes) {
     host = std::make_shared<proxy::VirtualHost>();
+    proxy::RouteSettings settings;
+    // The other balancing breaks ties at random.
+    settings.balancing.load_balance = discovery::v1::LOAD_BALANCE_ROUND_ROBIN;
+    settings.connect_timeout = 5s;
+    settings.request_timeout = 60s;
+    settings.upgrade_timeout = 10s;
+    const auto shared = std::make_shared<proxy::RouteSettings>(settings);
+    settings.body_bytes_most = kBodyBytesLimited;
+    const auto limited = std::make_shared<proxy::RouteSettings>(settings);
     for (const std::string cluster : {"", "many", "none", "gone"}) {
       proxy::Route route;
       route.plain = route.websocket = {policy_, cluster};
-      // The other balancing breaks ties at random.
-      route.balancing.load_balance = discovery::v1::LOAD_BALANCE_ROUND_ROBIN;
-      route.connect_timeout = 5s;
-      route.request_timeout = 60s;
-      route.upgrade_timeout = 10s;
+      route.settings = shared;
       host->add_prefix("/" + cluster, std::make_shared<proxy::Route>(route));
       if (!cluster.empty()) continue;
-      route.body_bytes_most = kBodyBytesLimited;
+      route.settings = limited;
       host->add_prefix("/limited", std::make_shared<proxy::Route>(route));
     }
   }

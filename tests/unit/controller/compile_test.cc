@@ -111,6 +111,35 @@ model::v1::EndpointSet dual_stack(bool ipv4_ready) {
   return resource->endpoint_set();
 }
 
+TEST(Compile, RoutesOfOneIngressShareWhatItSays) {
+  auto ingress = std::make_shared<kube::Ingress>();
+  ingress->metadata.name = {"default", "tenants"};
+  ingress->ingress_class_name = "holdfast";
+  std::string blocks;
+  for (int i = 0; i < 256; ++i) blocks += "10." + std::to_string(i) + ".0.0/16,";
+  blocks.pop_back();
+  ingress->metadata.annotations["holdfast.dev/allow-cidrs"] = blocks;
+  kube::IngressRule tenants = rule("a.test", "/0", "app");
+  for (int i = 1; i < 10'000; ++i) {
+    kube::IngressPath path = tenants.paths.front();
+    path.path = "/tenant-" + std::to_string(i);
+    tenants.paths.push_back(path);
+  }
+  ingress->rules.push_back(tenants);
+  auto service = std::make_shared<kube::Service>();
+  service->metadata.name = {"default", "app"};
+  service->ports.push_back(service_port("http", 80));
+
+  const Compiled compiled = compile(world_of({ingress, service}), {});
+  EXPECT_TRUE(compiled.problems.empty());
+  const auto host = compiled.resources.find({model::v1::KIND_VIRTUAL_HOST, "a.test"});
+  ASSERT_NE(host, compiled.resources.end());
+  const model::v1::VirtualHost& made = host->second->virtual_host();
+  EXPECT_EQ(made.routes_size(), 10'000);
+  ASSERT_EQ(made.policies_size(), 1);
+  EXPECT_EQ(made.policies(0).allow_cidrs_size(), 256);
+}
+
 TEST(Compile, AChangeOfFamilyChangesAddressesAndNoPod) {
   const auto four = dual_stack(true);
   const auto six = dual_stack(false);

@@ -64,7 +64,7 @@ class DefaultsTest : public testing::Test {
   v1::RoutePolicy policy(const std::string& name) {
     compile_changes();
     const auto host = compiler_.find({v1::KIND_VIRTUAL_HOST, name + ".test"});
-    return host == nullptr ? v1::RoutePolicy() : host->virtual_host().routes(0).policy();
+    return host == nullptr ? v1::RoutePolicy() : host->virtual_host().policies(0);
   }
   std::string idle_timeout(const std::string& name) {
     return std::to_string(policy(name).idle_timeout().seconds()) + "s";

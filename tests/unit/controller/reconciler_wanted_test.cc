@@ -53,7 +53,7 @@ class ReconcilerWantedTest : public testing::Test {
           ++published_;
           for (const auto& resource : transaction.upserts) {
             if (!resource->has_virtual_host()) continue;
-            const auto& policy = resource->virtual_host().routes(0).policy();
+            const auto& policy = resource->virtual_host().policies(0);
             idle_timeouts_.push_back(policy.idle_timeout().seconds());
           }
         });

@@ -67,7 +67,7 @@ class ServerNameTest : public testing::Test {
   }
   [[nodiscard]] bool redirects(const std::string& host) const {
     const auto resource = compiler_.find({v1::KIND_VIRTUAL_HOST, host});
-    return resource->virtual_host().routes(0).policy().https_redirect();
+    return resource->virtual_host().policies(0).https_redirect();
   }
   /// About spec.tls.
   [[nodiscard]] std::vector<std::string> problems() const {
@@ -194,7 +194,7 @@ TEST_F(ServerNameTest, StrictTransportSecurity) {
       "one", 1, {}, {"a.test"},
       {{"holdfast.dev/hsts-max-age", "1h"}, {"holdfast.dev/hsts-include-subdomains", "true"}})});
   const auto resource = compiler_.find({v1::KIND_VIRTUAL_HOST, "a.test"});
-  EXPECT_EQ(resource->virtual_host().routes(0).policy().strict_transport_security(),
+  EXPECT_EQ(resource->virtual_host().policies(0).strict_transport_security(),
             "max-age=3600; includeSubDomains");
 }
 

@@ -30,8 +30,8 @@ TEST(Sidecar, OneUpstreamForEverything) {
   ASSERT_EQ(host.routes_size(), 1);
   EXPECT_TRUE(host.routes(0).path().fallback());
   EXPECT_EQ(host.routes(0).cluster(), "sidecar/upstream/9000");
-  EXPECT_EQ(host.routes(0).policy().idle_timeout().seconds(), 7200);
-  EXPECT_EQ(host.routes(0).policy().eject_after(), 0U);
+  EXPECT_EQ(host.policies(0).idle_timeout().seconds(), 7200);
+  EXPECT_EQ(host.policies(0).eject_after(), 0U);
   EXPECT_EQ(made->transaction.upserts[1]->name(), host.routes(0).cluster());
   const v1::EndpointSet& set = made->transaction.upserts[2]->endpoint_set();
   ASSERT_EQ(set.endpoints_size(), 1);

@@ -17,13 +17,17 @@ v1::Route route(const std::string& prefix) {
   made.mutable_origin()->set_name("chat");
   made.mutable_path()->set_prefix(prefix);
   made.set_cluster("demo/chat/80");
-  v1::RoutePolicy& policy = *made.mutable_policy();
+  return made;
+}
+
+v1::RoutePolicy policy() {
+  v1::RoutePolicy policy;
   policy.set_load_balance(v1::LOAD_BALANCE_LEAST_CONNECTIONS);
   policy.mutable_connect_timeout()->set_seconds(5);
   policy.mutable_idle_timeout()->set_seconds(3600);
   policy.mutable_request_timeout()->set_seconds(60);
   policy.mutable_upgrade_timeout()->set_seconds(10);
-  return made;
+  return policy;
 }
 
 v1::Resource virtual_host(const std::string& host) {
@@ -31,6 +35,7 @@ v1::Resource virtual_host(const std::string& host) {
   resource.set_name(host);
   resource.mutable_virtual_host()->set_host(host);
   *resource.mutable_virtual_host()->add_routes() = route("/");
+  *resource.mutable_virtual_host()->add_policies() = policy();
   return resource;
 }
 
@@ -130,12 +135,20 @@ TEST(Validate, NamesTheFieldOfARoute) {
   refused([](v1::Route& r) { r.set_cluster("a//b"); }, "routes[0].cluster");
   refused([](v1::Route& r) { r.set_cluster("a/b/"); }, "routes[0].cluster");
   refused([](v1::Route& r) { r.set_cluster("a/b/c/d"); }, "routes[0].cluster");
-  refused([](v1::Route& r) { r.clear_policy(); }, "policy.load_balance");
-  refused([](v1::Route& r) { r.mutable_policy()->set_load_balance(v1::LoadBalance(9)); },
-          "policy.load_balance");
-  refused([](v1::Route& r) { r.mutable_policy()->clear_idle_timeout(); },
-          "policy.idle_timeout is not set");
-  refused([](v1::Route& r) { r.mutable_policy()->set_rewrite_prefix("/a/%2e%2e/b"); },
+  refused([](v1::Route& r) { r.set_policy(1); }, "routes[0].policy is none of");
+}
+
+TEST(Validate, NamesTheFieldOfAPolicy) {
+  const auto refused = [](auto edit, const std::string& sentence) {
+    expect_refused(
+        virtual_host("a.example"),
+        [&](v1::Resource& r) { edit(*r.mutable_virtual_host()->mutable_policies(0)); },
+        "virtual_host.policies[0]." + sentence);
+  };
+  refused([](v1::RoutePolicy& p) { p.Clear(); }, "load_balance");
+  refused([](v1::RoutePolicy& p) { p.set_load_balance(v1::LoadBalance(9)); }, "load_balance");
+  refused([](v1::RoutePolicy& p) { p.clear_idle_timeout(); }, "idle_timeout is not set");
+  refused([](v1::RoutePolicy& p) { p.set_rewrite_prefix("/a/%2e%2e/b"); },
           "rewrite_prefix has a dot segment");
 }
 
@@ -155,7 +168,7 @@ TEST(Validate, HoldsEachTimeoutToItsRange) {
   for (const Case& c : cases) {
     const auto with = [&](std::int64_t seconds, std::int32_t nanos) {
       v1::Resource resource = virtual_host("a.example");
-      auto& policy = *resource.mutable_virtual_host()->mutable_routes(0)->mutable_policy();
+      auto& policy = *resource.mutable_virtual_host()->mutable_policies(0);
       (policy.*c.field)()->set_seconds(seconds);
       (policy.*c.field)()->set_nanos(nanos);
       return validate(resource);

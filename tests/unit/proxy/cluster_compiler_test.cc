@@ -214,9 +214,10 @@ TEST_F(ClusterCompilerTest, APolicyOfManyRoutesIsThatOfTheSeverest) {
   v1::Resource resource = *host("chat.test", {{}, {.prefix = "/b"}, {.prefix = "/c"}});
   auto& routes = *resource.mutable_virtual_host()->mutable_routes();
   const auto set = [&](int index, std::uint32_t after, int seconds) {
-    routes[index].mutable_policy()->set_eject_after(after);
-    routes[index].mutable_policy()->mutable_eject_for()->set_seconds(seconds);
-    routes[index].mutable_policy()->mutable_slow_start()->set_seconds(seconds);
+    v1::RoutePolicy& policy = *resource.mutable_virtual_host()->mutable_policies(index);
+    policy.set_eject_after(after);
+    policy.mutable_eject_for()->set_seconds(seconds);
+    policy.mutable_slow_start()->set_seconds(seconds);
   };
   set(0, 5, 10);
   set(1, 0, 3600);
@@ -285,8 +286,7 @@ TEST_F(ClusterCompilerTest, ChecksAndEndpointsComeInAnyOrder) {
 TEST_F(ClusterCompilerTest, EndpointsAreListedWithTheirState) {
   v1::Resource resource = *host("chat.test", {{}});
   resource.mutable_virtual_host()
-      ->mutable_routes(0)
-      ->mutable_policy()
+      ->mutable_policies(0)
       ->mutable_slow_start()
       ->set_seconds(30);
   apply({model::seal(resource), endpoints(kRooms, {{"10.0.0.1"}, {"10.0.0.2"}, {"10.0.0.3"}})});

@@ -34,7 +34,8 @@ inline model::ResourcePtr host(const std::string& name, const std::vector<RouteT
     route.mutable_origin()->set_name(text.ingress);
     route.mutable_path()->set_prefix(text.prefix);
     route.set_cluster(text.cluster);
-    discovery::v1::RoutePolicy& policy = *route.mutable_policy();
+    route.set_policy(static_cast<std::uint32_t>(resource.virtual_host().policies_size()));
+    discovery::v1::RoutePolicy& policy = *resource.mutable_virtual_host()->add_policies();
     policy.set_load_balance(discovery::v1::LOAD_BALANCE_ROUND_ROBIN);
     policy.mutable_connect_timeout()->set_seconds(5);
     policy.mutable_connect_timeout()->set_nanos(250'000'000);

@@ -118,7 +118,7 @@ class ProxyTest : public testing::Test {
     route.mutable_origin()->set_name("chat");
     route.mutable_path()->set_prefix("/");
     route.set_cluster("default/rooms/80");
-    v1::RoutePolicy& policy = *route.mutable_policy();
+    v1::RoutePolicy& policy = *resource.mutable_virtual_host()->add_policies();
     policy.set_load_balance(v1::LOAD_BALANCE_LEAST_CONNECTIONS);
     policy.mutable_connect_timeout()->set_seconds(5);
     policy.mutable_idle_timeout()->set_seconds(3600);

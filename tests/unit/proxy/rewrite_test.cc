@@ -17,14 +17,16 @@ struct Row {
 };
 
 std::string rewrite(const Row& row) {
-  Forwarding forwarding;
-  forwarding.matched_bytes = std::string_view(row.matched).size();
-  forwarding.rewrite_prefix = row.rewrite;
+  RouteSettings settings;
+  settings.forwarding.rewrite_prefix = row.rewrite;
+  Route route;
+  route.settings = std::make_shared<RouteSettings>(settings);
+  route.matched_bytes = std::string_view(row.matched).size();
   const std::string target = row.target;
   http::RequestHead request;
   request.target = target;
   request.path = target.starts_with('?') ? "/" : request.target.substr(0, target.find('?'));
-  return rewritten_target(forwarding, request);
+  return rewritten_target(route, request);
 }
 
 TEST(Rewrite, Table) {

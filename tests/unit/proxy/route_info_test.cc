@@ -28,6 +28,7 @@ v1::VirtualHost host(const std::vector<v1::Route>& routes) {
   v1::VirtualHost made;
   made.set_host("chat.test");
   for (const v1::Route& one : routes) *made.add_routes() = one;
+  made.add_policies();
   return made;
 }
 
@@ -38,6 +39,24 @@ std::vector<RouteInfo> after(RouteHistory& history, const v1::VirtualHost& state
   std::vector<RouteInfo> told;
   history.describe(state, told);
   return told;
+}
+
+TEST(RouteHistory, AnotherPolicyIsAChangeAndAnotherPlaceOfItIsNone) {
+  RouteHistory history;
+  v1::VirtualHost state = host({route("/a", "default/x/80"), route("/b", "default/x/80")});
+  state.add_policies()->set_eject_after(1);
+  state.mutable_routes(1)->set_policy(1);
+  after(history, state, kStart);
+  state.mutable_policies()->SwapElements(0, 1);
+  state.mutable_routes(0)->set_policy(1);
+  state.mutable_routes(1)->set_policy(0);
+  auto told = after(history, state, kStart + 1s);
+  EXPECT_EQ(told[0].since, kStart);
+  EXPECT_EQ(told[1].since, kStart);
+  state.mutable_policies(0)->set_eject_after(2);
+  told = after(history, state, kStart + 2s);
+  EXPECT_EQ(told[0].since, kStart);
+  EXPECT_EQ(told[1].since, kStart + 2s);
 }
 
 TEST(RouteHistory, TellsARoute) {

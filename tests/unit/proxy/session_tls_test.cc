@@ -43,7 +43,9 @@ class SessionTlsTest : public WorkerTest {
     auto route = std::make_shared<Route>();
     route->plain = {std::make_shared<RoutePolicy>(RouteNames{"n", "i", "s"}, 1), "n/s/80"};
     route->websocket = route->plain;
-    route->forwarding.https_redirect = redirects;
+    auto settings = std::make_shared<RouteSettings>();
+    settings->forwarding.https_redirect = redirects;
+    route->settings = std::move(settings);
     auto host = std::make_shared<VirtualHost>();
     host->add_prefix("/", std::move(route));
     return host;

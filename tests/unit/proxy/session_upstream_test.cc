@@ -74,10 +74,12 @@ class SessionUpstreamTest : public WorkerTest {
     health_ = cluster->ready_members[0].health;
     auto route = std::make_shared<Route>();
     route->plain = route->websocket = {policy_, "default/rooms/80"};
-    route->balancing.load_balance = discovery::v1::LOAD_BALANCE_LEAST_CONNECTIONS;
-    route->balancing.ejection = ejection_;
-    route->connect_timeout = 5s;
-    route->request_timeout = route->upgrade_timeout = 60s;
+    auto settings = std::make_shared<RouteSettings>();
+    settings->balancing.load_balance = discovery::v1::LOAD_BALANCE_LEAST_CONNECTIONS;
+    settings->balancing.ejection = ejection_;
+    settings->connect_timeout = 5s;
+    settings->request_timeout = settings->upgrade_timeout = 60s;
+    route->settings = std::move(settings);
     auto host = std::make_shared<VirtualHost>();
     host->add_prefix("/", route);
     Change change;

@@ -25,10 +25,10 @@ TEST_F(SnapshotCompilerTest, ARouteIsCompiledWithAllThatItSays) {
   const RoutePtr route = snapshot_.find_route("chat.test", "/x");
   ASSERT_NE(route, nullptr);
   EXPECT_EQ(route->plain.cluster, kRooms);
-  EXPECT_EQ(route->balancing.load_balance, v1::LOAD_BALANCE_ROUND_ROBIN);
-  EXPECT_EQ(route->connect_timeout, 5250ms);
-  EXPECT_EQ(route->request_timeout, 60s);
-  EXPECT_EQ(route->upgrade_timeout, 10s);
+  EXPECT_EQ(route->settings->balancing.load_balance, v1::LOAD_BALANCE_ROUND_ROBIN);
+  EXPECT_EQ(route->settings->connect_timeout, 5250ms);
+  EXPECT_EQ(route->settings->request_timeout, 60s);
+  EXPECT_EQ(route->settings->upgrade_timeout, 10s);
   EXPECT_EQ(route->plain.policy->idle_timeout(), 1h);
   EXPECT_EQ(route->plain.policy->names, (RouteNames{"default", "chat", "rooms"}));
   // One for each worker.
@@ -124,7 +124,7 @@ TEST_F(SnapshotCompilerTest, CompilingSetsNothingBeforeItIsAccepted) {
   const SnapshotCompiler::Result compiled = compiler_.compile(change);
   EXPECT_THAT(compiled.refusals, IsEmpty());
   EXPECT_EQ(policy()->idle_timeout(), 100s);
-  EXPECT_EQ(compiler_.resources()[0]->virtual_host().routes(0).policy().idle_timeout().seconds(),
+  EXPECT_EQ(compiler_.resources()[0]->virtual_host().policies(0).idle_timeout().seconds(),
             100);
   EXPECT_TRUE(compiler_.commit(change));
   EXPECT_EQ(policy()->idle_timeout(), 200s);
@@ -192,7 +192,7 @@ TEST_F(SnapshotCompilerTest, TwoServicesHaveTwoAffinityCookies) {
     v1::Resource resource = *host("chat.test", {{}});
     v1::Route& route = *resource.mutable_virtual_host()->mutable_routes(0);
     route.set_websocket_cluster(websocket_cluster);
-    v1::Affinity& affinity = *route.mutable_policy()->mutable_affinity();
+    v1::Affinity& affinity = *resource.mutable_virtual_host()->mutable_policies(0)->mutable_affinity();
     affinity.set_cookie_name("pod");
     affinity.set_cookie_same_site(v1::SAME_SITE_LAX);
     affinity.set_cookie_secure(v1::SECURE_AUTO);
