@@ -95,8 +95,8 @@ void HostCompiler::claim(const Claimant& claimant, const Claim& claim, v1::Route
   const bool is_new = known == places_.end();
   const std::size_t place = is_new ? policies_.size() : known->second;
   route.set_policy(static_cast<std::uint32_t>(place));
-  const std::size_t bytes = route.ByteSizeLong() + kListEntryBytes +
-                            (is_new ? policy.text.size() + kListEntryBytes : 0);
+  const std::size_t bytes =
+      route.ByteSizeLong() + kListEntryBytes + (is_new ? policy.text.size() + kListEntryBytes : 0);
   if (bytes_ + bytes > model::kResourceBytes - kHostFieldBytes) {
     problems_.add(
         Severity::kError, claimant.kind(), *claimant.name, claimant.field_of(claim),

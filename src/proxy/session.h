@@ -150,7 +150,8 @@ class Session final : public Connection {
   std::string upstream_preamble();
   /// There is such a beginning: the connection serves this request alone.
   [[nodiscard]] bool has_preamble() const {
-    return exchange_->route->settings->forwarding.proxy_protocol != discovery::v1::PROXY_PROTOCOL_UNSPECIFIED;
+    return exchange_->route->settings->forwarding.proxy_protocol !=
+           discovery::v1::PROXY_PROTOCOL_UNSPECIFIED;
   }
 
   // session_tls.cc: TLS with the client.

@@ -154,8 +154,8 @@ Session::Patience Session::patience_for_response(unsigned interests) const {
   if ((interests & kDownstreamReadable) != 0 && !held_back) {
     return {exchange.body_due, CloseReason::kBodyTimedOut};
   }
-  const base::Duration limit =
-      exchange.upgrade ? exchange.route->settings->upgrade_timeout : exchange.route->settings->request_timeout;
+  const base::Duration limit = exchange.upgrade ? exchange.route->settings->upgrade_timeout
+                                                : exchange.route->settings->request_timeout;
   return {exchange.request_progress + limit, CloseReason::kUpstreamTimedOut};
 }
 
@@ -288,7 +288,8 @@ std::string Session::response_head(http::ResponseForwarding forwarding) const {
   for (const auto& change : exchange.route->settings->forwarding.response_fields) {
     set.push_back({change.name(), change.value()});
   }
-  const std::string& transport_security = exchange.route->settings->forwarding.strict_transport_security;
+  const std::string& transport_security =
+      exchange.route->settings->forwarding.strict_transport_security;
   if (exchange.client.https && !transport_security.empty()) {
     set.push_back({"Strict-Transport-Security", transport_security});
   }

@@ -267,7 +267,8 @@ CloseReason Session::count_connect_failure(const Try& attempt, int error) {
 CloseReason Session::count_abandoned_connect(const Try& attempt) {
   // A client that leaves at once says nothing of the pod. But were nothing counted, a pod that
   // answers no SYN would stay in the choice for as long as clients are less patient than we are.
-  const base::Duration patience = exchange_->route->settings->connect_timeout * kAbandonedPercentLeast / 100;
+  const base::Duration patience =
+      exchange_->route->settings->connect_timeout * kAbandonedPercentLeast / 100;
   if (worker_.now() - attempt.begun >= patience) {
     note_failed_connect(attempt, ConnectFailure::kAbandoned);
   }
@@ -280,9 +281,9 @@ void Session::note_failed_connect(const Try& attempt, ConnectFailure failure) {
   // These are our own.
   if (failure == ConnectFailure::kDescriptors || failure == ConnectFailure::kPorts) return;
   const auto cluster = worker_.snapshot().find_cluster(exchange_->target->cluster);
-  if (cluster == nullptr ||
-      !count_failed_connect(*cluster, attempt.health, exchange_->route->settings->balancing.ejection,
-                            attempt.begun, worker_.now())) {
+  if (cluster == nullptr || !count_failed_connect(*cluster, attempt.health,
+                                                  exchange_->route->settings->balancing.ejection,
+                                                  attempt.begun, worker_.now())) {
     return;
   }
   counters.ejections.add();

@@ -156,12 +156,12 @@ std::shared_ptr<Route> SnapshotCompiler::compile_route(
 
 std::shared_ptr<const VirtualHost> SnapshotCompiler::compile_host(const v1::VirtualHost& host) {
   std::vector<std::shared_ptr<const RouteSettings>> settings;
-  for (const v1::RoutePolicy& policy : host.policies()) settings.push_back(route_settings_of(policy));
+  for (const v1::RoutePolicy& policy : host.policies())
+    settings.push_back(route_settings_of(policy));
   auto compiled = std::make_shared<VirtualHost>();
   for (const v1::Route& route : host.routes()) {
     const v1::RoutePolicy& policy = model::policy_of(host, route);
-    auto made =
-        compile_route(route, settings[route.policy()], duration_of(policy.idle_timeout()));
+    auto made = compile_route(route, settings[route.policy()], duration_of(policy.idle_timeout()));
     if (route.path().has_exact()) {
       compiled->add_exact(route.path().exact(), std::move(made));
     } else if (route.path().has_prefix()) {

@@ -63,11 +63,11 @@ def test_namespaces_labels_and_classes(server, api, pods, tmp_path, started):
     metrics = scrape(narrow.port("admin"))
     assert metrics.value("holdfast_watch_objects", kind="Ingress") == 2
     assert metrics.value("holdfast_watch_errors_total") == 0
-    assert metrics.value("holdfast_watch_connected") == 4
+    assert metrics.value("holdfast_watch_connected") == 5
     # One of each kind in each namespace, and one of IngressClasses.
-    assert metrics.value("holdfast_watch_lists_total") == 2 * 3 + 1
+    assert metrics.value("holdfast_watch_lists_total") == 2 * 4 + 1
     # Each came as a stream, which a bookmark ended.
-    assert metrics.value("holdfast_watch_events_total", type="bookmark") >= 2 * 3 + 1
+    assert metrics.value("holdfast_watch_events_total", type="bookmark") >= 2 * 4 + 1
 
     port = wide.port("http")
     wait_ready(wide.port("admin"))

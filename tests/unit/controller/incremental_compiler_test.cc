@@ -56,21 +56,21 @@ class Cluster {
 
   void change_something() {
     const kube::Kind kind = objects_.kind();
-    if (kind == kube::Kind::kSecret) {
-      // One that has gone leaves what it was, which is history too.
-      change_.merge(builder_.upsert(objects_.object(kind)));
-    } else if (objects_.one_in(40)) {
+    // A Secret that has gone leaves what it was, and that is history: none goes here.
+    const bool may_go = kind != kube::Kind::kSecret;
+    if (may_go && objects_.one_in(40)) {
       std::map<kube::ObjectName, kube::Object> listed;
       for (int i = objects_.below(8); i > 0; --i) {
         const kube::Object object = objects_.object(kind);
         listed.emplace(kube::metadata_of(object).name, object);
       }
       std::vector<kube::Object> objects;
+      objects.reserve(listed.size());
       for (const auto& [name, object] : listed) objects.push_back(object);
       change_.merge(builder_.replace(kind, objects));
     } else if (kind == kube::Kind::kIngress && objects_.one_in(4)) {
       make_older();
-    } else if (objects_.one_in(3)) {
+    } else if (may_go && objects_.one_in(3)) {
       change_.merge(builder_.remove(kind, objects_.name(kind)));
     } else {
       change_.merge(builder_.upsert(objects_.object(kind)));

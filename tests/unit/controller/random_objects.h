@@ -136,7 +136,8 @@ class RandomObjects {
     if (below(100) < huge_per_cent) {
       std::string fields;
       for (int i = 0; i < 32; ++i) {
-        fields += "X-" + std::to_string(i) + ": " + std::string(7990, 'x') + std::to_string(below(1000)) + "\n";
+        fields += "X-" + std::to_string(i) + ": " + std::string(7990, 'x') +
+                  std::to_string(below(1000)) + "\n";
       }
       annotations[prefix + "request-headers"] = fields;
       annotations[prefix + "response-headers"] = fields;

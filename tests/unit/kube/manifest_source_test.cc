@@ -12,8 +12,6 @@ namespace holdfast::kube {
 namespace {
 
 using ::testing::Contains;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 std::string service(const std::string& name) {
   return "apiVersion: v1\nkind: Service\nmetadata: {name: " + name + "}\n";

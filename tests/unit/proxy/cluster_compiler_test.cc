@@ -285,10 +285,7 @@ TEST_F(ClusterCompilerTest, ChecksAndEndpointsComeInAnyOrder) {
 
 TEST_F(ClusterCompilerTest, EndpointsAreListedWithTheirState) {
   v1::Resource resource = *host("chat.test", {{}});
-  resource.mutable_virtual_host()
-      ->mutable_policies(0)
-      ->mutable_slow_start()
-      ->set_seconds(30);
+  resource.mutable_virtual_host()->mutable_policies(0)->mutable_slow_start()->set_seconds(30);
   apply({model::seal(resource), endpoints(kRooms, {{"10.0.0.1"}, {"10.0.0.2"}, {"10.0.0.3"}})});
   clock_.advance(60s);
   apply({endpoints(kRooms, {{"10.0.0.1"},

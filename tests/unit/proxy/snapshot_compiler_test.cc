@@ -124,8 +124,7 @@ TEST_F(SnapshotCompilerTest, CompilingSetsNothingBeforeItIsAccepted) {
   const SnapshotCompiler::Result compiled = compiler_.compile(change);
   EXPECT_THAT(compiled.refusals, IsEmpty());
   EXPECT_EQ(policy()->idle_timeout(), 100s);
-  EXPECT_EQ(compiler_.resources()[0]->virtual_host().policies(0).idle_timeout().seconds(),
-            100);
+  EXPECT_EQ(compiler_.resources()[0]->virtual_host().policies(0).idle_timeout().seconds(), 100);
   EXPECT_TRUE(compiler_.commit(change));
   EXPECT_EQ(policy()->idle_timeout(), 200s);
 }
@@ -192,7 +191,8 @@ TEST_F(SnapshotCompilerTest, TwoServicesHaveTwoAffinityCookies) {
     v1::Resource resource = *host("chat.test", {{}});
     v1::Route& route = *resource.mutable_virtual_host()->mutable_routes(0);
     route.set_websocket_cluster(websocket_cluster);
-    v1::Affinity& affinity = *resource.mutable_virtual_host()->mutable_policies(0)->mutable_affinity();
+    v1::Affinity& affinity =
+        *resource.mutable_virtual_host()->mutable_policies(0)->mutable_affinity();
     affinity.set_cookie_name("pod");
     affinity.set_cookie_same_site(v1::SAME_SITE_LAX);
     affinity.set_cookie_secure(v1::SECURE_AUTO);
