@@ -164,7 +164,7 @@ INSTANTIATE_TEST_SUITE_P(Seeds, AnySeriesOfChanges, testing::Values(1U, 2U, 3U, 
 TEST(FullHosts, EndWhereAFreshCompilationDoes) {
   RandomObjects objects(1);
   objects.huge_per_cent = 80;
-  EXPECT_GT(run(objects, 160).left_out, 0U);
+  EXPECT_GT(run(objects, 100).left_out, 0U);
 }
 
 }  // namespace
