@@ -14,6 +14,8 @@ class StreamRelay:
         self._target = str(target)
         self._loop = asyncio.new_event_loop()
         self._flow = asyncio.Event()
+        # Nobody is to wait for the rate any more.
+        self._hurry = asyncio.Event()
         self._rate = None
         self._left = None
         self._pairs = set()
@@ -32,6 +34,7 @@ class StreamRelay:
         async def apply():
             self._rate, self._left = rate, left
             (self._flow.set if flows else self._flow.clear)()
+            (self._hurry.set if rate is None else self._hurry.clear)()
 
         self._call(apply())
 
@@ -97,4 +100,5 @@ class StreamRelay:
                     self._left = None
                     return
                 if self._rate is not None:
-                    await asyncio.sleep(len(data) / self._rate)
+                    with contextlib.suppress(asyncio.TimeoutError):
+                        await asyncio.wait_for(self._hurry.wait(), len(data) / self._rate)

@@ -13,7 +13,7 @@ def status_of(edge, host, path="/"):
 
 
 def write(edge, name, backend, edit=None):
-    """An Ingress, Service and slice for NAME.test; edit(service, ingress) before they are written."""
+    """Ingress, Service and slice for NAME.test; edit(service, ingress) before they are written."""
     objects = objects_for(name, f"{name}.test", [backend.endpoint], ["/"], {})
     if edit is not None:
         edit(objects[0], objects[-1])
