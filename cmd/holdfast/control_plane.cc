@@ -14,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "controller/names.h"
 #include "controller/reconciler.h"
 #include "controller/service_port.h"
 #include "dns/resolver.h"
@@ -27,13 +28,14 @@ namespace asio = boost::asio;
 /// waits, which the same thread answers.
 constexpr std::chrono::milliseconds kStatePatience{900};
 
-/// What is followed as a whole. Of an API server no ConfigMaps are, but those that are wanted.
+/// What is followed as a whole. Of an API server neither ConfigMaps nor Secrets of other types are,
+/// but those that are wanted.
 std::set<kube::Scope> scopes_of(const ControlPlaneOptions& options) {
   std::set<kube::Kind> kinds = {kube::Kind::kIngress, kube::Kind::kService, kube::Kind::kSecret};
   const bool is_folder = std::holds_alternative<std::string>(options.source);
   if (is_folder || !options.endpoints_api) kinds.insert(kube::Kind::kEndpointSlice);
   if (is_folder || options.endpoints_api) kinds.insert(kube::Kind::kEndpoints);
-  if (is_folder) kinds.insert(kube::Kind::kConfigMap);
+  if (is_folder) kinds.insert({kube::Kind::kConfigMap, kube::Kind::kNamedSecret});
   std::set<kube::Scope> scopes = {kube::Kind::kIngressClass};
   for (const kube::Kind kind : kinds) {
     for (const std::string& name : options.namespaces) scopes.emplace(kind, name);
@@ -70,6 +72,14 @@ base::StatusOr<controller::Options> options_of_compiler(const Options& options) 
                                         std::string(backend.status().message()));
     }
     result.default_backend = *std::move(backend);
+  }
+  if (!options.default_certificate.empty()) {
+    auto name = controller::parse_object_name(options.default_certificate);
+    if (!name.ok()) {
+      return absl::InvalidArgumentError("--default-certificate: " +
+                                        std::string(name.status().message()));
+    }
+    result.default_certificate = *std::move(name);
   }
   auto defaults = defaults_config_map(options);
   if (!defaults.ok()) return defaults.status();

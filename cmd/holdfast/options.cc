@@ -15,6 +15,7 @@
 #include "base/text_list.h"
 #include "controller/annotations.h"
 #include "controller/defaults.h"
+#include "controller/names.h"
 #include "discovery/address.h"
 #include "dns/limits.h"
 #include "kube/limits.h"
@@ -150,6 +151,9 @@ void add_common_flags(CLI::App& app, Options& options) {
   add(app, "--log-level", options.log_level, "What the program says about itself")
       ->type_name("LEVEL")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  app.add_flag("--core-dumps", options.core_dumps,
+               "Core dumps may be written: they hold the private keys of certificates")
+      ->envname(environment_name("--core-dumps"));
 }
 
 void add_data_plane_flags(CLI::App& app, Options& options) {
@@ -210,6 +214,9 @@ void add_control_plane_flags(CLI::App& app, Options& options) {
   add_class_flags(app, options);
   add(app, "--default-backend", options.default_backend, "Gets what no Ingress serves")
       ->type_name("NAMESPACE/SERVICE:PORT");
+  add(app, "--default-certificate", options.default_certificate,
+      "The Secret of type kubernetes.io/tls that is shown for hosts without one of their own")
+      ->type_name("NAMESPACE/NAME");
 }
 
 void add_dns_flag(CLI::App& app, Options& options) {
@@ -281,7 +288,7 @@ void add_status_flags(CLI::App& app, Options& options) {
 
 base::StatusOr<std::optional<kube::ObjectName>> defaults_config_map(const Options& options) {
   if (options.defaults_configmap.empty()) return std::nullopt;
-  const auto name = controller::parse_config_map_name(options.defaults_configmap);
+  const auto name = controller::parse_object_name(options.defaults_configmap);
   if (!name.ok()) return bad_flag("--defaults-configmap", std::string(name.status().message()));
   return *name;
 }

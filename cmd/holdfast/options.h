@@ -73,6 +73,7 @@ struct Options {
   std::vector<std::string> dns_servers;
   /// "NAMESPACE/SERVICE:PORT"; empty: none.
   std::string default_backend;
+  std::string default_certificate;
   /// NAMESPACE/NAME; empty: none.
   std::string defaults_configmap;
   std::string discovery_listen;
@@ -87,6 +88,7 @@ struct Options {
   bool watch_list = false;
   /// "debug", "info", "warn" or "error".
   std::string log_level = "info";
+  bool core_dumps = false;
 };
 
 /// --admin-listen and --log-level.

@@ -89,6 +89,11 @@ Program::Program(const Options& options)
     const std::string reason(limit.status().message());
     log_.warn("descriptor limit not raised", {{"reason", std::string_view(reason)}});
   }
+  if (options.core_dumps) return;
+  if (const base::Status hidden = base::hide_memory(); !hidden.ok()) {
+    const std::string reason(hidden.message());
+    log_.warn("private keys may get into core dumps", {{"reason", std::string_view(reason)}});
+  }
 }
 
 Program::~Program() {

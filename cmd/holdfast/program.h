@@ -18,8 +18,8 @@ namespace holdfast {
 class Program final : public base::MetricSource {
  public:
   /// Blocks SIGTERM and SIGINT for this thread and those it will start, ignores SIGPIPE, raises the
-  /// descriptor limit, and has an exception that nobody caught end the process with a log line and
-  /// exit code 1.
+  /// descriptor limit, keeps private keys from core dumps, and has an exception that nobody caught
+  /// end the process with a log line and exit code 1.
   explicit Program(const Options& options);
   /// Writes what is left of the logs, within kLogPatience.
   ~Program() override;

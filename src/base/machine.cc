@@ -1,6 +1,7 @@
 #include "base/machine.h"
 
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -118,6 +119,11 @@ StatusOr<std::uint64_t> raise_descriptor_limit() {
     }
   }
   return static_cast<std::uint64_t>(limit.rlim_cur);
+}
+
+Status hide_memory() {
+  if (prctl(PR_SET_DUMPABLE, 0) == 0) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno, "core dumps cannot be forbidden");
 }
 
 }  // namespace holdfast::base

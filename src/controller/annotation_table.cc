@@ -38,6 +38,8 @@ constexpr std::array<Choice, 3> kSecures{{
 }};
 constexpr std::array<Choice, 2> kMissingOrigins{{{"deny", 0}, {"allow", 1}}};
 constexpr std::array<Choice, 2> kTraceparents{{{"start", 0}, {"pass", 1}}};
+constexpr std::array<Choice, 3> kBackendProtocols{{{"auto", -1}, {"HTTP", 0}, {"HTTPS", 1}}};
+constexpr std::array<Choice, 2> kClientCertificates{{{"required", 0}, {"optional", 1}}};
 constexpr std::array<Choice, 3> kProxyProtocols{{
     {"none", v1::PROXY_PROTOCOL_UNSPECIFIED},
     {"v1", v1::PROXY_PROTOCOL_V1},
@@ -340,6 +342,75 @@ const std::array kAnnotations{
                .summary = "And that the host may stand in the list that browsers come with.",
                .only_with = "hsts-max-age",
                .scope = Scope::kIngress},
+    Annotation{.name = "backend-protocol",
+               .value = ChoiceValue{kBackendProtocols,
+                                    [](Draft& draft, int value) {
+                                      draft.settings.upstream.tls =
+                                          value < 0 ? std::nullopt : std::optional(value != 0);
+                                    }},
+               .default_text = "auto",
+               .summary = "Whether pods are spoken to over TLS; auto: where the Service's port has "
+                          "the appProtocol https or kubernetes.io/wss.",
+               .scope = Scope::kIngress},
+    Annotation{.name = "upstream-tls-name",
+               .value = TextValue{"text", "a DNS name or an address", set_upstream_tls_name},
+               .default_text = "the Service's: SERVICE.NAMESPACE.svc",
+               .summary = "Over TLS, the name that the pods' certificates must have, and the SNI.",
+               .scope = Scope::kIngress},
+    Annotation{.name = "upstream-tls-secret",
+               .value = TextValue{"text", "NAME, none", set_upstream_tls_secret},
+               .default_text = "none",
+               .summary = "The Secret, in the Ingress's namespace, with what pods' certificates "
+                          "must lead to (ca.crt, ca.crl) in place of the machine's own authorities, "
+                          "and with a certificate that they are shown (tls.crt, tls.key); either "
+                          "may be missing.",
+               .when_wrong = "no pod is trusted",
+               .scope = Scope::kIngress},
+    Annotation{.name = "upstream-tls-verify",
+               .value = ChoiceValue{kBooleans,
+                                    [](Draft& draft, int value) {
+                                      draft.settings.upstream.unverified = value == 0;
+                                    }},
+               .default_text = "true",
+               .summary = "Whether pods must prove who they are; with false anybody is believed.",
+               .scope = Scope::kIngress},
+    Annotation{.name = "client-ca-secret",
+               .value = TextValue{"text", "NAME, none", set_client_ca_secret},
+               .default_text = "none",
+               .summary = "The Secret, in the Ingress's namespace, with the authorities (ca.crt) "
+                          "and their revocation lists (ca.crl) that clients' certificates must "
+                          "lead to; plain requests are then sent to https.",
+               .when_wrong = "nobody is let in over TLS",
+               .scope = Scope::kIngress},
+    Annotation{.name = "client-certificate",
+               .value = ChoiceValue{kClientCertificates,
+                                    [](Draft& draft, int value) {
+                                      draft.settings.client.optional = value != 0;
+                                    }},
+               .default_text = "required",
+               .summary = "Whether a client without a certificate is let in all the same.",
+               .only_with = "client-ca-secret",
+               .scope = Scope::kIngress},
+    Annotation{.name = "client-certificate-depth",
+               .value = NumberValue{model::kClientCertificateDepthRange,
+                                    [](Draft& draft, std::uint32_t value) {
+                                      draft.settings.client.depth = value;
+                                    }},
+               .default_text = "1",
+               .summary = "The most certificates that may stand between a client's and its "
+                          "authority's.",
+               .only_with = "client-ca-secret",
+               .scope = Scope::kIngress},
+    Annotation{.name = "client-certificate-to-pod",
+               .value = ChoiceValue{kBooleans,
+                                    [](Draft& draft, int value) {
+                                      draft.settings.client.forwarded = value != 0;
+                                    }},
+               .default_text = "false",
+               .summary = "Whether pods get the certificate itself too (Client-Cert, RFC 9440), "
+                          "not only what it says.",
+               .only_with = "client-ca-secret",
+               .scope = Scope::kIngress},
     Annotation{.name = "max-body-bytes",
                .value = SizeValue{model::kMaxBodyBytesRange,
                                   [](Draft& draft, std::uint64_t value) {
@@ -382,6 +453,12 @@ v1::HealthCheck default_health_check() {
   assign(*check.mutable_interval(), kHealthInterval);
   assign(*check.mutable_timeout(), kHealthTimeout);
   return check;
+}
+
+ClientSettings default_client_settings() {
+  ClientSettings client;
+  client.depth = kClientCertificateDepth;
+  return client;
 }
 
 }  // namespace holdfast::controller

@@ -3,6 +3,7 @@
 // The defaults that annotations.h's table states. Private to the room.
 
 #include "base/clock.h"
+#include "controller/annotations.h"
 #include "model/resource.h"
 
 namespace holdfast::controller {
@@ -10,5 +11,6 @@ namespace holdfast::controller {
 model::v1::Affinity default_affinity();
 /// Without a path: no check.
 model::v1::HealthCheck default_health_check();
+ClientSettings default_client_settings();
 
 }  // namespace holdfast::controller

@@ -104,6 +104,22 @@ base::Status set_changes(std::string_view text, List& list) {
   return absl::OkStatus();
 }
 
+base::Status set_secret(std::string_view text, std::string& secret) {
+  if (text == "none") {
+    secret.clear();
+    return absl::OkStatus();
+  }
+  const std::size_t slash = text.find('/');
+  const bool has_namespace = slash != std::string_view::npos;
+  const std::string_view name = has_namespace ? text.substr(slash + 1) : text;
+  if (!is_object_name(name) || (has_namespace && !is_object_name(text.substr(0, slash)))) {
+    secret = kNoSecret;
+    return wrong(quote(text) + " is not the name of a Secret");
+  }
+  secret = text;
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 base::Status set_cookie_name(Draft& draft, std::string_view text) {
@@ -220,6 +236,23 @@ base::Status set_rewrite_prefix(Draft& draft, std::string_view text) {
   if (base::Status status = check_path(text, true); !status.ok()) return status;
   draft.policy().set_rewrite_prefix(std::string(text));
   return absl::OkStatus();
+}
+
+base::Status set_upstream_tls_name(Draft& draft, std::string_view text) {
+  std::string name = base::lower_case(text);
+  if (name.starts_with('*') || (!model::is_dns_name(name) && !base::parse_ip(name))) {
+    return wrong(quote(text) + " is neither a DNS name nor an address");
+  }
+  draft.settings.upstream.server_name = std::move(name);
+  return absl::OkStatus();
+}
+
+base::Status set_upstream_tls_secret(Draft& draft, std::string_view text) {
+  return set_secret(text, draft.settings.upstream.secret);
+}
+
+base::Status set_client_ca_secret(Draft& draft, std::string_view text) {
+  return set_secret(text, draft.settings.client.secret);
 }
 
 base::Status set_health_path(Draft& draft, std::string_view text) {

@@ -35,6 +35,12 @@ base::Status set_response_headers(Draft& draft, std::string_view text);
 
 base::Status set_upstream_host(Draft& draft, std::string_view text);
 base::Status set_rewrite_prefix(Draft& draft, std::string_view text);
+/// A DNS name or an IP address, in any case.
+base::Status set_upstream_tls_name(Draft& draft, std::string_view text);
+/// "NAME", "NAMESPACE/NAME" or "none". Where it is wrong nobody is trusted.
+base::Status set_upstream_tls_secret(Draft& draft, std::string_view text);
+base::Status set_client_ca_secret(Draft& draft, std::string_view text);
+
 /// A path, or "none".
 base::Status set_health_path(Draft& draft, std::string_view text);
 

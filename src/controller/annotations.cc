@@ -200,6 +200,7 @@ Defaults built_in_defaults() {
   draft.affinity = default_affinity();
   draft.hash.set_balance_factor(kBalanceFactor);
   draft.health = default_health_check();
+  draft.settings.client = default_client_settings();
   return defaults;
 }
 

@@ -21,6 +21,37 @@ namespace holdfast::controller {
 
 inline constexpr std::string_view kAnnotationPrefix = "holdfast.dev/";
 
+/// How pods are spoken to.
+struct UpstreamSettings {
+  /// Absent: as the Service's port says (core/v1 ServicePort.appProtocol).
+  std::optional<bool> tls;
+  /// Which name the pods' certificates must have; empty: the Service's.
+  std::string server_name;
+  /// NAME or NAMESPACE/NAME of the Secret with their authorities and our own certificate; empty:
+  /// none. Once in an IngressResult it is a name alone.
+  std::string secret;
+  bool unverified = false;
+
+  bool operator==(const UpstreamSettings&) const = default;
+  [[nodiscard]] bool says_something() const { return *this != UpstreamSettings(); }
+};
+
+/// Which certificates clients must have.
+struct ClientSettings {
+  /// As UpstreamSettings::secret has it; empty: clients are not asked for certificates.
+  std::string secret;
+  bool optional = false;
+  std::uint32_t depth = 0;
+  bool forwarded = false;
+
+  bool operator==(const ClientSettings&) const = default;
+  [[nodiscard]] bool asks() const { return !secret.empty(); }
+};
+
+/// In the place of a Secret's name that is wrong: no object is called so, and what needs it is
+/// refused.
+inline constexpr char kNoSecret[] = "-";
+
 /// What the annotations of one Ingress say.
 struct Settings {
   model::v1::RoutePolicy policy;
@@ -32,6 +63,8 @@ struct Settings {
   bool service_upstream = false;
   /// As IngressResult has it.
   bool forces_https = false;
+  UpstreamSettings upstream;
+  ClientSettings client;
 };
 
 /// What is being read: parts that only count when another annotation asks for them.

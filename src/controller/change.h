@@ -15,13 +15,14 @@ struct Change {
   std::set<kube::ObjectName> endpoints;
   std::set<kube::ObjectName> config_maps;
   std::set<kube::ObjectName> secrets;
+  std::set<kube::ObjectName> named_secrets;
   bool classes = false;
   /// A first list came, which is news even when it is empty.
   bool listed = false;
 
   [[nodiscard]] bool empty() const {
     return ingresses.empty() && services.empty() && endpoints.empty() && config_maps.empty() &&
-           secrets.empty() && !classes && !listed;
+           secrets.empty() && named_secrets.empty() && !classes && !listed;
   }
 
   /// Adds what `later` names.
@@ -31,6 +32,7 @@ struct Change {
     endpoints.merge(later.endpoints);
     config_maps.merge(later.config_maps);
     secrets.merge(later.secrets);
+    named_secrets.merge(later.named_secrets);
     classes |= later.classes;
     listed |= later.listed;
   }

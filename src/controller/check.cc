@@ -7,6 +7,7 @@
 #include "controller/annotations.h"
 #include "controller/defaults.h"
 #include "controller/ingress_class.h"
+#include "controller/names.h"
 #include "controller/nginx_annotations.h"
 #include "controller/quote.h"
 #include "controller/service_port.h"
@@ -19,6 +20,9 @@ namespace {
 
 /// One that no Service has (RFC 5737).
 constexpr const char* kAssumedClusterIp = "192.0.2.1";
+
+constexpr const char* kClientCaSecretKey = "holdfast.dev/client-ca-secret";
+constexpr const char* kUpstreamTlsSecretKey = "holdfast.dev/upstream-tls-secret";
 
 std::string annotation_field(const std::string& key) {
   return "metadata.annotations[" + quote(key) + "]";
@@ -223,8 +227,36 @@ class Checker {
     }
   }
 
+  /// Certificates and authorities are seldom among the files. An Ingress that names one that is not
+  /// is compiled as if it named none.
+  World without_missing_secrets() {
+    World world = world_;
+    for (const kube::ObjectName& name : ours_) {
+      const std::string& in = name.namespace_name;
+      auto edited = std::make_shared<kube::Ingress>(*world.ingresses.at(name));
+      const auto missing = [&](const std::string& secret, const auto& known) {
+        if (!is_object_name(secret) || known.contains({in, secret})) return false;
+        note(*edited,
+             "Secret " + quote(secret) + " is not among the files: what it holds is not checked.");
+        return true;
+      };
+      for (kube::IngressTls& entry : edited->tls) {
+        if (missing(entry.secret_name, world.secrets)) entry.secret_name.clear();
+      }
+      std::erase_if(edited->metadata.annotations, [&](const auto& annotation) {
+        const auto& [key, text] = annotation;
+        if (key != kClientCaSecretKey && key != kUpstreamTlsSecretKey) return false;
+        const bool is_own = text.starts_with(in + "/");
+        return text != "none" &&
+               missing(is_own ? text.substr(in.size() + 1) : text, world.named_secrets);
+      });
+      world.ingresses[name] = std::move(edited);
+    }
+    return world;
+  }
+
   void take_compiled() {
-    const Compiled compiled = compile(world_, options_);
+    const Compiled compiled = compile(without_missing_secrets(), options_);
     for (const auto& [key, resource] : compiled.resources) {
       for (const v1::Route& route : resource->virtual_host().routes()) {
         const auto found = report_.find({route.origin().namespace_(), route.origin().name()});

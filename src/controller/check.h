@@ -49,11 +49,11 @@ struct CheckReport {
   [[nodiscard]] std::size_t count(Severity severity) const;
 };
 
-/// What compile() says, with four differences, since files are not a whole cluster: ConfigMaps of
-/// defaults that are not among them say nothing and are no problem; where no
-/// Service of a namespace is among them, those that its Ingresses name are taken for granted; an
-/// Ingress without a class is taken for ours unless an IngressClass is among them; and annotations
-/// of ingress-nginx are pointed out. `unreadable` are problems of reading the files.
+/// What compile() says, with five differences, since files are not a whole cluster: ConfigMaps of
+/// defaults and Secrets that are not among them say nothing and are no problem; where no Service of
+/// a namespace is among them, those that its Ingresses name are taken for granted; an Ingress
+/// without a class is taken for ours unless an IngressClass is among them; and annotations of
+/// ingress-nginx are pointed out. `unreadable` are problems of reading the files.
 CheckReport check(World world, const Options& options, std::vector<Problem> unreadable);
 
 }  // namespace holdfast::controller

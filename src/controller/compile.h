@@ -31,8 +31,10 @@ struct World {
       slices;
   /// Those that were asked for, or more.
   std::map<kube::ObjectName, std::shared_ptr<const kube::ConfigMap>> config_maps;
-  /// Those with certificates, and those that were asked for.
+  /// Those of type kubernetes.io/tls.
   std::map<kube::ObjectName, std::shared_ptr<const kube::Secret>> secrets;
+  /// Those that were asked for, or more, of any type.
+  std::map<kube::ObjectName, std::shared_ptr<const kube::NamedSecret>> named_secrets;
 };
 
 enum class Severity { kWarning, kError };
@@ -69,6 +71,9 @@ struct Options {
   std::optional<DefaultBackend> default_backend = {};
   /// --defaults-configmap: what holds where neither an Ingress nor its class says anything.
   std::optional<kube::ObjectName> defaults_config_map = std::nullopt;
+  /// --default-certificate: shown to clients that name no host, or one without a certificate of its
+  /// own; of type kubernetes.io/tls.
+  std::optional<kube::ObjectName> default_certificate = std::nullopt;
   /// --allow-external-name: Services of type ExternalName are served. Whoever may write a Service
   /// can then have Holdfast connect to whatever it reaches.
   bool allow_external_name = false;

@@ -1,7 +1,5 @@
 #include "controller/defaults.h"
 
-#include <algorithm>
-
 #include "controller/names.h"
 #include "controller/quote.h"
 
@@ -17,16 +15,6 @@ const kube::IngressClass* our_class(const World& world, const Options& options) 
 }
 
 }  // namespace
-
-base::StatusOr<kube::ObjectName> parse_config_map_name(std::string_view text) {
-  const std::size_t slash = std::min(text.find('/'), text.size());
-  const std::string_view namespace_name = text.substr(0, slash);
-  const std::string_view name = text.substr(std::min(slash + 1, text.size()));
-  if (!is_object_name(namespace_name) || !is_object_name(name)) {
-    return absl::InvalidArgumentError(quote(text) + " is not NAMESPACE/NAME");
-  }
-  return kube::ObjectName{std::string(namespace_name), std::string(name)};
-}
 
 std::optional<kube::ObjectName> config_map_of(const kube::IngressClass& ingress_class,
                                               const Options& options, ProblemList& problems) {

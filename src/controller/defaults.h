@@ -5,17 +5,12 @@
 
 #include <memory>
 #include <optional>
-#include <string_view>
 #include <vector>
 
-#include "base/status.h"
 #include "controller/compile.h"
 #include "controller/problem_list.h"
 
 namespace holdfast::controller {
-
-/// "NAMESPACE/NAME". The error is half a sentence.
-base::StatusOr<kube::ObjectName> parse_config_map_name(std::string_view text);
 
 /// The ConfigMap that a class names. Absent: none, or nothing that could be meant, which is a
 /// problem of the class; or the class is another controller's, whose parameters are its own.

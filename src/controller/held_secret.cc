@@ -8,22 +8,27 @@ namespace holdfast::controller {
 
 namespace v1 = model::v1;
 
-namespace {
+std::string resource_name_of(const kube::ObjectName& secret) {
+  return secret.namespace_name + "/" + secret.name;
+}
 
-model::ResourcePtr make_resource(const kube::Secret& secret) {
-  const kube::ObjectName& name = secret.metadata.name;
+v1::Origin origin_of(const kube::Secret& secret) {
+  v1::Origin origin;
+  origin.set_kind(kube::to_string(kube::Kind::kSecret));
+  origin.set_namespace_(secret.metadata.name.namespace_name);
+  origin.set_name(secret.metadata.name.name);
+  return origin;
+}
+
+model::ResourcePtr certificate_of(const kube::Secret& secret, const char* suffix) {
   v1::Resource resource;
-  resource.set_name(name.namespace_name + "/" + name.name);
+  resource.set_name(resource_name_of(secret.metadata.name) + suffix);
   v1::Certificate& certificate = *resource.mutable_certificate();
-  certificate.mutable_origin()->set_kind(kube::to_string(kube::Kind::kSecret));
-  certificate.mutable_origin()->set_namespace_(name.namespace_name);
-  certificate.mutable_origin()->set_name(name.name);
+  *certificate.mutable_origin() = origin_of(secret);
   certificate.set_chain(secret.chain);
   certificate.set_private_key(secret.private_key);
   return model::seal(std::move(resource));
 }
-
-}  // namespace
 
 void HeldSecret::take(const World& world, const kube::ObjectName& name) {
   const auto found = world.secrets.find(name);
@@ -44,7 +49,7 @@ void HeldSecret::take(const World& world, const kube::ObjectName& name) {
     complaint = secret + " cannot be served: " + std::string(parsed.status().message());
     return;
   }
-  model::ResourcePtr fresh = make_resource(*looked_at_);
+  model::ResourcePtr fresh = certificate_of(*looked_at_, "");
   if (const base::Status valid = model::validate(*fresh); !valid.ok()) {
     complaint = secret + " cannot be served: " + std::string(valid.message());
     return;

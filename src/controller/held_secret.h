@@ -13,6 +13,12 @@
 
 namespace holdfast::controller {
 
+/// "NAMESPACE/NAME"
+std::string resource_name_of(const kube::ObjectName& secret);
+model::v1::Origin origin_of(const kube::Secret& secret);
+/// Its Certificate, sealed and perhaps not valid; `suffix` ends the resource's name.
+model::ResourcePtr certificate_of(const kube::Secret& secret, const char* suffix);
+
 /// One thread (control).
 struct HeldSecret {
   /// Those whose Ingress names it.

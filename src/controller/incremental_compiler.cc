@@ -44,6 +44,9 @@ IncrementalCompiler::IncrementalCompiler(Options options)
     : options_(std::move(options)),
       flag_name_{options_.default_backend.value_or(DefaultBackend()).namespace_name,
                  "--default-backend"},
+      certificate_flag_name_{
+          options_.default_certificate.value_or(kube::ObjectName()).namespace_name,
+          "--default-certificate"},
       classes_(without_classes(options_)) {
   std::set<kube::ObjectName> none;
   lay_defaults(World(), none);
@@ -56,6 +59,9 @@ Update IncrementalCompiler::update(const World& world, const Change& change) {
   if (change.classes) classify(world, ingresses);
   if (change.classes || !change.config_maps.empty()) lay_defaults(world, ingresses);
   if (options_.default_backend && !claimants_.contains(flag_name_)) ingresses.insert(flag_name_);
+  if (options_.default_certificate && !claimants_.contains(certificate_flag_name_)) {
+    ingresses.insert(certificate_flag_name_);
+  }
   for (const kube::ObjectName& service : change.services) {
     touch_service(service, ingresses, touched);
   }
@@ -64,7 +70,13 @@ Update IncrementalCompiler::update(const World& world, const Change& change) {
   for (const kube::ObjectName& name : change.secrets) {
     if (secrets_.contains(name)) touched.secrets.insert(name);
   }
+  for (const kube::ObjectName& name : change.named_secrets) {
+    if (named_secrets_.contains(name)) touched.named_secrets.insert(name);
+  }
   for (const kube::ObjectName& name : touched.secrets) make_secret(world, name, touched, update);
+  for (const kube::ObjectName& name : touched.named_secrets) {
+    make_named_secret(world, name, touched, update);
+  }
   for (const std::string& name : touched.names) make_name(name, touched, update);
   for (const std::string& name : touched.hosts) make_host(name, update);
   for (const std::string& name : touched.clusters) make_cluster(world, name, update);
@@ -125,6 +137,9 @@ std::optional<IngressResult> IncrementalCompiler::result_of(const World& world,
   if (name == flag_name_ && options_.default_backend) {
     return compile_default_backend(options_, name, world, defaults_, problems);
   }
+  if (name == certificate_flag_name_ && options_.default_certificate) {
+    return compile_default_certificate(options_);
+  }
   const auto found = world.ingresses.find(name);
   if (found == world.ingresses.end() || !classes_.selects(*found->second, problems)) return {};
   return compile_ingress(*found->second, world, options_, defaults_, problems);
@@ -173,7 +188,12 @@ void IncrementalCompiler::enter(const Claimant& claimant, Touched& touched) {
     secrets_[secret].users.insert(&claimant);
     touched.secrets.insert(secret);
   }
-  const bool chooses = !claimant.result.health_check.empty();
+  for (const std::string& secret : claimant.result.named_secrets()) {
+    const kube::ObjectName name{claimant.name->namespace_name, secret};
+    named_secrets_[name].users.insert(&claimant);
+    touched.named_secrets.insert(name);
+  }
+  const bool chooses = claimant.result.chooses();
   for (const std::string& name : claimant.result.clusters) {
     const auto [place, fresh] = clusters_.try_emplace(name);
     place->second.users.insert(&claimant);
@@ -195,6 +215,11 @@ void IncrementalCompiler::leave(const Claimant& claimant, Touched& touched) {
     const kube::ObjectName secret{claimant.name->namespace_name, claim.secret};
     secrets_.at(secret).users.erase(&claimant);
     touched.secrets.insert(secret);
+  }
+  for (const std::string& secret : claimant.result.named_secrets()) {
+    const kube::ObjectName name{claimant.name->namespace_name, secret};
+    named_secrets_.at(name).users.erase(&claimant);
+    touched.named_secrets.insert(name);
   }
   for (const std::string& name : claimant.result.clusters) {
     Cluster& cluster = clusters_.at(name);
@@ -226,6 +251,35 @@ void IncrementalCompiler::make_secret(const World& world, const kube::ObjectName
   }
 }
 
+void IncrementalCompiler::make_named_secret(const World& world, const kube::ObjectName& name,
+                                            Touched& touched, Update& update) {
+  const auto place = named_secrets_.find(name);
+  HeldNamedSecret& secret = place->second;
+  const std::string resource = resource_name_of(name);
+  const model::ResourceKey bundle{v1::KIND_TRUST_BUNDLE, resource};
+  const model::ResourceKey certificate{v1::KIND_CERTIFICATE, resource + kClientSuffix};
+  if (secret.users.empty()) {
+    serve(bundle, nullptr, secret.bundle, update.transaction);
+    serve(certificate, nullptr, secret.certificate, update.transaction);
+    named_secrets_.erase(place);
+    return;
+  }
+  ++update.work.secrets;
+  secret.take(world, name);
+  bool for_pods = false;
+  for (const Claimant* user : secret.users) {
+    if (user->result.client.secret == name.name) {
+      for (const TlsClaim& claim : user->result.tls) touched.names.insert(claim.host);
+    }
+    if (user->result.upstream.secret != name.name) continue;
+    for_pods = true;
+    touched.clusters.insert(user->result.clusters.begin(), user->result.clusters.end());
+  }
+  serve(bundle, secret.bundle_made, secret.bundle, update.transaction);
+  serve(certificate, for_pods ? secret.certificate_made : nullptr, secret.certificate,
+        update.transaction);
+}
+
 void IncrementalCompiler::make_name(const std::string& name, Touched& touched, Update& update) {
   const auto place = names_.find(name);
   Name& server = place->second;
@@ -235,7 +289,8 @@ void IncrementalCompiler::make_name(const std::string& name, Touched& touched, U
     ++update.work.names;
     made = compile_server_name(
         name, server.claimants,
-        [this](const kube::ObjectName& secret) { return &secrets_.at(secret); }, problems);
+        [this](const kube::ObjectName& secret) { return &secrets_.at(secret); }, find_named_,
+        problems);
   }
   ledger_.replace(server.problems, problems.take());
   if ((made == nullptr) != (server.resource == nullptr)) touch_hosts_of(name, touched);
@@ -257,7 +312,8 @@ bool IncrementalCompiler::has_tls(const std::string& host) const {
     const auto found = names_.find(name);
     return found != names_.end() && found->second.resource != nullptr;
   };
-  return served(host) || served(wildcard_of(host));
+  // What "*" shows says nothing of a host.
+  return host != "*" && (served(host) || served(wildcard_of(host)));
 }
 
 void IncrementalCompiler::make_host(const std::string& name, Update& update) {
@@ -281,7 +337,7 @@ void IncrementalCompiler::make_cluster(const World& world, const std::string& na
   model::ResourcePtr made;
   if (!cluster.users.empty()) {
     ++update.work.clusters;
-    made = compile_cluster(world, name, cluster.choosers, problems);
+    made = compile_cluster(world, name, cluster.choosers, find_named_, problems);
   }
   ledger_.replace(cluster.problems, problems.take());
   serve({v1::KIND_CLUSTER, name}, std::move(made), cluster.resource, update.transaction);
@@ -312,14 +368,34 @@ model::ResourcePtr IncrementalCompiler::find(const model::ResourceKey& key) cons
     const auto name = names_.find(key.name);
     return name == names_.end() ? nullptr : name->second.resource;
   }
-  if (key.kind == v1::KIND_CERTIFICATE) {
-    const std::size_t slash = key.name.find('/');
-    const auto secret = secrets_.find({key.name.substr(0, slash), key.name.substr(slash + 1)});
-    return secret == secrets_.end() ? nullptr : secret->second.resource;
+  if (key.kind == v1::KIND_CERTIFICATE || key.kind == v1::KIND_TRUST_BUNDLE) {
+    return find_secret(key);
   }
   const auto cluster = clusters_.find(key.name);
   if (cluster == clusters_.end()) return nullptr;
   return key.kind == v1::KIND_CLUSTER ? cluster->second.resource : cluster->second.endpoint_set;
+}
+
+model::ResourcePtr IncrementalCompiler::find_secret(const model::ResourceKey& key) const {
+  const std::size_t slash = key.name.find('/');
+  kube::ObjectName name{key.name.substr(0, slash), key.name.substr(slash + 1)};
+  const bool is_bundle = key.kind == v1::KIND_TRUST_BUNDLE;
+  const bool is_client = name.name.ends_with(kClientSuffix);
+  if (is_bundle || is_client) {
+    if (is_client) name.name.resize(name.name.size() - std::string_view(kClientSuffix).size());
+    const HeldNamedSecret* secret = find_named_(name);
+    if (secret == nullptr) return nullptr;
+    return is_bundle ? secret->bundle : secret->certificate;
+  }
+  const auto secret = secrets_.find(name);
+  return secret == secrets_.end() ? nullptr : secret->second.resource;
+}
+
+std::vector<kube::ObjectName> IncrementalCompiler::named_secrets() const {
+  std::vector<kube::ObjectName> names;
+  names.reserve(named_secrets_.size());
+  for (const auto& [name, secret] : named_secrets_) names.push_back(name);
+  return names;
 }
 
 std::vector<model::ResourcePtr> IncrementalCompiler::resources() const {
@@ -332,7 +408,18 @@ std::vector<model::ResourcePtr> IncrementalCompiler::resources() const {
   for (const auto& [name, cluster] : clusters_) add(cluster.resource);
   for (const auto& [name, cluster] : clusters_) add(cluster.endpoint_set);
   for (const auto& [name, server] : names_) add(server.resource);
+  // A slash comes after a dash: "a/x" and "a-b/x" are in another order than their parts.
+  const auto sort_from = [&all](std::size_t first) {
+    std::sort(all.begin() + static_cast<std::ptrdiff_t>(first), all.end(),
+              [](const auto& a, const auto& b) { return a->name() < b->name(); });
+  };
+  const std::size_t first_certificate = all.size();
   for (const auto& [name, secret] : secrets_) add(secret.resource);
+  for (const auto& [name, secret] : named_secrets_) add(secret.certificate);
+  sort_from(first_certificate);
+  const std::size_t first_bundle = all.size();
+  for (const auto& [name, secret] : named_secrets_) add(secret.bundle);
+  sort_from(first_bundle);
   return all;
 }
 

@@ -23,6 +23,7 @@
 #include "controller/change.h"
 #include "controller/cluster.h"
 #include "controller/compile.h"
+#include "controller/held_named_secret.h"
 #include "controller/held_secret.h"
 #include "controller/ingress_class.h"
 #include "controller/problem_ledger.h"
@@ -63,6 +64,8 @@ class IncrementalCompiler {
   [[nodiscard]] model::ResourcePtr find(const model::ResourceKey& key) const;
   /// Sorted by key; sealed and valid (model::validate).
   [[nodiscard]] std::vector<model::ResourcePtr> resources() const;
+  /// Secrets of whatever type that Ingresses name.
+  [[nodiscard]] std::vector<kube::ObjectName> named_secrets() const;
   /// Sorted, without duplicates.
   [[nodiscard]] std::vector<Problem> problems() const { return ledger_.listed(); }
 
@@ -74,7 +77,7 @@ class IncrementalCompiler {
   };
   struct Cluster {
     Claimants users;
-    /// Those of them that want a health check.
+    /// Those of them that say more of it than its Service (IngressResult::chooses).
     Claimants choosers;
     model::ResourcePtr resource;
     ProblemLedger::Findings problems;
@@ -89,6 +92,7 @@ class IncrementalCompiler {
   /// What has to be made again, by name.
   struct Touched {
     std::set<kube::ObjectName> secrets;
+    std::set<kube::ObjectName> named_secrets;
     std::set<std::string> names;
     std::set<std::string> hosts;
     std::set<std::string> clusters;
@@ -113,18 +117,24 @@ class IncrementalCompiler {
   void leave(const Claimant& claimant, Touched& touched);
   void make_secret(const World& world, const kube::ObjectName& name, Touched& touched,
                    Update& update);
+  void make_named_secret(const World& world, const kube::ObjectName& name, Touched& touched,
+                         Update& update);
   void make_name(const std::string& name, Touched& touched, Update& update);
   /// Touches the hosts that a ServerName is for.
   void touch_hosts_of(const std::string& name, Touched& touched) const;
   /// A ServerName, exact or wildcard, is for the host.
   [[nodiscard]] bool has_tls(const std::string& host) const;
   void make_host(const std::string& name, Update& update);
+  /// Of a Certificate or a TrustBundle.
+  [[nodiscard]] model::ResourcePtr find_secret(const model::ResourceKey& key) const;
   void make_cluster(const World& world, const std::string& name, Update& update);
   void make_endpoint_set(const World& world, const std::string& name, Update& update);
 
   const Options options_;
-  /// Whose problems those of --default-backend are. No object's name has such dashes.
+  /// Whose problems those of --default-backend and of --default-certificate are. No object's name
+  /// has such dashes.
   const kube::ObjectName flag_name_;
+  const kube::ObjectName certificate_flag_name_;
 
   IngressClassFilter classes_;
   ProblemLedger ledger_;
@@ -137,6 +147,11 @@ class IncrementalCompiler {
   /// ServerNames, by host.
   std::map<std::string, Name> names_;
   std::map<kube::ObjectName, HeldSecret> secrets_;
+  std::map<kube::ObjectName, HeldNamedSecret> named_secrets_;
+  const FindNamedSecret find_named_ = [this](const kube::ObjectName& name) {
+    const auto found = named_secrets_.find(name);
+    return found == named_secrets_.end() ? nullptr : &found->second;
+  };
   /// By name, so that those of one Service stand together.
   std::map<std::string, Cluster> clusters_;
 };

@@ -19,6 +19,8 @@ namespace {
 
 constexpr const char* kWebSocketServiceField =
     "metadata.annotations[\"holdfast.dev/websocket-service\"]";
+constexpr const char* kUpstreamSecretField =
+    "metadata.annotations[\"holdfast.dev/upstream-tls-secret\"]";
 
 class IngressCompiler {
  public:
@@ -41,6 +43,8 @@ class IngressCompiler {
   void add_rule(std::int32_t index);
   void add_path(const std::string& host, const Place& place);
   void add_tls(std::int32_t index);
+  void add_client_certificates();
+  void resolve_secret(const char* field, std::string& secret);
   void add_default_backend(const std::string& field, Backend form);
   IngressResult take_result();
   std::optional<Match> match_of(const kube::IngressPath& path, const std::string& field);
@@ -80,6 +84,7 @@ IngressResult IngressCompiler::run() {
   add_settings();
   for (std::size_t i = 0; i < ingress_.rules.size(); ++i) add_rule(static_cast<std::int32_t>(i));
   for (std::size_t i = 0; i < ingress_.tls.size(); ++i) add_tls(static_cast<std::int32_t>(i));
+  if (result_.client.asks()) add_client_certificates();
   if (ingress_.default_backend) {
     add_default_backend(Place().text(), Backend::kNested);
   } else if (ingress_.rules.empty()) {
@@ -107,11 +112,17 @@ IngressResult IngressCompiler::take_result() {
 }
 
 void IngressCompiler::add_settings() {
-  const Settings settings = settings_of(ingress_, defaults_, problems_);
+  Settings settings = settings_of(ingress_, defaults_, problems_);
   service_upstream_ = settings.service_upstream;
   result_.forces_https = settings.forces_https;
   result_.policy = settings.policy.SerializeAsString();
   if (settings.health_check) result_.health_check = settings.health_check->SerializeAsString();
+  result_.upstream = std::move(settings.upstream);
+  resolve_secret(kUpstreamSecretField, result_.upstream.secret);
+  result_.client = std::move(settings.client);
+  resolve_secret(kClientSecretField, result_.client.secret);
+  // Who came without TLS has shown no certificate.
+  result_.forces_https |= result_.client.asks();
   if (settings.websocket_service) {
     result_.websocket_cluster =
         cluster_of(*settings.websocket_service, kWebSocketServiceField, Backend::kFlat);
@@ -165,6 +176,32 @@ void IngressCompiler::add_tls(std::int32_t index) {
   }
 }
 
+void IngressCompiler::resolve_secret(const char* field, std::string& secret) {
+  const std::size_t slash = secret.find('/');
+  if (slash == std::string::npos) return;
+  const std::string own = ingress_.metadata.name.namespace_name;
+  if (secret.substr(0, slash) == own) {
+    secret.erase(0, slash + 1);
+    return;
+  }
+  error(field, quote(secret) +
+                   " is of another namespace, which an Ingress cannot name; nobody is "
+                   "trusted in its place");
+  secret = kNoSecret;
+}
+
+void IngressCompiler::add_client_certificates() {
+  std::set<std::string> known;
+  for (const TlsClaim& claim : result_.tls) {
+    if (!claim.if_covered) known.insert(claim.host);
+  }
+  for (const auto& [host, claims] : hosts_) {
+    if (!known.contains(host)) {
+      result_.tls.push_back({.host = host, .secret = "", .entry = TlsClaim::kNoEntry});
+    }
+  }
+}
+
 void IngressCompiler::add_path(const std::string& host, const Place& place) {
   const kube::IngressPath& path = ingress_.rules[static_cast<std::size_t>(place.rule)]
                                       .paths[static_cast<std::size_t>(place.path)];
@@ -177,7 +214,10 @@ void IngressCompiler::add_path(const std::string& host, const Place& place) {
 void IngressCompiler::add_default_backend(const std::string& field, Backend form) {
   const auto cluster = cluster_of(*ingress_.default_backend, field, form);
   if (!cluster) return;
-  if (ingress_.rules.empty()) hosts_["*"];
+  if (ingress_.rules.empty()) {
+    hosts_["*"];
+    if (result_.client.asks()) add_client_certificates();
+  }
   for (auto& [host, claims] : hosts_) claims.push_back({Match(), *cluster, Place()});
 }
 
@@ -295,6 +335,18 @@ std::string Place::text() const {
   return "spec.rules[" + std::to_string(rule) + "].http.paths[" + std::to_string(path) + "]";
 }
 
+std::string TlsClaim::field() const {
+  return entry == kNoEntry ? kClientSecretField : "spec.tls[" + std::to_string(entry) + "]";
+}
+
+std::set<std::string> IngressResult::named_secrets() const {
+  std::set<std::string> names;
+  for (const std::string& name : {upstream.secret, client.secret}) {
+    if (!name.empty() && name != kNoSecret) names.insert(name);
+  }
+  return names;
+}
+
 const HostClaims* IngressResult::claims_of(const std::string& host) const {
   const auto found = std::lower_bound(
       hosts.begin(), hosts.end(), host,
@@ -316,6 +368,12 @@ IngressResult compile_default_backend(const Options& options, const kube::Object
   ingress.metadata.name = name;
   ingress.default_backend = options.default_backend->backend;
   return IngressCompiler(ingress, world, options, defaults, problems).run_default_backend();
+}
+
+IngressResult compile_default_certificate(const Options& options) {
+  IngressResult result;
+  result.tls.push_back({.host = "*", .secret = options.default_certificate->name});
+  return result;
 }
 
 }  // namespace holdfast::controller

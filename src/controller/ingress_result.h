@@ -6,6 +6,7 @@
 #include <compare>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -65,15 +66,20 @@ struct TlsClaim {
   std::string host;
   /// In the Ingress's namespace; empty: the default certificate.
   std::string secret;
-  /// Of spec.tls.
+  /// Of spec.tls; kNoEntry: it is there for the clients' certificates alone.
   std::int32_t entry = 0;
+  static constexpr std::int32_t kNoEntry = -1;
   /// The entry names no host: this is one of the rules', if the certificate is for it.
   bool if_covered = false;
 
   bool operator==(const TlsClaim&) const = default;
   /// "spec.tls[0]"
-  [[nodiscard]] std::string field() const { return "spec.tls[" + std::to_string(entry) + "]"; }
+  [[nodiscard]] std::string field() const;
 };
+
+/// Where an Ingress names the authorities of its clients.
+inline constexpr const char* kClientSecretField =
+    "metadata.annotations[\"holdfast.dev/client-ca-secret\"]";
 
 struct IngressResult {
   /// Sorted by host, each once.
@@ -90,9 +96,17 @@ struct IngressResult {
   std::string policy;
   /// A HealthCheck, serialised, that it wants for its clusters; empty: none.
   std::string health_check;
+  /// How the pods of its clusters are spoken to.
+  UpstreamSettings upstream;
+  /// Which certificates clients of its hosts must have.
+  ClientSettings client;
 
   bool operator==(const IngressResult&) const = default;
 
+  /// Whether its clusters are to be otherwise than Services alone make them.
+  [[nodiscard]] bool chooses() const { return !health_check.empty() || upstream.says_something(); }
+  /// Secrets, in the Ingress's namespace, that are followed by their names.
+  [[nodiscard]] std::set<std::string> named_secrets() const;
   /// Its claims of `host`; null: none.
   [[nodiscard]] const HostClaims* claims_of(const std::string& host) const;
 };
@@ -109,5 +123,9 @@ IngressResult compile_ingress(const kube::Ingress& ingress, const World& world,
 IngressResult compile_default_backend(const Options& options, const kube::ObjectName& name,
                                       const World& world, const Defaults& defaults,
                                       ProblemList& problems);
+
+/// What options.default_certificate asks for: the certificate of clients that name no host, or one
+/// without a certificate of its own. REQUIRES: there is one.
+IngressResult compile_default_certificate(const Options& options);
 
 }  // namespace holdfast::controller

@@ -35,6 +35,8 @@ inline constexpr std::chrono::seconds kHealthTimeout{1};
 /// few keys leave their place.
 inline constexpr std::uint32_t kBalanceFactor = 125;
 inline constexpr const char* kCookieName = "holdfast";
+/// A client's own authority and the one that it is a part of.
+inline constexpr std::uint32_t kClientCertificateDepth = 1;
 
 /// A path of an Ingress. The edge takes request lines of 8 KiB; nobody writes paths that long by
 /// hand, and each is kept once in every data plane.

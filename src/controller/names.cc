@@ -65,6 +65,16 @@ base::Status check_path(std::string_view path, bool strict) {
 
 bool is_object_name(std::string_view name) { return is_subdomain(name); }
 
+base::StatusOr<kube::ObjectName> parse_object_name(std::string_view text) {
+  const std::size_t slash = std::min(text.find('/'), text.size());
+  const std::string_view namespace_name = text.substr(0, slash);
+  const std::string_view name = text.substr(std::min(slash + 1, text.size()));
+  if (!is_object_name(namespace_name) || !is_object_name(name)) {
+    return absl::InvalidArgumentError(quote(text) + " is not NAMESPACE/NAME");
+  }
+  return kube::ObjectName{std::string(namespace_name), std::string(name)};
+}
+
 bool is_port_name(std::string_view name) {
   return name.size() <= 15 && model::is_dns_label(name) &&
          name.find("--") == std::string_view::npos &&

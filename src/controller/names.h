@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "kube/objects.h"
 
 namespace holdfast::controller {
 
@@ -22,6 +23,9 @@ base::Status check_path(std::string_view path, bool strict);
 
 /// A namespace, or the name of an Ingress or a Service: a DNS-1123 subdomain of at most 253 bytes.
 bool is_object_name(std::string_view name);
+
+/// "NAMESPACE/NAME", as flags name an object. The error is half a sentence.
+base::StatusOr<kube::ObjectName> parse_object_name(std::string_view text);
 
 /// core/v1 ServicePort.name: an IANA service name with at least one letter, so never a number.
 bool is_port_name(std::string_view name);

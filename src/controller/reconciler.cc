@@ -58,11 +58,20 @@ void Reconciler::replace(const kube::Scope& scope, std::vector<kube::Object> obj
     if (awaited_.empty()) wanted_.wait_until(clock_.now() + kWantedPatience);
   }
   note(std::move(change));
-  if (scope.kind == kube::Kind::kConfigMap) {
+  const bool waited = wanted_.waits();
+  if (scope.kind == kube::Kind::kConfigMap || scope.kind == kube::Kind::kNamedSecret) {
     wanted_.answered(scope);
     if (held_class_ != nullptr && !wanted_.would_wait(*named_by(*held_class_))) release();
   }
   update_wanted();
+  if (waited) publish_if_all_are_in();
+}
+
+void Reconciler::publish_if_all_are_in() {
+  if (published_ || !awaited_.empty() || wanted_.waits()) return;
+  Change change;
+  change.listed = true;
+  note(std::move(change));
 }
 
 void Reconciler::upsert(kube::Object object) {
@@ -129,6 +138,9 @@ void Reconciler::update_wanted() {
     add(*ours->second);
   }
   if (held_class_ != nullptr) add(*held_class_);
+  for (const kube::ObjectName& secret : compiler_.named_secrets()) {
+    objects.emplace(kube::Kind::kNamedSecret, secret);
+  }
   if (objects == wanted_.wanted()) return;
   for (const kube::Scope& gone : wanted_.want(std::move(objects), clock_.now() + kWantedPatience)) {
     const kube::ObjectName name{gone.namespace_name, gone.name};
@@ -140,6 +152,7 @@ void Reconciler::update_wanted() {
 void Reconciler::give_up_waiting() {
   // Before the lists are in, nobody says whether the API server answers at all.
   if (!awaited_.empty()) return;
+  const bool waited = wanted_.waits();
   for (const kube::Scope& object : wanted_.give_up(clock_.now())) {
     log_.warn("no answer about an object that is wanted, going on without it",
               {{"kind", kube::to_string(object.kind)},
@@ -148,6 +161,7 @@ void Reconciler::give_up_waiting() {
     if (held_class_ != nullptr && named_by(*held_class_) == object) release();
   }
   update_wanted();
+  if (waited) publish_if_all_are_in();
 }
 
 void Reconciler::note(Change change) {
@@ -219,12 +233,18 @@ void Reconciler::run_due() {
   if (!first_change_ || !due || clock_.now() < *due) return;
   Update update = compiler_.update(world_.world(), std::exchange(change_, {}));
   first_change_.reset();
+  // Which Secrets are named is known only now.
+  update_wanted();
+  if (!published_) {
+    if (wanted_.waits()) return;
+    update.transaction = {compiler_.resources(), {}};
+    update.problems = {.appeared = compiler_.problems(), .gone = {}};
+  }
   for (const Problem& problem : update.problems.gone) log_gone(problem);
   for (const Problem& problem : update.problems.appeared) log_appeared(problem);
   for (const auto& resource : update.transaction.upserts) forget_refusal(model::key_of(*resource));
   for (const auto& key : update.transaction.removals) forget_refusal(key);
-  if (published_ && is_empty(update.transaction)) return;
-  published_ = true;
+  if (std::exchange(published_, true) && is_empty(update.transaction)) return;
   publish_(std::move(update.transaction));
 }
 

@@ -3,9 +3,10 @@
 // Turns a stream of object changes into a stream of transactions: debounced, with an upper bound on
 // the delay, nothing before the first full list of every scope. An endpoint change travels alone.
 //
-// Objects that others name (the ConfigMap of our class, and the one of --defaults-configmap) are
-// wanted singly. Until the answer about one is in, or kWantedPatience is over, nothing is published
-// for the first time, and a class that has come to name it counts as it was before.
+// Objects that others name (the ConfigMap of our class, the one of --defaults-configmap, Secrets
+// that Ingresses name) are wanted singly. Until the answer about one is in, or kWantedPatience is
+// over, nothing is published for the first time, and a class that has come to name it counts as it
+// was before.
 //
 // One thread (control). Does no I/O and owns no timer: the caller asks deadline() and calls
 // run_due(). Never fails: what is wrong with an object is a problem on that object. A problem is
@@ -78,6 +79,8 @@ class Reconciler final : public kube::ObjectSink {
   void release();
   void update_wanted();
   void give_up_waiting();
+  /// What is held back at the start for an answer that has come.
+  void publish_if_all_are_in();
   void forget_refusal(const model::ResourceKey& key);
   void log_appeared(const Problem& problem) const;
   void log_gone(const Problem& problem) const;

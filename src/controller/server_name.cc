@@ -13,10 +13,12 @@ namespace {
 
 class NameCompiler {
  public:
-  NameCompiler(const std::string& host, const FindSecret& find_secret, ProblemList& problems)
-      : host_(host), find_secret_(find_secret), problems_(problems) {}
+  NameCompiler(const std::string& host, const FindSecret& find_secret,
+               const FindNamedSecret& find_named, ProblemList& problems)
+      : host_(host), find_secret_(find_secret), find_named_(find_named), problems_(problems) {}
 
   void add(const Claimant& claimant, const TlsClaim& claim);
+  void add_clients(const Claimant& claimant);
   model::ResourcePtr build();
 
  private:
@@ -24,12 +26,13 @@ class NameCompiler {
                        const kube::ObjectName& name, const HeldSecret& secret);
   void report(Severity severity, const Claimant& claimant, const TlsClaim& claim,
               std::string message) {
-    problems_.add(severity, claimant.kind(), *claimant.name, claim.field() + ".secretName",
-                  std::move(message));
+    problems_.add(severity, claimant.kind(), *claimant.name,
+                  claimant.is_flag ? "" : claim.field() + ".secretName", std::move(message));
   }
 
   const std::string& host_;
   const FindSecret& find_secret_;
+  const FindNamedSecret& find_named_;
   ProblemList& problems_;
   v1::ServerName server_;
   /// By the kind of its key.
@@ -38,6 +41,8 @@ class NameCompiler {
     std::string ingress;
   };
   std::map<std::string, Chosen> chosen_;
+  /// Who says which certificates clients must have; null: nobody.
+  const Claimant* client_ = nullptr;
 };
 
 void NameCompiler::add(const Claimant& claimant, const TlsClaim& claim) {
@@ -78,12 +83,45 @@ void NameCompiler::add_certificate(const Claimant& claimant, const TlsClaim& cla
                ", which comes first; this one is not served");
     return;
   }
-  if (!secret.certificate->covers(host_)) {
+  if (host_ != "*" && !secret.certificate->covers(host_)) {
     report(Severity::kWarning, claimant, claim,
            "the certificate of Secret " + quote(name.name) + " is not for host " + quote(host_) +
                "; it is served, and clients will refuse it");
   }
   server_.add_certificates(secret_name);
+}
+
+void NameCompiler::add_clients(const Claimant& claimant) {
+  const ClientSettings& wanted = claimant.result.client;
+  if (client_ != nullptr) {
+    if (client_->result.client == wanted &&
+        client_->name->namespace_name == claimant.name->namespace_name) {
+      return;
+    }
+    problems_.add(Severity::kError, claimant.kind(), *claimant.name, kClientSecretField,
+                  "which certificates clients of host " + quote(host_) + " must have is said by " +
+                      "Ingress " + client_->name->namespace_name + "/" + client_->name->name +
+                      ", which comes first and says otherwise");
+    return;
+  }
+  client_ = &claimant;
+  const kube::ObjectName name{claimant.name->namespace_name, wanted.secret};
+  v1::ClientCertificates& clients = *server_.mutable_client_certificates();
+  clients.set_trust_bundle(resource_name_of(name));
+  clients.set_optional(wanted.optional);
+  clients.set_depth(wanted.depth);
+  clients.set_forwarded(wanted.forwarded);
+  const HeldNamedSecret* secret = find_named_(name);
+  if (secret == nullptr) return;
+  const bool known = secret->bundle_made != nullptr;
+  const std::string reason = !secret->complaint.empty() ? secret->complaint
+                             : known                    ? ""
+                                     : "Secret " + quote(name.name) + " has no ca.crt";
+  if (reason.empty()) return;
+  problems_.add(
+      Severity::kError, claimant.kind(), *claimant.name, kClientSecretField,
+      reason + (known ? "; clients of host " + quote(host_) + " are held to what it held before"
+                      : "; nobody is let in to host " + quote(host_) + " over TLS"));
 }
 
 model::ResourcePtr NameCompiler::build() {
@@ -104,12 +142,14 @@ model::ResourcePtr NameCompiler::build() {
 }  // namespace
 
 model::ResourcePtr compile_server_name(const std::string& host, const Claimants& claimants,
-                                       const FindSecret& find_secret, ProblemList& problems) {
-  NameCompiler compiler(host, find_secret, problems);
+                                       const FindSecret& find_secret,
+                                       const FindNamedSecret& find_named, ProblemList& problems) {
+  NameCompiler compiler(host, find_secret, find_named, problems);
   for (const Claimant* claimant : claimants) {
     for (const TlsClaim& claim : claimant->result.tls) {
       if (claim.host == host) compiler.add(*claimant, claim);
     }
+    if (claimant->result.client.asks()) compiler.add_clients(*claimant);
   }
   return compiler.build();
 }

@@ -109,6 +109,11 @@ void WorldBuilder::put(const std::shared_ptr<const kube::Secret>& secret, Change
   if (put_into(world_.secrets, name, secret)) change.secrets.insert(name);
 }
 
+void WorldBuilder::put(const std::shared_ptr<const kube::NamedSecret>& secret, Change& change) {
+  const kube::ObjectName& name = secret->metadata.name;
+  if (put_into(world_.named_secrets, name, secret)) change.named_secrets.insert(name);
+}
+
 void WorldBuilder::erase(kube::Kind kind, const kube::ObjectName& name, Change& change) {
   switch (kind) {
     case kube::Kind::kIngress:
@@ -140,6 +145,9 @@ void WorldBuilder::erase(kube::Kind kind, const kube::ObjectName& name, Change& 
     case kube::Kind::kSecret:
       if (world_.secrets.erase(name) > 0) change.secrets.insert(name);
       return;
+    case kube::Kind::kNamedSecret:
+      if (world_.named_secrets.erase(name) > 0) change.named_secrets.insert(name);
+      return;
   }
 }
 
@@ -169,6 +177,8 @@ std::vector<kube::ObjectName> WorldBuilder::names_of(kube::Kind kind) const {
       return keys_of(world_.config_maps);
     case kube::Kind::kSecret:
       return keys_of(world_.secrets);
+    case kube::Kind::kNamedSecret:
+      return keys_of(world_.named_secrets);
   }
   return {};
 }

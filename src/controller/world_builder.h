@@ -29,6 +29,7 @@ class WorldBuilder {
   void put(const std::shared_ptr<const kube::Endpoints>& endpoints, Change& change);
   void put(const std::shared_ptr<const kube::ConfigMap>& config_map, Change& change);
   void put(const std::shared_ptr<const kube::Secret>& secret, Change& change);
+  void put(const std::shared_ptr<const kube::NamedSecret>& secret, Change& change);
   void erase(kube::Kind kind, const kube::ObjectName& name, Change& change);
   void erase_slice(const kube::ObjectName& service, const std::string& key);
   [[nodiscard]] std::vector<kube::ObjectName> names_of(kube::Kind kind) const;

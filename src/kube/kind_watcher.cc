@@ -114,7 +114,7 @@ std::string KindWatcher::target_with(
   for (const auto& [name, value] : query) add(name, value);
   add("labelSelector", label_selector_);
   // Other Secrets, such as tokens and passwords, are none of ours: they are not even asked for.
-  if (scope_.kind == Kind::kSecret && !scope_.is_single()) {
+  if (scope_.kind == Kind::kSecret) {
     add("fieldSelector", std::string("type=") + kTlsSecretType);
   }
   // Who may list and watch this name alone is let through by it.

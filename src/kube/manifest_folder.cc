@@ -12,13 +12,25 @@ namespace holdfast::kube {
 namespace {
 
 /// In the order in which the sink hears of them: what a class names is known before the class.
-constexpr Kind kAllKinds[] = {Kind::kConfigMap,    Kind::kSecret,  Kind::kIngress,
-                              Kind::kIngressClass, Kind::kService, Kind::kEndpointSlice,
-                              Kind::kEndpoints};
+constexpr Kind kAllKinds[] = {Kind::kConfigMap,     Kind::kNamedSecret,  Kind::kSecret,
+                              Kind::kIngress,       Kind::kIngressClass, Kind::kService,
+                              Kind::kEndpointSlice, Kind::kEndpoints};
+
+/// As the API server would be asked: those of one type all together, all of them by name.
+void split_secrets(std::map<ObjectName, Object>& secrets, std::map<ObjectName, Object>& named) {
+  for (const auto& [name, object] : secrets) {
+    const auto& secret = std::get<std::shared_ptr<const Secret>>(object);
+    named.emplace(name, std::make_shared<const NamedSecret>(*secret));
+  }
+  std::erase_if(secrets, [](const auto& entry) {
+    return std::get<std::shared_ptr<const Secret>>(entry.second)->type != kTlsSecretType;
+  });
+}
 
 std::optional<Kind> known_kind(const std::string& kind, const std::string& version) {
   for (const Kind known : kAllKinds) {
-    if (kind == to_string(known) && version == api_version_of(known)) return known;
+    if (known != Kind::kNamedSecret && kind == to_string(known) && version == api_version_of(known))
+      return known;
   }
   return std::nullopt;
 }
@@ -167,6 +179,8 @@ void ManifestFolder::publish() {
   std::array<Objects, kKindCount> objects;
   std::map<ProblemKey, std::string> problems;
   merge(objects, problems);
+  split_secrets(objects[static_cast<std::size_t>(Kind::kSecret)],
+                objects[static_cast<std::size_t>(Kind::kNamedSecret)]);
   publish_problems(std::move(problems));
   const auto same = [](const Objects::value_type& one, const Objects::value_type& two) {
     return one.first == two.first &&

@@ -226,6 +226,7 @@ std::string plural_of(Kind kind) {
     case Kind::kConfigMap:
       return "configmaps";
     case Kind::kSecret:
+    case Kind::kNamedSecret:
       return "secrets";
   }
   return "";
@@ -249,6 +250,8 @@ ParsedObject parse_object(Kind kind, const Json& value, const std::string& defau
       return parse_as<ConfigMap>(value, default_namespace);
     case Kind::kSecret:
       return parse_as<Secret>(value, default_namespace);
+    case Kind::kNamedSecret:
+      return parse_as<NamedSecret>(value, default_namespace);
   }
   return {};
 }
@@ -266,6 +269,7 @@ const char* api_version_of(Kind kind) {
     case Kind::kEndpoints:
     case Kind::kConfigMap:
     case Kind::kSecret:
+    case Kind::kNamedSecret:
       return "v1";
   }
   return "";

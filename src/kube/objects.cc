@@ -10,8 +10,7 @@ Secret::~Secret() { OPENSSL_cleanse(private_key.data(), private_key.size()); }
 
 Kind kind_of(const Object& object) {
   // The variant's order is the enumeration's.
-  static_assert(std::is_same_v<std::variant_alternative_t<static_cast<int>(Kind::kSecret), Object>,
-                               std::shared_ptr<const Secret>>);
+  static_assert(std::variant_size_v<Object> == kKindCount);
   return static_cast<Kind>(object.index());
 }
 
@@ -34,6 +33,7 @@ const char* to_string(Kind kind) {
     case Kind::kConfigMap:
       return "ConfigMap";
     case Kind::kSecret:
+    case Kind::kNamedSecret:
       return "Secret";
   }
   return "?";

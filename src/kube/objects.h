@@ -16,6 +16,8 @@
 
 namespace holdfast::kube {
 
+/// What is followed in one way. Secrets are followed in two: those that hold a certificate and its
+/// key all together, and whichever an Ingress names one at a time.
 enum class Kind {
   kIngress,
   kIngressClass,
@@ -24,8 +26,9 @@ enum class Kind {
   kEndpoints,
   kConfigMap,
   kSecret,
+  kNamedSecret,
 };
-inline constexpr std::size_t kKindCount = static_cast<std::size_t>(Kind::kSecret) + 1;
+inline constexpr std::size_t kKindCount = static_cast<std::size_t>(Kind::kNamedSecret) + 1;
 
 /// Namespace and name. The namespace of a cluster-scoped object is empty.
 struct ObjectName {
@@ -286,10 +289,16 @@ struct Secret {
   }
 };
 
+/// A Secret of whatever type that is followed by its name (Scope::is_single).
+struct NamedSecret : Secret {
+  NamedSecret() = default;
+  explicit NamedSecret(const Secret& secret) : Secret(secret) {}
+};
+
 using Object = std::variant<std::shared_ptr<const Ingress>, std::shared_ptr<const IngressClass>,
                             std::shared_ptr<const Service>, std::shared_ptr<const EndpointSlice>,
                             std::shared_ptr<const Endpoints>, std::shared_ptr<const ConfigMap>,
-                            std::shared_ptr<const Secret>>;
+                            std::shared_ptr<const Secret>, std::shared_ptr<const NamedSecret>>;
 
 Kind kind_of(const Object& object);
 const Metadata& metadata_of(const Object& object);

@@ -54,7 +54,10 @@ class WatchMetrics {
     std::array<Counter, kListReasons> lists{};
     std::array<Counter, kErrorReasons.size()> errors{};
   };
-  PerKind& of(Kind kind) { return per_kind_[static_cast<std::size_t>(kind)]; }
+  /// Those of one Kubernetes kind are counted together.
+  PerKind& of(Kind kind) {
+    return per_kind_[static_cast<std::size_t>(kind == Kind::kNamedSecret ? Kind::kSecret : kind)];
+  }
   void add_error(Kind kind, const char* reason, std::size_t count);
 
   std::array<PerKind, kKindCount> per_kind_;

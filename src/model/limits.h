@@ -69,9 +69,9 @@ inline constexpr std::size_t kResourceBytes = (std::size_t{1} << 20) - 4096;
 
 /// Certificates of one server name: one for each kind of key, with room for those that follow them.
 inline constexpr int kCertificatesOfAName = 8;
-/// Certificates between a client's and its authority's: RFC 5280 knows no bound, chains in
-/// use have one or two.
-inline constexpr std::uint32_t kClientCertificateDepthMost = 10;
+/// Certificates between a client's and its authority's: RFC 5280 knows no bound, chains in use have
+/// one or two.
+inline constexpr NumberRange kClientCertificateDepthRange{1, 10};
 
 /// How an endpoint's address names a Unix socket, and the longest path of one (unix(7)).
 inline constexpr std::string_view kUnixPrefix = "unix:";

@@ -174,7 +174,8 @@ Status check(const v1::ServerName& server, const std::string& name) {
   if (!is_secret_name(client.trust_bundle())) {
     return wrong("server_name.client_certificates.trust_bundle is not of the form NAMESPACE/NAME");
   }
-  if (client.depth() < 1 || client.depth() > kClientCertificateDepthMost) {
+  const auto [least, most] = kClientCertificateDepthRange;
+  if (client.depth() < least || client.depth() > most) {
     return wrong("server_name.client_certificates.depth is not between 1 and 10");
   }
   return absl::OkStatus();

@@ -125,6 +125,7 @@ Task<Session::Next> Session::serve() {
                                                             : CloseReason::kNotConfigured);
   }
   if (must_use_https()) co_return co_await redirect_to_https();
+  if (lacks_certificate()) co_return co_await refuse(CloseReason::kCertificateWanted);
   exchange.target = exchange.upgrade ? &exchange.route->websocket : &exchange.route->plain;
   if (!exchange.upgrade) {
     exchange.open_request =

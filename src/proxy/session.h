@@ -160,6 +160,8 @@ class Session final : public Connection {
   void answer_plain_http();
   /// Whether this connection may carry a request for its host.
   [[nodiscard]] CloseReason check_identity() const;
+  /// The host lets in none without a certificate, and the request came without TLS.
+  [[nodiscard]] bool lacks_certificate() const;
   [[nodiscard]] bool must_use_https() const;
   Task<Next> redirect_to_https();
   /// What the pod is told of the client's certificate, and what only we may say of it. The fields'

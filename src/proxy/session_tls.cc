@@ -143,18 +143,21 @@ void Session::answer_plain_http() {
 CloseReason Session::check_identity() const {
   const http::RequestHead& request = exchange_->request;
   using Ask = tls::ClientPolicy::Ask;
-  const IdentityPtr wanted = worker_.snapshot().find_identity(base::lower_case(request.host));
-  if (wanted == nullptr) return CloseReason::kNone;
-  const Ask ask = wanted->client().ask;
   const tls::Stream* stream = downstream_->tls();
-  // Without TLS here nobody has shown anything; with it, the policy of the handshake counts.
-  if (stream == nullptr) {
-    return ask == Ask::kRequired ? CloseReason::kCertificateWanted : CloseReason::kNone;
-  }
-  if (wanted->same_as(*stream->identity())) return CloseReason::kNone;
+  if (stream == nullptr) return CloseReason::kNone;
+  const IdentityPtr wanted = worker_.snapshot().find_identity(base::lower_case(request.host));
+  if (wanted == nullptr || wanted->same_as(*stream->identity())) return CloseReason::kNone;
   // A client that names no host in the handshake gets what needs no certificate of it.
-  const bool unnamed = !stream->has_server_name() && ask == Ask::kNothing;
+  const bool unnamed = !stream->has_server_name() && wanted->client().ask == Ask::kNothing;
   return unnamed ? CloseReason::kNone : CloseReason::kMisdirected;
+}
+
+bool Session::lacks_certificate() const {
+  const http::RequestHead& request = exchange_->request;
+  // Over TLS, the policy of the handshake counts. An authority that makes certificates has none.
+  if (downstream_->tls() != nullptr || request.path.starts_with(kAcmePrefix)) return false;
+  const IdentityPtr wanted = worker_.snapshot().find_identity(base::lower_case(request.host));
+  return wanted != nullptr && wanted->client().ask == tls::ClientPolicy::Ask::kRequired;
 }
 
 bool Session::must_use_https() const {

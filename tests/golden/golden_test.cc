@@ -14,6 +14,7 @@
 
 #include "controller/compile.h"
 #include "controller/defaults.h"
+#include "controller/names.h"
 #include "controller/service_port.h"
 #include "controller/world_sink.h"
 #include "dns/external_names.h"
@@ -55,8 +56,10 @@ Options options_of(const fs::path& folder) {
       options.allow_external_name = true;
     } else if (flag.starts_with("--default-backend ")) {
       options.default_backend = *parse_default_backend(value);
+    } else if (flag.starts_with("--default-certificate ")) {
+      options.default_certificate = *parse_object_name(value);
     } else if (flag.starts_with("--defaults-configmap ")) {
-      options.defaults_config_map = *parse_config_map_name(value);
+      options.defaults_config_map = *parse_object_name(value);
     } else {
       ADD_FAILURE() << "no such flag: " << flag;
     }

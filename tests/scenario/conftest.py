@@ -5,9 +5,20 @@ With HOLDFAST_OVER_TLS in the environment their clients speak TLS; a test that i
 """
 
 import pytest
+from holdfast_test.certificates import Authority, Maker
 from holdfast_test.edge import OVER_TLS, dead_port, edge, own_edge, running_edge
 
 __all__ = ["dead_port", "edge", "own_edge", "running_edge"]
+
+
+@pytest.fixture
+def maker(tmp_path_factory):
+    return Maker(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"), "Authority")
 
 
 def pytest_configure(config):

@@ -4,55 +4,15 @@ connections, and a broken Secret takes nobody's certificate away.
 Method: certificates made by openssl(1) for each run; Python's TLS client looks at what it is shown.
 """
 
-import base64
 import ssl
-import subprocess
 import time
 
-import pytest
+from holdfast_test.certificates import tls_secret as secret
 from holdfast_test.metrics import get
 from holdfast_test.peers import (
     TEXT, answering, echo_websocket, frame, handshake, response, take_frame,
 )  # fmt: skip
 from holdfast_test.process import wait_until
-
-
-class Maker:
-    """Certificates that are signed by themselves."""
-
-    def __init__(self, folder):
-        self._folder = folder
-        self._count = 0
-
-    def make(self, *names):
-        """(certificate, key), PEM."""
-        self._count += 1
-        key = self._folder / f"{self._count}.key"
-        certificate = self._folder / f"{self._count}.crt"
-        alternatives = ",".join(f"DNS:{name}" for name in names)
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-             "-nodes", "-keyout", key, "-out", certificate, "-days", "2", "-subj",
-             f"/CN={self._count}", "-addext", f"subjectAltName={alternatives}"],
-            check=True, capture_output=True,
-        )  # fmt: skip
-        return certificate.read_bytes(), key.read_bytes()
-
-
-@pytest.fixture
-def maker(tmp_path_factory):
-    return Maker(tmp_path_factory.mktemp("certificates"))
-
-
-def secret(name, certificate, key):
-    data = {"tls.crt": certificate, "tls.key": key}
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": name, "namespace": "default"},
-        "type": "kubernetes.io/tls",
-        "data": {field: base64.b64encode(value).decode() for field, value in data.items()},
-    }
 
 
 def tls_of(route, *entries):

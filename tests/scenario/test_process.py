@@ -6,9 +6,11 @@ Method: the binary as a process of its own for each test.
 
 import os
 import resource
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -29,6 +31,31 @@ def run(*arguments, environment=None):
         [BINARY, *arguments], capture_output=True, text=True, timeout=20,
         env={**os.environ, **(environment or {})},
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("flags", [[], ["--core-dumps"]])
+def test_memory_with_keys_is_nobody_elses(flags):
+    """Of a process that may be dumped, /proc belongs to its user."""
+    user = 65532
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        binary = shutil.copy(BINARY, folder)
+        owner = owner_of_memory(binary, user, flags)
+    assert owner == (user if flags else 0)
+
+
+def owner_of_memory(binary, user, flags):
+    holdfast = Holdfast(
+        "sidecar", "--listen", "127.0.0.1:0", "--upstream", "127.0.0.1:9", "--admin-listen",
+        "127.0.0.1:0", *flags, binary=binary,
+        prefix=("setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"),
+    )  # fmt: skip
+    try:
+        # What it says of itself it still reads.
+        assert scrape(holdfast.port("admin")).value("process_open_fds") > 0
+        return os.stat(f"/proc/{holdfast.process.pid}/environ").st_uid
+    finally:
+        holdfast.stop()
 
 
 def test_version():

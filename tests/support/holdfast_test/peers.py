@@ -246,11 +246,13 @@ class Backend:
 
     The connection is closed when its script returns. A script that fails makes stop() fail, unless
     the failure is only that its peer went away; so does a request that breaks the rules of
-    recorded.py. `host` may be "unix:/PATH"; port 0 lets the kernel choose.
+    recorded.py. `host` may be "unix:/PATH"; port 0 lets the kernel choose. `tls`: the settings
+    (ssl.SSLContext) of one that speaks it; what fails its handshake is no connection.
     """
 
-    def __init__(self, script, host="127.0.0.1", port=0):
+    def __init__(self, script, host="127.0.0.1", port=0, tls=None):
         self._script = script
+        self._tls = tls
         self.host = host
         if host.startswith("unix:"):
             self._socket = socket.socket(socket.AF_UNIX)
@@ -269,9 +271,22 @@ class Backend:
         with contextlib.suppress(OSError):
             while True:
                 sock, _ = self._socket.accept()
+                if self._tls is not None:
+                    threading.Thread(target=self._shake_hands, args=(sock,), daemon=True).start()
+                    continue
                 connection = Connection(sock)
                 self.connections.append(connection)
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _shake_hands(self, sock):
+        sock.settimeout(PATIENCE_SECONDS)
+        try:
+            connection = Connection(self._tls.wrap_socket(sock, server_side=True))
+        except OSError:
+            sock.close()
+            return
+        self.connections.append(connection)
+        self._serve(connection)
 
     def _serve(self, connection):
         try:

@@ -81,7 +81,7 @@ const std::set<std::string_view> kDescribed = {
     "allowed-origins",         "deny-cidrs",           "health-path",
     "max-body-bytes",          "request-headers",      "request-timeout",
     "response-headers",        "rewrite-prefix",       "upstream-host",
-    "websocket-service",
+    "upstream-tls-name",       "websocket-service",
 };
 
 /// With what makes the annotation count at all.
@@ -91,13 +91,20 @@ std::string resolved(const Annotation& annotation, bool written, bool& wrong) {
   if (annotation.name.starts_with("health-")) values.emplace_back("health-path", "/up");
   if (annotation.name == "hash-balance-factor") values.emplace_back("hash-by", "path");
   if (annotation.only_with == "hsts-max-age") values.emplace_back("hsts-max-age", "1h");
+  if (annotation.only_with == "client-ca-secret") values.emplace_back("client-ca-secret", "roots");
   if (annotation.name == "missing-origin") values.emplace_back("allowed-origins", "null");
   if (written) values.emplace_back(annotation.name, annotation.default_text);
   const Settings settings = settings_of(
       values, built_in_defaults(),
       [&](Severity, std::string_view, const std::string&, const std::string&) { wrong = true; });
+  const UpstreamSettings& upstream = settings.upstream;
+  const ClientSettings& client = settings.client;
   return settings.policy.SerializeAsString() +
-         (settings.health_check ? settings.health_check->SerializeAsString() : "");
+         (settings.health_check ? settings.health_check->SerializeAsString() : "") +
+         upstream.server_name + upstream.secret + std::to_string(upstream.unverified) +
+         (upstream.tls ? std::to_string(*upstream.tls) : "auto") + client.secret +
+         std::to_string(client.optional) + std::to_string(client.depth) +
+         std::to_string(client.forwarded);
 }
 
 TEST(AnnotationDocuments, TheDefaultsAreThoseInForce) {

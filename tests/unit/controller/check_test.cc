@@ -64,6 +64,19 @@ TEST_F(CheckTest, WhatIsServed) {
   EXPECT_THAT(messages(told.problems), ElementsAre(HasSubstr("slow-start")));
 }
 
+TEST_F(CheckTest, SecretsThatAreNotThereAreNoProblem) {
+  service("default", "web");
+  kube::Ingress& one = ingress("a");
+  one.tls = {{.hosts = {"a.test"}, .secret_name = "web-tls"}};
+  one.metadata.annotations = {{"holdfast.dev/client-ca-secret", "default/roots"},
+                              {"holdfast.dev/upstream-tls-secret", "Bad Name"}};
+  const CheckedIngress told = only();
+  EXPECT_THAT(told.notes, ElementsAre(HasSubstr("Secret \"web-tls\" is not among the files"),
+                                      HasSubstr("Secret \"roots\" is not among the files")));
+  EXPECT_THAT(messages(told.problems), ElementsAre(HasSubstr("upstream-tls-secret")));
+  EXPECT_THAT(told.annotations, ElementsAre(Pair("client-ca-secret", "default/roots")));
+}
+
 TEST_F(CheckTest, WithoutAnyServiceTheyAreTakenForGranted) {
   kube::Ingress& one = ingress("a");
   one.rules[0].paths[0].backend.port = {.name = "http", .number = 0};

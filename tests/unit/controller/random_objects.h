@@ -25,10 +25,11 @@ class RandomObjects {
   bool one_in(int n) { return below(n) == 0; }
 
   kube::Kind kind() {
-    constexpr std::array kKinds{
-        kube::Kind::kIngress,       kube::Kind::kIngress,       kube::Kind::kService,
-        kube::Kind::kEndpointSlice, kube::Kind::kEndpointSlice, kube::Kind::kEndpoints,
-        kube::Kind::kIngressClass,  kube::Kind::kConfigMap,     kube::Kind::kSecret};
+    constexpr std::array kKinds{kube::Kind::kIngress,       kube::Kind::kIngress,
+                                kube::Kind::kService,       kube::Kind::kEndpointSlice,
+                                kube::Kind::kEndpointSlice, kube::Kind::kEndpoints,
+                                kube::Kind::kIngressClass,  kube::Kind::kConfigMap,
+                                kube::Kind::kSecret,        kube::Kind::kNamedSecret};
     return kKinds[static_cast<std::size_t>(below(kKinds.size()))];
   }
 
@@ -46,6 +47,7 @@ class RandomObjects {
       case kube::Kind::kConfigMap:
         return config_map_name();
       case kube::Kind::kSecret:
+      case kube::Kind::kNamedSecret:
         return {name_space(), secret()};
     }
     return {};
@@ -67,6 +69,8 @@ class RandomObjects {
         return config_map();
       case kube::Kind::kSecret:
         return secret_object();
+      case kube::Kind::kNamedSecret:
+        return named_secret();
     }
     return {};
   }
@@ -82,6 +86,9 @@ class RandomObjects {
   kube::ObjectName config_map_name() { return {"infra", "defaults" + number(3)}; }
   std::string service() { return "s" + number(kServices); }
   std::string secret() { return "c" + number(4); }
+  std::string secret_reference() {
+    return (one_in(3) ? name_space() + "/" : "") + (one_in(9) ? "Bad_Name" : secret());
+  }
 
   template <class T>
   std::shared_ptr<T> made(kube::Kind kind) {
@@ -131,12 +138,16 @@ class RandomObjects {
     if (one_in(6)) annotations[prefix + "ssl-redirect"] = "false";
     if (one_in(6)) annotations[prefix + "force-ssl-redirect"] = "true";
     if (one_in(6)) annotations[prefix + "hsts-max-age"] = pick({"0s", "1h"});
+    if (one_in(6)) annotations[prefix + "backend-protocol"] = pick({"HTTP", "HTTPS", "GRPC"});
+    if (one_in(6)) annotations[prefix + "upstream-tls-secret"] = secret_reference();
+    if (one_in(6)) annotations[prefix + "client-ca-secret"] = secret_reference();
+    if (one_in(6)) annotations[prefix + "client-certificate"] = "optional";
     if (one_in(9)) annotations[prefix + "no-such-thing"] = "1";
     if (one_in(9)) annotations["kubernetes.io/ingress.class"] = pick({"holdfast", "other"});
     if (below(100) < huge_per_cent) {
       std::string fields;
       for (int i = 0; i < 32; ++i) {
-        fields += "X-" + std::to_string(i) + ": " + std::string(7990, 'x') +
+        fields += "X-" + std::to_string(i) + ": " + std::string(8170, 'x') +
                   std::to_string(below(1000)) + "\n";
       }
       annotations[prefix + "request-headers"] = fields;
@@ -189,17 +200,26 @@ class RandomObjects {
   /// One that can be served: what came before one that cannot is history, which a fresh
   /// compilation does not know.
   kube::Object secret_object() {
+    auto object = made<kube::Secret>(kube::Kind::kSecret);
+    fill(*object);
+    return object;
+  }
+  kube::Object named_secret() {
+    auto object = made<kube::NamedSecret>(kube::Kind::kNamedSecret);
+    fill(*object);
+    return std::shared_ptr<const kube::NamedSecret>(std::move(object));
+  }
+  void fill(kube::Secret& secret) {
     static tls::TestAuthority authority("Test Authority");
     static const std::array kTexts{
         authority.issue({.name = "a", .alternatives = "DNS:a.test"}),
         authority.issue({.name = "any", .alternatives = "DNS:*.test"}),
         authority.issue({.name = "rsa", .alternatives = "DNS:a.test,DNS:b.test", .key = "RSA"})};
-    auto object = made<kube::Secret>(kube::Kind::kSecret);
     const auto& text = kTexts[static_cast<std::size_t>(below(kTexts.size()))];
-    object->type = kube::kTlsSecretType;
-    object->chain = text.chain;
-    object->private_key = text.key;
-    return object;
+    secret.type = kube::kTlsSecretType;
+    secret.chain = text.chain;
+    secret.private_key = text.key;
+    secret.authorities = one_in(2) ? authority.chain() : kTexts[0].chain;
   }
 
   kube::Object service_object() {
@@ -207,7 +227,9 @@ class RandomObjects {
     object->type = one_in(4) ? "ExternalName" : "ClusterIP";
     object->cluster_ip = pick({"None", "10.96.0.1", "10.96.0.2", "fd00::1"});
     for (const char* name : {"http", "ws"}) {
-      if (!one_in(3)) object->ports.push_back(service_port(name, 80 + below(2)));
+      if (one_in(3)) continue;
+      object->ports.push_back(service_port(name, 80 + below(2)));
+      if (one_in(6)) object->ports.back().app_protocol = "https";
     }
     return object;
   }

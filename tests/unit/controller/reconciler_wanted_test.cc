@@ -118,6 +118,44 @@ TEST_F(ReconcilerWantedTest, NothingBeforeTheAnswerAboutWhatTheClassNames) {
   EXPECT_EQ(taken(), std::vector<std::int64_t>{7200});
 }
 
+TEST_F(ReconcilerWantedTest, NothingBeforeTheAnswerAboutASecretThatAnIngressNames) {
+  make();
+  auto asking =
+      std::make_shared<kube::Ingress>(*std::get<std::shared_ptr<const kube::Ingress>>(ingress()));
+  asking->metadata.annotations["holdfast.dev/client-ca-secret"] = "roots";
+  const kube::Scope roots{Kind::kNamedSecret, kube::ObjectName{"default", "roots"}};
+  reconciler_->replace(Kind::kIngress, {std::shared_ptr<const kube::Ingress>(asking)});
+  reconciler_->replace(Kind::kIngressClass, {});
+  settle();
+  EXPECT_EQ(wanted(), std::set{roots});
+  EXPECT_EQ(published_, 0);
+  EXPECT_EQ(sink_.count("roots"), 0U) << "it is not missing yet";
+  reconciler_->replace(roots, {});
+  settle();
+  EXPECT_EQ(published_, 1);
+  EXPECT_TRUE(has_problem("there is no Secret \"roots\""));
+  EXPECT_GT(sink_.count("roots"), 0U);
+  // Nobody names it any more, and nobody is told of it any more.
+  reconciler_->upsert(ingress());
+  settle();
+  EXPECT_TRUE(wanted().empty());
+  EXPECT_FALSE(has_problem("roots"));
+}
+
+TEST_F(ReconcilerWantedTest, WhoDoesNotAnswerAboutASecretHoldsNobodyUp) {
+  make();
+  auto asking =
+      std::make_shared<kube::Ingress>(*std::get<std::shared_ptr<const kube::Ingress>>(ingress()));
+  asking->metadata.annotations["holdfast.dev/upstream-tls-secret"] = "roots";
+  reconciler_->replace(Kind::kIngress, {std::shared_ptr<const kube::Ingress>(asking)});
+  reconciler_->replace(Kind::kIngressClass, {});
+  settle();
+  EXPECT_EQ(published_, 0);
+  pass(kWantedPatience);
+  settle();
+  EXPECT_EQ(published_, 1);
+}
+
 TEST_F(ReconcilerWantedTest, ThatThereIsNoneIsAnAnswer) {
   make();
   list({class_naming("a")});

@@ -36,12 +36,24 @@ class ManifestFolderTest : public testing::Test {
 TEST_F(ManifestFolderTest, ReplacesEveryKindAtFirstThenOnlyWhatChanged) {
   folder.set_file("a.yaml", service("web"));
   folder.publish();
-  EXPECT_THAT(recording.sink.take(),
-              ElementsAre("replace ConfigMap:", "replace Secret:", "replace Ingress:",
-                          "replace IngressClass:", "replace Service: default/web",
-                          "replace EndpointSlice:", "replace Endpoints:"));
+  EXPECT_THAT(
+      recording.sink.take(),
+      ElementsAre("replace ConfigMap:", "replace Secret:", "replace Secret:", "replace Ingress:",
+                  "replace IngressClass:", "replace Service: default/web",
+                  "replace EndpointSlice:", "replace Endpoints:"));
   EXPECT_THAT(set("a.yaml", "# the same\n" + service("web")), IsEmpty());
   EXPECT_THAT(set("a.yaml", service("web", "81")), ElementsAre("replace Service: default/web"));
+}
+
+TEST_F(ManifestFolderTest, OfSecretsThatHoldACertificateAllAreToldOfAndOthersByName) {
+  start();
+  const auto secret = [](const std::string& name, const std::string& type) {
+    return "apiVersion: v1\nkind: Secret\nmetadata: {name: " + name + "}\ntype: " + type +
+           "\n---\n";
+  };
+  EXPECT_THAT(
+      set("a.yaml", secret("own", "kubernetes.io/tls") + secret("roots", "Opaque")),
+      ElementsAre("replace Secret: default/own default/roots", "replace Secret: default/own"));
 }
 
 TEST_F(ManifestFolderTest, ReadsListsAndJson) {

@@ -65,7 +65,7 @@ TEST_F(ManifestSourceTest, ReadsEverythingBeforeStartReturns) {
   folder.write(".hidden.yaml", "kind: [");
   std::filesystem::create_directory(folder.path("below.yaml"));
   start(folder.path(""));
-  EXPECT_EQ(recording.sink.calls.size(), 8u);
+  EXPECT_EQ(recording.sink.calls.size(), 9u);
   EXPECT_THAT(recording.sink.calls, Contains("replace Service: default/a default/b default/c"));
   EXPECT_THAT(recording.sink.calls, Contains("unreadable Manifest below.yaml: not a file"));
   EXPECT_EQ(metric("holdfast_manifest_files"), 4);
