@@ -361,9 +361,9 @@ const std::array kAnnotations{
                .value = TextValue{"text", "NAME, none", set_upstream_tls_secret},
                .default_text = "none",
                .summary = "The Secret, in the Ingress's namespace, with what pods' certificates "
-                          "must lead to (ca.crt, ca.crl) in place of the machine's own authorities, "
-                          "and with a certificate that they are shown (tls.crt, tls.key); either "
-                          "may be missing.",
+                          "must lead to (ca.crt, ca.crl) in place of the machine's own "
+                          "authorities, and with a certificate that they are shown (tls.crt, "
+                          "tls.key); either may be missing.",
                .when_wrong = "no pod is trusted",
                .scope = Scope::kIngress},
     Annotation{.name = "upstream-tls-verify",

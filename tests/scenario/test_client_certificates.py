@@ -1,5 +1,5 @@
-"""Goal: where an Ingress asks for clients' certificates nobody passes without a good one, pods learn
-who came, and a change of the authorities is for those who come next.
+"""Goal: where an Ingress asks for clients' certificates nobody passes without a good one, pods
+learn who came, and a change of the authorities is for those who come next.
 
 Method: an authority of the test's own, and one that nobody named.
 """
