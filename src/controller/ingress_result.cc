@@ -17,9 +17,6 @@ namespace v1 = model::v1;
 
 namespace {
 
-constexpr const char* kWebSocketServiceField =
-    "metadata.annotations[\"holdfast.dev/websocket-service\"]";
-
 class IngressCompiler {
  public:
   IngressCompiler(const kube::Ingress& ingress, const World& world, const Options& options,
@@ -50,13 +47,13 @@ class IngressCompiler {
   std::string port_of(const kube::IngressBackend& backend, const std::string& service_field,
                       const std::string& port_field);
 
-  void error(std::string field, std::string message) {
+  void error(std::string field, const std::string& message) {
     problems_.add(Severity::kError, kind_, ingress_.metadata.name, std::move(field),
-                  std::move(message));
+                  who_ + message);
   }
-  void warn(std::string field, std::string message) {
+  void warn(std::string field, const std::string& message) {
     problems_.add(Severity::kWarning, kind_, ingress_.metadata.name, std::move(field),
-                  std::move(message));
+                  who_ + message);
   }
 
   const char* kind_ = kIngressKind;
@@ -66,6 +63,8 @@ class IngressCompiler {
   const Defaults& defaults_;
   ProblemList& problems_;
   bool service_upstream_ = false;
+  /// As ValuePlace has it, while what is compiled is the value of an annotation.
+  std::string who_;
   std::map<std::string, std::vector<Claim>> hosts_;
   std::map<std::string, std::uint32_t> clusters_;
   IngressResult result_;
@@ -113,8 +112,11 @@ void IngressCompiler::add_settings() {
   result_.policy = settings.policy.SerializeAsString();
   if (settings.health_check) result_.health_check = settings.health_check->SerializeAsString();
   if (settings.websocket_service) {
+    ValuePlace place = place_of_value(ingress_, defaults_, "websocket-service");
+    who_ = std::move(place.who);
     result_.websocket_cluster =
-        cluster_of(*settings.websocket_service, kWebSocketServiceField, Backend::kFlat);
+        cluster_of(*settings.websocket_service, place.field, Backend::kFlat);
+    who_.clear();
   }
 }
 
