@@ -88,16 +88,16 @@ admin::Answer connections_page(const DataPlane& data, const std::string& text) {
 }
 
 admin::Answer ready_page(const ControlPlane* control, const DataPlane* data) {
+  // A data plane may have begun with its state folder before the control plane knows anything.
+  const bool ready = data != nullptr ? data->proxy().ready() : control->published();
+  if (ready) return {.body = "ready\n"};
   if (control != nullptr && !control->published()) {
     return {.status = 503,
             .body =
                 "Not ready: the first list of some kind, or a ConfigMap that is named, is not in "
                 "yet.\n"};
   }
-  if (data != nullptr && !data->proxy().ready()) {
-    return {.status = 503, .body = "Not ready: no configuration is in force yet.\n"};
-  }
-  return {.body = "ready\n"};
+  return {.status = 503, .body = "Not ready: no configuration is in force yet.\n"};
 }
 
 }  // namespace

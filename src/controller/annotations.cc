@@ -260,17 +260,21 @@ Settings settings_of(const kube::Ingress& ingress, const Defaults& defaults,
   return settings_of(ours, defaults,
                      [&](Severity severity, std::string_view name, const std::string& reason,
                          const std::string& instead) {
-                       const std::string key = std::string(kAnnotationPrefix) + std::string(name);
-                       const auto elsewhere = defaults.said_by.find(name);
-                       const bool own = elsewhere == defaults.said_by.end() ||
-                                        ingress.metadata.annotations.contains(key);
                        // What two of them say may be wrong only together.
-                       const std::string who =
-                           own ? "" : std::string(name) + " of " + elsewhere->second + ": ";
-                       problems.add(severity, "Ingress", ingress.metadata.name,
-                                    own ? "metadata.annotations[" + quote(key) + "]" : "",
-                                    who + reason + "; " + instead);
+                       const ValuePlace place = place_of_value(ingress, defaults, name);
+                       problems.add(severity, "Ingress", ingress.metadata.name, place.field,
+                                    place.who + reason + "; " + instead);
                      });
+}
+
+ValuePlace place_of_value(const kube::Ingress& ingress, const Defaults& defaults,
+                          std::string_view name) {
+  const std::string key = std::string(kAnnotationPrefix) + std::string(name);
+  const auto elsewhere = defaults.said_by.find(name);
+  if (elsewhere == defaults.said_by.end() || ingress.metadata.annotations.contains(key)) {
+    return {.field = "metadata.annotations[" + quote(key) + "]", .who = ""};
+  }
+  return {.field = "", .who = std::string(name) + " of " + elsewhere->second + ": "};
 }
 
 std::string_view nearest_annotation(std::string_view name) {

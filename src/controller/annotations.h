@@ -190,6 +190,18 @@ Settings settings_of(std::span<const std::pair<std::string_view, std::string_vie
 /// Those that an Ingress makes of `defaults`; what is wrong is a problem of it.
 Settings settings_of(const kube::Ingress& ingress, const Defaults& defaults, ProblemList& problems);
 
+/// Where a problem with the value of an annotation belongs.
+struct ValuePlace {
+  /// Of the Ingress; empty where it does not say so itself.
+  std::string field;
+  /// In front of the sentence: who says so, where the Ingress does not; ends with ": ".
+  std::string who;
+};
+
+/// Of the annotation of that name, without the prefix.
+ValuePlace place_of_value(const kube::Ingress& ingress, const Defaults& defaults,
+                          std::string_view name);
+
 /// The declared annotation whose name is nearest to `name` by edits, if it is near enough to be
 /// meant; else empty.
 std::string_view nearest_annotation(std::string_view name);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <set>
 
-#include "controller/annotation_texts.h"
 #include "controller/annotations.h"
 #include "controller/defaults.h"
 #include "controller/ingress_class.h"
@@ -186,6 +185,11 @@ class Checker {
   }
 
   void assume_services() {
+    ProblemList said_by_compile;
+    Defaults defaults = built_in_defaults();
+    for (const auto& layer : default_layers(world_, options_, said_by_compile)) {
+      lay_over(*layer, defaults, said_by_compile);
+    }
     std::set<std::string> shown;
     for (const auto& [name, service] : world_.services) shown.insert(name.namespace_name);
     for (const kube::ObjectName& name : ours_) {
@@ -201,12 +205,8 @@ class Checker {
       for (const kube::IngressRule& rule : ingress->rules) {
         for (const kube::IngressPath& path : rule.paths) assume(path.backend);
       }
-      const auto& annotations = ingress->metadata.annotations;
-      const auto websocket = annotations.find(std::string(kAnnotationPrefix) + "websocket-service");
-      Draft draft;
-      if (websocket != annotations.end() && set_websocket_service(draft, websocket->second).ok()) {
-        assume(*draft.settings.websocket_service);
-      }
+      const Settings settings = settings_of(*ingress, defaults, said_by_compile);
+      if (settings.websocket_service) assume(*settings.websocket_service);
       if (any) {
         note(*ingress, "No Service of namespace " + quote(name.namespace_name) +
                            " is among the files: whether those that it names exist, and have these "

@@ -17,11 +17,6 @@ namespace v1 = model::v1;
 
 namespace {
 
-constexpr const char* kWebSocketServiceField =
-    "metadata.annotations[\"holdfast.dev/websocket-service\"]";
-constexpr const char* kUpstreamSecretField =
-    "metadata.annotations[\"holdfast.dev/upstream-tls-secret\"]";
-
 class IngressCompiler {
  public:
   IngressCompiler(const kube::Ingress& ingress, const World& world, const Options& options,
@@ -44,7 +39,8 @@ class IngressCompiler {
   void add_path(const std::string& host, const Place& place);
   void add_tls(std::int32_t index);
   void add_client_certificates();
-  void resolve_secret(const char* field, std::string& secret);
+  /// Makes it a name of the Ingress's own namespace. `annotation`: where it stands.
+  void resolve_secret(std::string_view annotation, std::string& secret);
   void add_default_backend(const std::string& field, Backend form);
   IngressResult take_result();
   std::optional<Match> match_of(const kube::IngressPath& path, const std::string& field);
@@ -54,13 +50,13 @@ class IngressCompiler {
   std::string port_of(const kube::IngressBackend& backend, const std::string& service_field,
                       const std::string& port_field);
 
-  void error(std::string field, std::string message) {
+  void error(std::string field, const std::string& message) {
     problems_.add(Severity::kError, kind_, ingress_.metadata.name, std::move(field),
-                  std::move(message));
+                  who_ + message);
   }
-  void warn(std::string field, std::string message) {
+  void warn(std::string field, const std::string& message) {
     problems_.add(Severity::kWarning, kind_, ingress_.metadata.name, std::move(field),
-                  std::move(message));
+                  who_ + message);
   }
 
   const char* kind_ = kIngressKind;
@@ -70,6 +66,8 @@ class IngressCompiler {
   const Defaults& defaults_;
   ProblemList& problems_;
   bool service_upstream_ = false;
+  /// As ValuePlace has it, while what is compiled is the value of an annotation.
+  std::string who_;
   std::map<std::string, std::vector<Claim>> hosts_;
   std::map<std::string, std::uint32_t> clusters_;
   IngressResult result_;
@@ -118,14 +116,17 @@ void IngressCompiler::add_settings() {
   result_.policy = settings.policy.SerializeAsString();
   if (settings.health_check) result_.health_check = settings.health_check->SerializeAsString();
   result_.upstream = std::move(settings.upstream);
-  resolve_secret(kUpstreamSecretField, result_.upstream.secret);
+  resolve_secret("upstream-tls-secret", result_.upstream.secret);
   result_.client = std::move(settings.client);
-  resolve_secret(kClientSecretField, result_.client.secret);
+  resolve_secret("client-ca-secret", result_.client.secret);
   // Who came without TLS has shown no certificate.
   result_.forces_https |= result_.client.asks();
   if (settings.websocket_service) {
+    ValuePlace place = place_of_value(ingress_, defaults_, "websocket-service");
+    who_ = std::move(place.who);
     result_.websocket_cluster =
-        cluster_of(*settings.websocket_service, kWebSocketServiceField, Backend::kFlat);
+        cluster_of(*settings.websocket_service, place.field, Backend::kFlat);
+    who_.clear();
   }
 }
 
@@ -176,7 +177,7 @@ void IngressCompiler::add_tls(std::int32_t index) {
   }
 }
 
-void IngressCompiler::resolve_secret(const char* field, std::string& secret) {
+void IngressCompiler::resolve_secret(std::string_view annotation, std::string& secret) {
   const std::size_t slash = secret.find('/');
   if (slash == std::string::npos) return;
   const std::string own = ingress_.metadata.name.namespace_name;

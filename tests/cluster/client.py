@@ -73,6 +73,36 @@ def wait_for_status(port, host, status, path="/", patience=PATIENCE_SECONDS):
     )
 
 
+class Visitors:
+    """Come one after the other, in a thread: `visit` is called again and again, `pause` seconds
+    apart, and raises what is wrong."""
+
+    def __init__(self, visit, pause=0.0):
+        self.served = 0
+        self.failures = []
+        self._visit = visit
+        self._pause = pause
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        while not self._over.wait(self._pause):
+            try:
+                self._visit()
+                self.served += 1
+            except Exception as error:
+                self.failures.append(repr(error))
+
+    def wait_for(self, more):
+        wanted = self.served + more
+        wait_until(lambda: self.served >= wanted, f"{more} more visitors to be served")
+
+    def stop(self):
+        self._over.set()
+        self._thread.join()
+
+
 def wait_ready(admin_port):
     def ready():
         try:

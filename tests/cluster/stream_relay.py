@@ -1,4 +1,5 @@
-"""Between a proxy and its controller, both on Unix sockets: passes on, cuts, stalls, slows."""
+"""Between a proxy and its controller, both on Unix sockets: passes on, cuts, stalls, slows,
+freezes."""
 
 import asyncio
 import contextlib
@@ -8,7 +9,8 @@ PIECE_BYTES = 4096
 
 
 class StreamRelay:
-    """Listens at `path`, connects to `target`. Its faults hold for what is open and what comes."""
+    """Listens at `path`, connects to `target`. Its faults hold for what is open and what comes,
+    that of freeze() aside."""
 
     def __init__(self, path, target):
         self._target = str(target)
@@ -19,6 +21,7 @@ class StreamRelay:
         self._rate = None
         self._left = None
         self._pairs = set()
+        self._frozen = set()
         # What has passed in all, and how many connections were made.
         self.bytes = 0
         self.connections = 0
@@ -59,6 +62,14 @@ class StreamRelay:
 
         self._call(apply())
 
+    def freeze(self):
+        """Nothing passes where a connection is open now, and neither end is told; others pass."""
+
+        async def apply():
+            self._frozen = set(self._pairs)
+
+        self._call(apply())
+
     def stop(self):
         self.cut()
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -83,6 +94,7 @@ class StreamRelay:
             )
         finally:
             self._pairs.difference_update(pair)
+            self._frozen.difference_update(pair)
             for end in pair:
                 end.transport.abort()
 
@@ -90,6 +102,8 @@ class StreamRelay:
         with contextlib.suppress(OSError):
             while data := await reader.read(PIECE_BYTES):
                 await self._flow.wait()
+                if writer in self._frozen:
+                    continue
                 if self._left is not None:
                     data = data[: self._left]
                     self._left -= len(data)

@@ -14,8 +14,8 @@ import sys
 import threading
 
 import faults
-from client import WebSocket, status_of, wait_for_status, wait_ready
-from holdfast_test.metrics import get
+from client import Visitors, WebSocket, status_of, wait_for_status, wait_ready
+from halves import resources
 from holdfast_test.process import Holdfast, wait_until
 from objects import endpoint_slice, ingress, service
 
@@ -51,43 +51,11 @@ class Program:
         self.process.wait()
 
 
-class Visitor:
-    """Asks one host again and again, and counts what is not an answer of its pod."""
-
-    def __init__(self, port, host):
-        self.answered = 0
-        self.failures = []
-        self._finished = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(port, host))
-        self._thread.start()
-
-    def _run(self, port, host):
-        while not self._finished.wait(0.05):
-            try:
-                status = status_of(port, host)
-            except OSError as error:
-                status = repr(error)
-            if status == 200:
-                self.answered += 1
-            else:
-                self.failures.append(status)
-
-    def stop(self):
-        self._finished.set()
-        self._thread.join()
-
-
 def start_holdfast(kubeconfig):
     return Holdfast(
         "ingress", "--kubeconfig", kubeconfig, "--http-listen", "127.0.0.1:0", "--admin-listen",
         "127.0.0.1:0", "--access-log", "off",
     )  # fmt: skip
-
-
-def resources_of(holdfast):
-    """What the control plane has compiled, and what the data plane has in force."""
-    config = json.loads(get(holdfast.port("admin"), "/debug/config")[1])
-    return [config[half]["resources"] for half in ("control_plane", "data_plane")]
 
 
 def kubeconfig_for(port, path):
@@ -119,7 +87,11 @@ def test_under_fire(server, api, pods, tmp_path, started):
     port = holdfast.port("http")
     wait_for_status(port, "calm.test", 200)
     socket = WebSocket(port, "calm.test")
-    visitor = started(Visitor(port, "calm.test"))
+
+    def visit():
+        assert status_of(port, "calm.test") == 200
+
+    visitors = started(Visitors(visit, pause=0.05))
     writers = started(Program("write", server, CHANGES_A_SECOND))
     threading.Event().wait(FIRE_SECONDS)
     written = writers.finish()
@@ -127,11 +99,14 @@ def test_under_fire(server, api, pods, tmp_path, started):
 
     fresh = started(start_holdfast(server.kubeconfig))
     wait_ready(fresh.port("admin"))
-    expected = resources_of(fresh)
-    wait_until(
-        lambda: resources_of(holdfast) == expected, "what a fresh start serves", RECOVERY_SECONDS
-    )
-    visitor.stop()
+    for half in ("control_plane", "data_plane"):
+        expected = resources(fresh, half)
+        wait_until(
+            lambda half=half, expected=expected: resources(holdfast, half) == expected,
+            f"the {half} of a fresh start",
+            RECOVERY_SECONDS,
+        )
+    visitors.stop()
     socket.echo("still here")
     prescribed = sum(done.get(f"watch: {fault}", 0) for fault in faults.RELISTS)
     failed = sum(
@@ -141,7 +116,7 @@ def test_under_fire(server, api, pods, tmp_path, started):
     print(
         f"{sum(written.values())} changes in {FIRE_SECONDS:.0f} s: {written}\n"
         f"{done}\n{done['lists']} LISTs; {KINDS} first, {prescribed} prescribed, "
-        f"{failed} tried again\n{visitor.answered} answers, {len(visitor.failures)} failures"
+        f"{failed} tried again\n{visitors.served} answers, {len(visitors.failures)} failures"
     )
-    assert visitor.failures == [] and visitor.answered > 0
+    assert visitors.failures == [] and visitors.served > 0
     assert done["lists"] <= KINDS + prescribed + failed

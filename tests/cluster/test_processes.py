@@ -4,16 +4,10 @@ Method: SIGKILL, a successor on the same socket, and counts of what is sent agai
 """
 
 from client import WebSocket, wait_for_pod, wait_for_status, wait_ready
+from halves import start_controller, start_proxy
 from holdfast_test.metrics import get, scrape, wait_for_value
-from holdfast_test.process import Holdfast, wait_until
+from holdfast_test.process import wait_until
 from objects import endpoint_slice, ingress, service
-
-
-def start_controller(server, path):
-    return Holdfast(
-        "controller", "--kubeconfig", server.kubeconfig, "--discovery-listen", f"unix:{path}",
-        "--admin-listen", "127.0.0.1:0",
-    )  # fmt: skip
 
 
 def test_a_killed_controller_closes_nothing_and_its_successor_takes_over(
@@ -25,12 +19,7 @@ def test_a_killed_controller_closes_nothing_and_its_successor_takes_over(
         ingress("twins", "twins.test", {"/": ("twins", 80)}),
     )
     path = tmp_path / "discovery"
-    proxy = started(
-        Holdfast(
-            "proxy", "--discovery", f"unix:{path}", "--http-listen", "127.0.0.1:0",
-            "--admin-listen", "127.0.0.1:0",
-        )
-    )  # fmt: skip
+    proxy = started(start_proxy(path))
     assert get(proxy.port("admin"), "/readyz")[0] != 200
     controller = started(start_controller(server, path))
     wait_ready(proxy.port("admin"))

@@ -6,71 +6,80 @@ the stream; clients that come all the time, and are all served.
 """
 
 import itertools
-import json
 import random
-import threading
 
-from client import WebSocket, status_of, wait_for_pod, wait_for_status, wait_ready
-from holdfast_test.metrics import get, wait_for_value
+import pytest
+from client import Visitors, WebSocket, status_of, wait_for_pod, wait_for_status, wait_ready
+from halves import DATA_PLANE_FLAGS, resources, start_controller, start_proxy
+from holdfast_test.metrics import wait_for_value
 from holdfast_test.process import Holdfast, wait_until
 from objects import endpoint_slice, ingress, service
 from stream_relay import StreamRelay
 
 # After the last fault: the longest wait, and what the requests after it take.
 RECOVERY_SECONDS = 35
-FLAGS = ("--http-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--workers", "2")
 SOCKETS = 20
+SEED = 20261126
 
 
-def start_ingress(server):
-    return Holdfast("ingress", "--kubeconfig", server.kubeconfig, *FLAGS)
+def start_ingress(server, *flags):
+    return Holdfast("ingress", "--kubeconfig", server.kubeconfig, *DATA_PLANE_FLAGS, *flags)
 
 
-def start_controller(server, path):
-    return Holdfast(
-        "controller", "--kubeconfig", server.kubeconfig, "--discovery-listen", f"unix:{path}",
-        "--admin-listen", "127.0.0.1:0",
-    )  # fmt: skip
+class OneProcess:
+    """A replica that is `holdfast ingress`."""
 
+    def __init__(self, server, _folder):
+        self.data_plane = start_ingress(server)
 
-def start_proxy(path):
-    return Holdfast("proxy", "--discovery", f"unix:{path}", *FLAGS)
-
-
-def resources(holdfast):
-    """What the data plane has in force."""
-    told = json.loads(get(holdfast.port("admin"), "/debug/config")[1])
-    return told["data_plane"]["resources"]
-
-
-class Visitors:
-    """Open a WebSocket after the other to a host whose pods are healthy all the time."""
-
-    def __init__(self, port, host):
-        self._place = (port, host)
-        self.served = 0
-        self.failures = []
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self):
-        while not self._over.is_set():
-            try:
-                socket = WebSocket(*self._place)
-                socket.echo("hello")
-                socket.close()
-                self.served += 1
-            except Exception as error:
-                self.failures.append(repr(error))
-
-    def wait_for(self, more):
-        wanted = self.served + more
-        wait_until(lambda: self.served >= wanted, f"{more} more visitors to be served")
+    def kill(self):
+        self.data_plane.kill()
 
     def stop(self):
-        self._over.set()
-        self._thread.join()
+        self.data_plane.stop()
+
+
+class TwoProcesses:
+    """A replica that is a controller and its proxy."""
+
+    def __init__(self, server, folder):
+        folder.mkdir(exist_ok=True)
+        self._controller = start_controller(server, folder / "discovery")
+        self.data_plane = start_proxy(folder / "discovery")
+
+    def kill(self):
+        self._controller.kill()
+        self.data_plane.kill()
+
+    def stop(self):
+        self.data_plane.stop()
+        self._controller.stop()
+
+
+def wait_until_same(data_plane, control_plane):
+    """What is in force is what this controller has made of the objects."""
+    wait_ready(control_plane.port("admin"))
+    wait_until(
+        lambda: resources(data_plane) == resources(control_plane, "control_plane"),
+        "what is in force to be what is compiled",
+        RECOVERY_SECONDS,
+    )
+
+
+def visitors_of_steady(port):
+    """Open a WebSocket each, to pods that are healthy all the time."""
+
+    def visit():
+        socket = WebSocket(port, "steady.test")
+        socket.echo("hello")
+        socket.close()
+
+    return Visitors(visit)
+
+
+def assert_alive(sockets):
+    for socket in sockets:
+        socket.echo("still here")
 
 
 class Writer:
@@ -120,14 +129,14 @@ def test_the_stream_is_cut_stalled_and_slowed(server, api, pods, tmp_path, start
         f"X-Filler-{i}: {'y' * 2000}" for i in range(30)
     )
     writer = Writer(api, pods, "streamed", filler)
-    started(start_controller(server, tmp_path / "controller"))
+    controller = started(start_controller(server, tmp_path / "controller"))
     relay = started(StreamRelay(tmp_path / "proxy", tmp_path / "controller"))
     proxy = started(start_proxy(tmp_path / "proxy"))
     wait_ready(proxy.port("admin"))
     port = proxy.port("http")
     writer.wait_until_served(port)
     sockets = [WebSocket(port, "steady.test") for _ in range(SOCKETS)]
-    visitors = started(Visitors(port, "steady.test"))
+    visitors = started(visitors_of_steady(port))
 
     for half in (1, 200, 5_000, 40_000):
         before = relay.connections
@@ -135,24 +144,54 @@ def test_the_stream_is_cut_stalled_and_slowed(server, api, pods, tmp_path, start
         writer.change()
         wait_until(lambda: relay.connections > before, "the proxy to come again", RECOVERY_SECONDS)
         writer.wait_until_served(port)
+        assert_alive(sockets)
     relay.stall()
     for _ in range(5):
         writer.change()
     visitors.wait_for(20)
     assert status_of(port, writer.host, writer.path) == 404
     relay.cut()
+    # What comes now is stalled from its beginning.
     visitors.wait_for(20)
+    assert_alive(sockets)
     relay.slow(30_000)
     before = relay.bytes
     for _ in range(5):
         writer.change()
     wait_until(lambda: relay.bytes > before + 30_000, "some to have passed")
+    assert_alive(sockets)
     relay.calm()
     writer.wait_until_served(port)
+    wait_until_same(proxy, controller)
     wait_for_value(proxy.port("admin"), 1, "holdfast_discovery_connected")
-    for socket in sockets:
-        socket.echo("still here")
+    assert_alive(sockets)
     visitors.wait_for(1)
+    assert visitors.failures == []
+
+
+def test_a_stream_that_died_in_silence(server, api, pods, tmp_path, started):
+    """Nobody closed it: the proxy finds out by itself."""
+    serve_steadily(api, pods)
+    writer = Writer(api, pods, "silenced")
+    controller = started(start_controller(server, tmp_path / "controller"))
+    relay = started(StreamRelay(tmp_path / "proxy", tmp_path / "controller"))
+    proxy = started(start_proxy(tmp_path / "proxy"))
+    wait_ready(proxy.port("admin"))
+    port = proxy.port("http")
+    writer.wait_until_served(port)
+    sockets = [WebSocket(port, "steady.test") for _ in range(SOCKETS)]
+    visitors = started(visitors_of_steady(port))
+    before = relay.connections
+    relay.freeze()
+    writer.change()
+    visitors.wait_for(20)
+    assert status_of(port, writer.host, writer.path) == 404
+    assert_alive(sockets)
+    assert relay.connections == before
+    writer.wait_until_served(port)
+    assert relay.connections > before
+    wait_until_same(proxy, controller)
+    assert_alive(sockets)
     assert visitors.failures == []
 
 
@@ -166,51 +205,77 @@ def test_a_controller_killed_at_any_moment(server, api, pods, tmp_path, started)
     wait_ready(proxy.port("admin"))
     port = proxy.port("http")
     sockets = [WebSocket(port, "steady.test") for _ in range(SOCKETS)]
-    visitors = started(Visitors(port, "steady.test"))
-    chosen = random.Random(20261126)
+    visitors = started(visitors_of_steady(port))
+    chosen = random.Random(SEED)
     for _ in range(12):
-        for _ in range(chosen.randrange(12)):
+        for _ in range(chosen.randrange(20)):
             writer.change()
+        visitors.wait_for(chosen.randrange(10))
         controller.kill()
+        assert_alive(sockets)
         controller = started(start_controller(server, path))
-    writer.change()
+    print(f"seed {SEED}: {writer.number} changes, {visitors.served} visitors")
     writer.wait_until_served(port)
+    wait_until_same(proxy, controller)
     wait_for_pod(port, writer.host + writer.path, writer.pod)
-    for socket in sockets:
-        socket.echo("still here")
+    assert_alive(sockets)
     assert visitors.failures == []
 
 
-def test_replicas_with_controllers_of_their_own_agree(server, api, pods, started):
+@pytest.mark.parametrize("topology", [OneProcess, TwoProcesses])
+def test_replicas_with_controllers_of_their_own_agree(
+    topology, server, api, pods, tmp_path, started
+):
     """One is killed and starts again while much changes, then the API server."""
     serve_steadily(api, pods)
     writers = [Writer(api, pods, f"shared-{i}") for i in range(3)]
-    steady, other = started(start_ingress(server)), started(start_ingress(server))
-    for replica in (steady, other):
-        wait_ready(replica.port("admin"))
-    sockets = [WebSocket(steady.port("http"), "steady.test") for _ in range(SOCKETS)]
-    visitors = started(Visitors(steady.port("http"), "steady.test"))
+    replicas = [started(topology(server, tmp_path / f"{i}")) for i in range(2)]
+    for replica in replicas:
+        wait_ready(replica.data_plane.port("admin"))
+    port = replicas[0].data_plane.port("http")
+    sockets = [WebSocket(port, "steady.test") for _ in range(SOCKETS)]
+    visitors = started(visitors_of_steady(port))
     for number, writer in enumerate(itertools.islice(itertools.cycle(writers), 60)):
         writer.change()
         if number == 20:
-            other.kill()
+            replicas[1].kill()
+            assert_alive(sockets)
         elif number == 30:
-            other = started(start_ingress(server))
+            replicas[1] = started(topology(server, tmp_path / "1"))
         elif number == 45:
             server.kill()
             server.start()
             server.wait_ready()
-    for writer in writers:
-        for replica in (steady, other):
-            writer.wait_until_served(replica.port("http"))
+            assert_alive(sockets)
     fresh = started(start_ingress(server))
-    wait_ready(fresh.port("admin"))
-    for replica in (steady, other):
-        wait_until(
-            lambda: resources(replica) == resources(fresh),
-            "a replica to serve what a fresh one does",
-            RECOVERY_SECONDS,
-        )
-    for socket in sockets:
-        socket.echo("still here")
+    for replica in replicas:
+        for writer in writers:
+            writer.wait_until_served(replica.data_plane.port("http"))
+        wait_until_same(replica.data_plane, fresh)
+    assert_alive(sockets)
     assert visitors.failures == []
+
+
+def test_a_restart_without_the_api_server(server, api, pods, tmp_path, started):
+    """What was served last is served, and the process is ready; then what has changed meanwhile."""
+    serve_steadily(api, pods)
+    writer = Writer(api, pods, "absent")
+    state = ("--state-folder", tmp_path / "state")
+    first = started(start_ingress(server, *state))
+    wait_ready(first.port("admin"))
+    writer.wait_until_served(first.port("http"))
+    first.kill()
+    before = writer.path
+    writer.change()
+    server.kill()
+    second = started(start_ingress(server, *state))
+    wait_ready(second.port("admin"))
+    port = second.port("http")
+    assert status_of(port, writer.host, before) == 200
+    sockets = [WebSocket(port, "steady.test") for _ in range(SOCKETS)]
+    assert_alive(sockets)
+    server.start()
+    server.wait_ready()
+    writer.wait_until_served(port)
+    wait_until_same(second, started(start_ingress(server)))
+    assert_alive(sockets)

@@ -56,6 +56,83 @@ def test_without_a_class_not_else(own_edge):
     assert status_of(edge, "classless.test") == 404
 
 
+def put_class(edge, annotations=None, **spec):
+    edge.manifests.write(
+        "class",
+        [
+            {
+                "apiVersion": "networking.k8s.io/v1",
+                "kind": "IngressClass",
+                "metadata": {"name": "holdfast", "annotations": annotations or {}},
+                "spec": {"controller": "holdfast.dev/ingress", **spec},
+            }
+        ],
+    )
+
+
+def put_config_map(edge, name, **data):
+    edge.manifests.write(
+        name,
+        [
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": name, "namespace": "infra"},
+                "data": {key.replace("_", "-"): value for key, value in data.items()},
+            }
+        ],
+    )
+
+
+def test_without_a_class_when_ours_is_the_default(own_edge):
+    edge = own_edge()
+    write(edge, "classless", edge.backend(echo_websocket), classless)
+    put(edge, "ours", edge.backend(echo_websocket))
+    assert status_of(edge, "classless.test") == 404
+    put_class(edge, {"ingressclass.kubernetes.io/is-default-class": "true"})
+    edge.wait_for_change()
+    client = edge.ask(handshake("classless.test"))
+    assert client.take_head().status == 101
+    put_class(edge)
+    edge.wait_for_change()
+    assert status_of(edge, "classless.test") == 404
+    client.send(frame(b"still here", masked=True))
+    assert take_frame(client)[1] == b"still here"
+
+
+def test_defaults_of_the_class_and_of_the_flag(own_edge):
+    """The Service that one of them names is the Ingress's neighbour, not the ConfigMap's."""
+    edge = own_edge("--defaults-configmap", "infra/global")
+    plain = edge.backend(answering(response("200 OK", b"plain")))
+    put(edge, "plain", plain)
+    put(edge, "live", edge.backend(echo_websocket))
+
+    def said():
+        """What the response's fields tell."""
+        head = edge.ask(b"GET / HTTP/1.1\r\nHost: plain.test\r\n\r\n").take_response()[0]
+        return head.get("x-said-by")
+
+    assert said() is None
+    put_config_map(edge, "global", response_headers="X-Said-By: flag", websocket_service="live:80")
+    edge.wait_for_change()
+    assert said() == "flag"
+    client = edge.ask(handshake("plain.test"))
+    assert client.take_head().status == 101
+    parameters = {"kind": "ConfigMap", "name": "near", "namespace": "infra", "scope": "Namespace"}
+    put_config_map(edge, "near", response_headers="X-Said-By: class")
+    put_class(edge, parameters=parameters)
+    edge.wait_for_change()
+    assert said() == "class"
+    put_config_map(edge, "near", response_headers="X-Said-By: class, edited")
+    edge.wait_for_change()
+    assert said() == "class, edited"
+    edge.manifests.remove("near")
+    edge.wait_for_change()
+    assert said() == "flag"
+    client.send(frame(b"still here", masked=True))
+    assert take_frame(client)[1] == b"still here"
+
+
 def test_the_default_backend_gets_what_nobody_claims(own_edge):
     edge = own_edge("--default-backend", "default/rest:80")
     rest = edge.backend(answering(response(200, b"the rest")))

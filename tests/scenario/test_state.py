@@ -27,10 +27,16 @@ def is_ready(holdfast):
     return get(holdfast.port("admin"), "/readyz")[0] == 200
 
 
-def open_websocket(holdfast, host):
+def shake(holdfast, host, path="/"):
+    """(client, status) of a handshake."""
     client = connect(holdfast.port("http"))
-    client.send(handshake(host))
-    assert client.take_head().status == 101
+    client.send(handshake(host, path))
+    return client, client.take_head().status
+
+
+def open_websocket(holdfast, host, path="/"):
+    client, status = shake(holdfast, host, path)
+    assert status == 101
     return client
 
 
@@ -67,9 +73,7 @@ def test_a_proxy_without_its_controller_serves_its_last_state(tmp_path):
         wait_until(lambda: is_ready(alone), "readiness without a controller")
         client = open_websocket(alone, "a.test")
         echoes(client, b"alone")
-        gone = connect(alone.port("http"))
-        gone.send(handshake("b.test"))
-        assert gone.take_head().status == 404
+        assert shake(alone, "b.test")[1] == 404
         assert scrape(alone.port("admin")).value("holdfast_discovery_connected") == 0
 
         successor = start_controller(manifests.folder, path)
@@ -86,6 +90,59 @@ def test_a_proxy_without_its_controller_serves_its_last_state(tmp_path):
                 assert holdfast.stop() == 0
         first.stop()
         second.stop()
+
+
+def test_what_changed_while_both_were_away_is_caught_up_on(tmp_path):
+    """A path that moved, an Ingress that is gone, and one that is new; in the state folder, too."""
+    (tmp_path / "manifests").mkdir()
+    manifests = Manifests(tmp_path / "manifests")
+    path, state = tmp_path / "discovery", tmp_path / "state"
+    backend = Backend(echo_websocket)
+    started = []
+
+    def write(name, paths):
+        host = f"{name}.test"
+        manifests.write(name, objects_for(name, host, [backend.endpoint], paths, {}))
+
+    def begin(holdfast):
+        started.append(holdfast)
+        return holdfast
+
+    try:
+        write("moved", ["/old"])
+        write("gone", ["/"])
+        controller = begin(start_controller(manifests.folder, path))
+        proxy = begin(start_proxy(path, state))
+        wait_until(lambda: is_ready(proxy), "readiness")
+        controller.kill()
+        proxy.kill()
+        write("moved", ["/new"])
+        manifests.remove("gone")
+        write("made", ["/"])
+
+        proxy = begin(start_proxy(path, state))
+        wait_until(lambda: is_ready(proxy), "readiness without a controller")
+        places = [
+            ("moved.test", "/old"), ("gone.test", "/"), ("moved.test", "/new"), ("made.test", "/"),
+        ]  # fmt: skip
+        assert [shake(proxy, *place)[1] for place in places] == [101, 101, 404, 404]
+        clients = [open_websocket(proxy, "moved.test", "/old"), open_websocket(proxy, "gone.test")]
+        controller = begin(start_controller(manifests.folder, path))
+        wait_for_value(proxy.port("admin"), 1, "holdfast_discovery_transactions_applied_total")
+        assert [shake(proxy, *place)[1] for place in places] == [404, 404, 101, 101]
+        for client in clients:
+            echoes(client, b"still here")
+
+        controller.kill()
+        proxy.kill()
+        proxy = begin(start_proxy(path, state))
+        wait_until(lambda: is_ready(proxy), "readiness with what was caught up on")
+        assert [shake(proxy, *place)[1] for place in places] == [404, 404, 101, 101]
+    finally:
+        for holdfast in started:
+            if holdfast.process.poll() is None:
+                assert holdfast.stop() == 0
+        backend.stop()
 
 
 def test_a_damaged_state_is_told_and_does_not_keep_a_proxy_from_starting(tmp_path):

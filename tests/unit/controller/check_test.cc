@@ -195,6 +195,21 @@ TEST_F(CheckTest, DefaultsThatAreNotAmongTheFilesAreNoProblem) {
   EXPECT_THAT(report.ingresses.at(0).notes, IsEmpty());
 }
 
+TEST_F(CheckTest, AServiceThatADefaultNamesIsTakenForGrantedToo) {
+  ingress("a");
+  auto among = std::make_shared<kube::ConfigMap>();
+  among->metadata.name = {"infra", "global"};
+  among->data["websocket-service"] = "live:80";
+  world_.config_maps[among->metadata.name] = among;
+  const Options options{.defaults_config_map = among->metadata.name};
+  CheckReport report = check(world_, options, {});
+  EXPECT_THAT(messages(report.ingresses.at(0).problems), IsEmpty());
+  EXPECT_THAT(report.ingresses.at(0).notes, ElementsAre(HasSubstr("No Service of namespace")));
+  service("default", "web");
+  report = check(world_, options, {});
+  EXPECT_THAT(messages(report.ingresses.at(0).problems), ElementsAre(HasSubstr("\"live\"")));
+}
+
 TEST_F(CheckTest, OtherObjectsAndNothingAtAll) {
   EXPECT_THAT(messages(checked().others), ElementsAre(HasSubstr("none among the files")));
   const Problem broken{"Manifest", {"", "a.yaml"}, "", Severity::kError, "line 3: not YAML"};

@@ -47,15 +47,26 @@ class DefaultsTest : public testing::Test {
     put(std::shared_ptr<const kube::IngressClass>(std::move(object)));
   }
   void put_ingress(const std::string& name, const Values& annotations,
-                   const std::string& ingress_class = "holdfast") {
+                   const std::string& ingress_class = "holdfast",
+                   const std::string& name_space = "default") {
     auto object = std::make_shared<kube::Ingress>();
-    object->metadata.name = {"default", name};
+    object->metadata.name = {name_space, name};
     object->ingress_class_name = ingress_class;
     object->rules.push_back(rule(name + ".test", "/", "web"));
     for (const auto& [key, value] : annotations) {
       object->metadata.annotations["holdfast.dev/" + key] = value;
     }
     put(std::shared_ptr<const kube::Ingress>(std::move(object)));
+  }
+  void put_service(const std::string& name_space, const std::string& name) {
+    auto object = std::make_shared<kube::Service>();
+    object->metadata.name = {name_space, name};
+    object->ports = {service_port("http", 80)};
+    put(std::shared_ptr<const kube::Service>(std::move(object)));
+  }
+  std::string websocket_cluster(const std::string& host) {
+    const auto found = compiler_.find({v1::KIND_VIRTUAL_HOST, host});
+    return found == nullptr ? "" : found->virtual_host().routes(0).websocket_cluster();
   }
   Update compile_changes() {
     return compiler_.update(builder_.world(), std::exchange(change_, {}));
@@ -166,6 +177,32 @@ TEST_F(DefaultsTest, WhatIsWrongOnlyTogetherIsOfTheIngressWithItsSource) {
   put_config_map(global_name(), {{"affinity-cookie-name", "pod"}});
   put_ingress("a", {{"affinity", "cookie"}, {"affinity-cookie-name", "__Host-pod"}});
   EXPECT_EQ(policy("a").affinity().cookie_name(), "pod");
+}
+
+TEST_F(DefaultsTest, AServiceIsOneOfTheIngresssOwnNamespace) {
+  put_config_map(global_name(), {{"websocket-service", "live:80"}});
+  // Not this one, which stands beside the ConfigMap.
+  put_service("infra", "live");
+  put_service("default", "web");
+  put_service("other", "web");
+  put_service("other", "live");
+  put_ingress("a", {});
+  put_ingress("b", {}, "holdfast", "other");
+  compile_changes();
+  EXPECT_EQ(websocket_cluster("a.test"), "default/live/80");
+  EXPECT_EQ(websocket_cluster("b.test"), "other/live/80");
+  EXPECT_EQ(compiler_.find({v1::KIND_CLUSTER, "infra/live/80"}), nullptr);
+  // Missing in the one namespace alone; and the Ingress has no such field that could be wrong.
+  const std::vector<Problem> problems = compiler_.problems();
+  ASSERT_EQ(problems.size(), 1U);
+  EXPECT_EQ(problems.front().object, (kube::ObjectName{"default", "a"}));
+  EXPECT_EQ(problems.front().field, "");
+  EXPECT_EQ(problems.front().message,
+            "websocket-service of ConfigMap \"infra/global\": there is no Service \"live\" in the "
+            "namespace; requests are answered with 503");
+  put_service("default", "live");
+  compile_changes();
+  EXPECT_TRUE(compiler_.problems().empty());
 }
 
 TEST_F(DefaultsTest, NoneUndoesWhatAConfigMapSays) {
