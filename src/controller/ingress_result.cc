@@ -185,9 +185,12 @@ void IngressCompiler::resolve_secret(std::string_view annotation, std::string& s
     secret.erase(0, slash + 1);
     return;
   }
-  error(field, quote(secret) +
-                   " is of another namespace, which an Ingress cannot name; nobody is "
-                   "trusted in its place");
+  ValuePlace place = place_of_value(ingress_, defaults_, annotation);
+  who_ = std::move(place.who);
+  error(std::move(place.field), quote(secret) +
+                                    " is of another namespace, which an Ingress cannot "
+                                    "name; nobody is trusted in its place");
+  who_.clear();
   secret = kNoSecret;
 }
 
