@@ -45,6 +45,7 @@ class CheckTest : public testing::Test {
   }
   static std::vector<std::string> messages(const std::vector<Problem>& problems) {
     std::vector<std::string> texts;
+    texts.reserve(problems.size());
     for (const Problem& problem : problems) texts.push_back(problem.field + " " + problem.message);
     return texts;
   }
