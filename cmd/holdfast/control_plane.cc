@@ -17,6 +17,7 @@
 #include "controller/names.h"
 #include "controller/reconciler.h"
 #include "controller/service_port.h"
+#include "discovery_flags.h"
 #include "dns/resolver.h"
 
 namespace holdfast {
@@ -91,6 +92,7 @@ base::StatusOr<ControlPlaneOptions> control_plane_options(const Options& options
   ControlPlaneOptions result;
   result.endpoints_api = options.endpoints_api == "endpoints";
   result.discovery_listen = options.discovery_listen;
+  result.discovery_security = server_security(options);
   auto compile = options_of_compiler(options);
   if (!compile.ok()) return compile.status();
   result.compile = *std::move(compile);
@@ -213,7 +215,7 @@ base::Status ControlPlane::State::make_source() {
 base::Status ControlPlane::State::bind() {
   base::Status made = make_source();
   if (!made.ok()) return made;
-  return server_.start(options_.discovery_listen);
+  return server_.start(options_.discovery_listen, options_.discovery_security);
 }
 
 void ControlPlane::State::start() {

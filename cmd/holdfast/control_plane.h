@@ -36,6 +36,7 @@ struct ControlPlaneOptions {
   std::vector<std::string> dns_servers;
   /// Empty: only within this process.
   std::string discovery_listen;
+  discovery::ServerSecurity discovery_security = {};
 };
 
 /// --ingress-class and what else decides which Ingresses are served. The error is one sentence.

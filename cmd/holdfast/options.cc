@@ -16,7 +16,7 @@
 #include "controller/annotations.h"
 #include "controller/defaults.h"
 #include "controller/names.h"
-#include "discovery/address.h"
+#include "discovery_flags.h"
 #include "dns/limits.h"
 #include "kube/limits.h"
 #include "model/field_rules.h"
@@ -44,10 +44,6 @@ CLI::Option* add(CLI::App& app, const std::string& flag, Value& value, const std
   return app.add_option(flag, value, help)->envname(name)->capture_default_str();
 }
 
-base::Status bad_flag(const std::string& flag, const std::string& reason) {
-  return absl::InvalidArgumentError(flag + ": " + reason);
-}
-
 base::Status check_listen(const std::string& flag, const std::string& text) {
   const auto address = base::parse_host_port(text);
   if (!address.ok()) return bad_flag(flag, std::string(address.status().message()));
@@ -55,11 +51,6 @@ base::Status check_listen(const std::string& flag, const std::string& text) {
     return bad_flag(flag, "\"" + address->host + "\" is not an IP address");
   }
   return {};
-}
-
-base::Status check_discovery(const std::string& flag, const std::string& text) {
-  const auto address = discovery::parse_address(text);
-  return address.ok() ? base::Status() : bad_flag(flag, std::string(address.status().message()));
 }
 
 /// What the API server demands of it.
@@ -143,6 +134,10 @@ void read_empty_settings(const CLI::App& app, Options& options) {
 }
 
 }  // namespace
+
+base::Status bad_flag(const std::string& flag, const std::string& reason) {
+  return absl::InvalidArgumentError(flag + ": " + reason);
+}
 
 void add_common_flags(CLI::App& app, Options& options) {
   add(app, "--admin-listen", options.admin_listen,
@@ -254,16 +249,37 @@ void add_manifests_flag(CLI::App& app, Options& options, bool required) {
       ->required(required);
 }
 
+void add_discovery_files_flags(CLI::App& app, Options& options) {
+  add(app, "--discovery-certificate", options.discovery_certificate,
+      "What the other end is shown; PEM, read again when it changes")
+      ->type_name("FILE");
+  add(app, "--discovery-key", options.discovery_key, "The key of that certificate")
+      ->type_name("FILE");
+  add(app, "--discovery-ca", options.discovery_ca, "What the other end's certificate must lead to")
+      ->type_name("FILE");
+}
+
 void add_discovery_listen_flag(CLI::App& app, Options& options) {
   add(app, "--discovery-listen", options.discovery_listen, "Where data planes connect")
       ->type_name("unix:PATH|HOST:PORT")
       ->required();
+  add_discovery_files_flags(app, options);
+  // A comma stands between namespaces.
+  app.add_option("--discovery-allow", options.discovery_allow,
+                 "Who may connect, by a DNS name or URI of its certificate, and what it sees: all, "
+                 "or some namespaces; repeatable")
+      ->type_name("IDENTITY[=NAMESPACE,...]")
+      ->envname(environment_name("--discovery-allow"));
 }
 
 void add_discovery_flag(CLI::App& app, Options& options) {
   add(app, "--discovery", options.discovery, "Where the controller listens")
       ->type_name("unix:PATH|HOST:PORT")
       ->required();
+  add_discovery_files_flags(app, options);
+  add(app, "--discovery-server-name", options.discovery_server_name,
+      "The name that the controller's certificate must have; by default the host of --discovery")
+      ->type_name("NAME");
 }
 
 void add_state_flag(CLI::App& app, Options& options) {
@@ -372,12 +388,7 @@ base::Status check_addresses(const Options& options) {
       status.Update(bad_flag("--upstream-source", "\"" + address + "\" is not an IP address"));
     }
   }
-  if (!options.discovery_listen.empty()) {
-    status.Update(check_discovery("--discovery-listen", options.discovery_listen));
-  }
-  if (!options.discovery.empty()) {
-    status.Update(check_discovery("--discovery", options.discovery));
-  }
+  status.Update(check_discovery_flags(options));
   return status;
 }
 

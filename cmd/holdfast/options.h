@@ -77,6 +77,11 @@ struct Options {
   /// NAMESPACE/NAME; empty: none.
   std::string defaults_configmap;
   std::string discovery_listen;
+  std::string discovery_certificate;
+  std::string discovery_key;
+  std::string discovery_ca;
+  std::string discovery_server_name;
+  std::vector<std::string> discovery_allow;
   std::string discovery;
   /// Empty: nothing is kept.
   std::string state_folder;
@@ -134,6 +139,9 @@ std::vector<std::string> listen_addresses(const Options& options);
 
 /// What https_listen says: no address where that is "off".
 std::vector<std::string> tls_addresses(const Options& options);
+
+/// "FLAG: REASON"
+base::Status bad_flag(const std::string& flag, const std::string& reason);
 
 base::LogLevel log_level_of(const Options& options);
 

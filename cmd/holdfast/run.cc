@@ -12,6 +12,7 @@
 #include "data_plane.h"
 #include "debug_pages.h"
 #include "discovery/client.h"
+#include "discovery_flags.h"
 #include "program.h"
 
 namespace holdfast {
@@ -87,7 +88,7 @@ class Running {
     if (control_) {
       channel = control_->in_process_channel();
     } else {
-      auto made = discovery::make_channel(options_.discovery);
+      auto made = discovery::make_channel(options_.discovery, channel_security(options_));
       if (!made.ok()) return made.status();
       channel = *std::move(made);
     }

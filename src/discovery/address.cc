@@ -113,18 +113,23 @@ std::string Address::target() const {
   return (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
-base::StatusOr<Address> parse_address(const std::string& text) {
-  if (text.starts_with(kUnixPrefix)) return parse_unix(text.substr(kUnixPrefix.size()));
+base::StatusOr<Address> parse_address(const std::string& text, bool with_tls) {
+  if (text.starts_with(kUnixPrefix)) {
+    if (!with_tls) return parse_unix(text.substr(kUnixPrefix.size()));
+    return absl::InvalidArgumentError(
+        "discovery address '" + text +
+        "' is a file, whose mode says who may connect: TLS is for HOST:PORT");
+  }
   base::StatusOr<base::HostPort> parsed = base::parse_host_port(text);
   if (!parsed.ok()) {
     return absl::InvalidArgumentError("discovery address: " +
                                       std::string(parsed.status().message()));
   }
-  if (!parsed->is_loopback()) {
+  if (!with_tls && !parsed->is_loopback()) {
     return absl::InvalidArgumentError(
         "discovery address '" + text +
-        "' is not of this machine: use unix:PATH or a loopback HOST:PORT, since mutual TLS, which "
-        "anything else needs, does not exist yet");
+        "' is not of this machine, which needs mutual TLS: --discovery-certificate, "
+        "--discovery-key and --discovery-ca");
   }
   Address address;
   address.host = std::move(parsed->host);

@@ -1,7 +1,6 @@
 #pragma once
 
-// Where discovery listens or connects: "unix:PATH" or HOST:PORT of loopback. Nothing else exists
-// until there is mutual TLS.
+// Where discovery listens or connects: "unix:PATH" or HOST:PORT, without mutual TLS of loopback.
 //
 // Any thread, but claim() is for the one server of the process. Errors are sentences that name the
 // address.
@@ -24,7 +23,7 @@ struct Address {
   [[nodiscard]] std::string target() const;
 };
 
-base::StatusOr<Address> parse_address(const std::string& text);
+base::StatusOr<Address> parse_address(const std::string& text, bool with_tls);
 
 /// Makes way for a server on `address` and finds out, with the kernel's reason, whether it could
 /// listen there. A socket file left by a dead process is removed; one that a living process serves

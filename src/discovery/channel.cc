@@ -1,5 +1,4 @@
 #include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
 #include "discovery/address.h"
@@ -8,8 +7,9 @@
 
 namespace holdfast::discovery {
 
-base::StatusOr<std::shared_ptr<grpc::Channel>> make_channel(const std::string& address) {
-  const base::StatusOr<Address> parsed = parse_address(address);
+base::StatusOr<std::shared_ptr<grpc::Channel>> make_channel(const std::string& address,
+                                                            const ChannelSecurity& security) {
+  const base::StatusOr<Address> parsed = parse_address(address, !security.files.empty());
   if (!parsed.ok()) return parsed.status();
 
   grpc::ChannelArguments arguments;
@@ -20,7 +20,7 @@ base::StatusOr<std::shared_ptr<grpc::Channel>> make_channel(const std::string& a
   arguments.SetMaxSendMessageSize(static_cast<int>(kMessageBytesMost));
   arguments.SetCompressionAlgorithm(GRPC_COMPRESS_NONE);
   set(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kConnectFirst);
-  set(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kConnectMost);
+  set(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, security.files.empty() ? kConnectMost : kConnectMostAfar);
   // Despite its name this is the least time that one connect is given.
   set(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeout);
   set(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTime);
@@ -32,7 +32,9 @@ base::StatusOr<std::shared_ptr<grpc::Channel>> make_channel(const std::string& a
   // http_proxy in the environment is for other connections.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(parsed->target(), grpc::InsecureChannelCredentials(), arguments);
+  if (!security.server_name.empty()) arguments.SetSslTargetNameOverride(security.server_name);
+  return grpc::CreateCustomChannel(parsed->target(), channel_credentials(security.files),
+                                   arguments);
 }
 
 }  // namespace holdfast::discovery

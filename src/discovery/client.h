@@ -18,6 +18,7 @@
 #include "base/metric.h"
 #include "base/status.h"
 #include "discovery/limits.h"
+#include "discovery/mutual_tls.h"
 #include "discovery/subscription.h"
 #include "model/resource.h"
 
@@ -37,9 +38,18 @@ struct Connection {
   base::WallTime since;
 };
 
-/// A channel to "unix:PATH" or HOST:PORT of loopback; anything else is an error until mTLS exists.
-/// Connects when it is used, and again with waits of at most kConnectMost. The error is a sentence.
-base::StatusOr<std::shared_ptr<grpc::Channel>> make_channel(const std::string& address);
+/// Who the server must be, and who we are.
+struct ChannelSecurity {
+  /// Empty: without TLS.
+  TlsFiles files;
+  /// The name that the server's certificate must have; empty: the address's host.
+  std::string server_name;
+};
+
+/// A channel to "unix:PATH" or HOST:PORT, without TLS of loopback alone. Connects when it is used,
+/// and again with waits of at most kConnectMost. The error is a sentence.
+base::StatusOr<std::shared_ptr<grpc::Channel>> make_channel(const std::string& address,
+                                                            const ChannelSecurity& security = {});
 
 class Client final : public base::MetricSource {
  public:

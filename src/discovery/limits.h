@@ -42,6 +42,8 @@ inline constexpr std::chrono::seconds kUnreachableAfter{5};
 /// dead controller is found within about a second, however long it was away.
 inline constexpr std::chrono::milliseconds kConnectFirst{100};
 inline constexpr std::chrono::milliseconds kConnectMost{1'000};
+/// The same between machines, over TLS, where many try and each handshake costs.
+inline constexpr std::chrono::milliseconds kConnectMostAfar{10'000};
 /// For one connect, HTTP/2 settings included.
 inline constexpr std::chrono::milliseconds kConnectTimeout{5'000};
 /// A silent peer is pinged after this time, and given up when no answer comes within the timeout:
@@ -50,6 +52,9 @@ inline constexpr std::chrono::milliseconds kKeepaliveTime{20'000};
 inline constexpr std::chrono::milliseconds kKeepaliveTimeout{10'000};
 /// The shortest time between two pings that a server accepts: half of kKeepaliveTime.
 inline constexpr std::chrono::milliseconds kPingIntervalLeast{10'000};
+/// How often certificate files are looked at again: a mounted Secret follows its object within a
+/// minute or so.
+inline constexpr std::chrono::seconds kCertificateLook{5};
 /// How long a server that stops waits for its streams to end by themselves before it cuts them.
 inline constexpr std::chrono::milliseconds kStopPatience{1'000};
 /// In front of each Part in a state file: its size and its hash.

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <mutex>
 #include <set>
@@ -15,12 +16,19 @@
 #include <vector>
 
 #include "base/log.h"
+#include "discovery/grant.h"
 #include "discovery/subscription.h"
 #include "model/resource.h"
 
 namespace holdfast::discovery {
 
 class Stream;
+
+/// The published state as far as a grant covers it.
+struct View {
+  Grant grant;
+  Published resources;
+};
 
 struct Publication {
   using OnRefusal = std::function<void(const std::string& node, const model::Refusal&)>;
@@ -38,11 +46,16 @@ struct Publication {
   /// The first publish() came: streams may begin to send.
   bool complete = false;
   bool stopping = false;
-  Published resources;
+  /// The first is everything. The others are those of clients that have to prove who they are: a
+  /// stream's view is fixed, and so are these once the server listens.
+  std::deque<View> views = std::deque<View>(1);
+  /// A client's certificate decides which view is its own, and whether it has one.
+  bool by_identity = false;
   std::set<Stream*> streams;
   /// Notified when the last stream is gone.
   std::condition_variable empty;
 
+  std::atomic<std::uint64_t> denied = 0;
   std::atomic<std::uint64_t> transactions = 0;
   std::atomic<std::uint64_t> resources_sent = 0;
   std::atomic<std::uint64_t> refusals = 0;

@@ -1,6 +1,5 @@
 #include "discovery/server.h"
 
-#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <grpcpp/support/channel_arguments.h>
@@ -81,7 +80,7 @@ class Server::State {
   State(const base::Log& log, OnRefusal on_refusal)
       : publication_(log, std::move(on_refusal)), service_(publication_) {}
 
-  base::Status start(const std::string& address);
+  base::Status start(const std::string& address, ServerSecurity security);
   void stop();
   void publish(model::Transaction change);
   std::vector<ClientState> clients();
@@ -91,7 +90,8 @@ class Server::State {
   std::shared_ptr<grpc::Channel> in_process_channel();
 
  private:
-  void set(const model::ResourceKey& key, model::ResourcePtr resource);
+  void set(const model::ResourceKey& key, const model::ResourcePtr& resource);
+  void set(const model::ResourceKey& key, const model::ResourcePtr& resource, View& view);
 
   Publication publication_;
   Service service_;
@@ -99,7 +99,9 @@ class Server::State {
   int port_ = 0;
 };
 
-base::Status Server::State::start(const std::string& address) {
+base::Status Server::State::start(const std::string& address, ServerSecurity security) {
+  publication_.by_identity = !security.files.empty();
+  for (Grant& grant : security.grants) publication_.views.push_back({std::move(grant), {}});
   grpc::ServerBuilder builder;
   set_limits(builder);
   builder.RegisterService(&service_);
@@ -108,10 +110,10 @@ base::Status Server::State::start(const std::string& address) {
     if (!server_) return absl::InternalError("gRPC did not start");
     return absl::OkStatus();
   }
-  const base::StatusOr<Address> parsed = parse_address(address);
+  const base::StatusOr<Address> parsed = parse_address(address, !security.files.empty());
   if (!parsed.ok()) return parsed.status();
   if (base::Status status = claim(*parsed); !status.ok()) return status;
-  builder.AddListeningPort(parsed->target(), grpc::InsecureServerCredentials(), &port_);
+  builder.AddListeningPort(parsed->target(), server_credentials(security.files), &port_);
   {
     const PrivateFiles owner_only;
     server_ = builder.BuildAndStart();
@@ -144,16 +146,25 @@ void Server::State::stop() {
   publication_.empty.wait(lock, [this] { return publication_.streams.empty(); });
 }
 
-void Server::State::set(const model::ResourceKey& key, model::ResourcePtr resource) {
-  const Version before = version_in(publication_.resources, key);
+void Server::State::set(const model::ResourceKey& key, const model::ResourcePtr& resource) {
+  for (View& view : publication_.views) {
+    set(key, resource != nullptr && view.grant.covers(*resource) ? resource : nullptr, view);
+  }
+}
+
+void Server::State::set(const model::ResourceKey& key, const model::ResourcePtr& resource,
+                        View& view) {
+  const Version before = version_in(view.resources, key);
   const Version now = resource ? Version(resource->version()) : Version();
   if (before == now) return;
   if (resource) {
-    publication_.resources.insert_or_assign(key, std::move(resource));
+    view.resources.insert_or_assign(key, resource);
   } else {
-    publication_.resources.erase(key);
+    view.resources.erase(key);
   }
-  for (Stream* stream : publication_.streams) stream->changed(key, before, now);
+  for (Stream* stream : publication_.streams) {
+    if (stream->view() == &view) stream->changed(key, before, now);
+  }
 }
 
 void Server::State::publish(model::Transaction change) {
@@ -162,9 +173,8 @@ void Server::State::publish(model::Transaction change) {
   {
     const std::lock_guard lock(publication_.mutex);
     publication_.complete = true;
-    for (model::ResourcePtr& resource : change.upserts) {
-      const model::ResourceKey key = model::key_of(*resource);
-      set(key, std::move(resource));
+    for (const model::ResourcePtr& resource : change.upserts) {
+      set(model::key_of(*resource), resource);
     }
     for (const auto& key : change.removals) set(key, nullptr);
     for (Stream* stream : publication_.streams) {
@@ -189,7 +199,7 @@ void Server::State::collect(std::vector<base::MetricFamily>& out) {
   {
     const std::lock_guard lock(publication_.mutex);
     for (const Stream* stream : publication_.streams) connected += stream->said_hello() ? 1 : 0;
-    resources = publication_.resources.size();
+    resources = publication_.views.front().resources.size();
   }
   const auto add = [&out](const char* name, const char* help, base::MetricType type,
                           std::uint64_t value) {
@@ -200,6 +210,9 @@ void Server::State::collect(std::vector<base::MetricFamily>& out) {
       connected);
   add("holdfast_discovery_resources_published", "Resources that every data plane should hold.",
       kGauge, resources);
+  add("holdfast_discovery_denied_total",
+      "Streams ended because the client's certificate has no identity that is allowed.", kCounter,
+      publication_.denied);
   add("holdfast_discovery_transactions_total", "Transactions begun towards data planes.", kCounter,
       publication_.transactions);
   add("holdfast_discovery_resources_sent_total", "Resources sent to data planes.", kCounter,
@@ -215,7 +228,9 @@ Server::Server(const base::Log& log, OnRefusal on_refusal)
     : state_(std::make_unique<State>(log, std::move(on_refusal))) {}
 Server::~Server() { state_->stop(); }
 
-base::Status Server::start(const std::string& address) { return state_->start(address); }
+base::Status Server::start(const std::string& address, ServerSecurity security) {
+  return state_->start(address, std::move(security));
+}
 int Server::port() const { return state_->port(); }
 std::shared_ptr<grpc::Channel> Server::in_process_channel() { return state_->in_process_channel(); }
 void Server::stop() { state_->stop(); }

@@ -17,6 +17,8 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/status.h"
+#include "discovery/grant.h"
+#include "discovery/mutual_tls.h"
 #include "model/resource.h"
 
 namespace holdfast::discovery {
@@ -32,6 +34,14 @@ struct ClientState {
   std::vector<model::Refusal> refusals;
 };
 
+/// Who may connect.
+struct ServerSecurity {
+  /// Empty: without TLS, and whoever reaches the address sees everything.
+  TlsFiles files;
+  /// Of those who prove who they are; nobody else sees anything. Not empty where `files` are not.
+  std::vector<Grant> grants;
+};
+
 class Server final : public base::MetricSource {
  public:
   /// Called on gRPC's threads, also on two at once, and within publish(); no lock is held. `node`
@@ -42,10 +52,10 @@ class Server final : public base::MetricSource {
   ~Server() override;
 
   /// Serves on "unix:PATH" (mode 0600; a socket file left by a dead process is replaced) or on
-  /// HOST:PORT of loopback. Any other address is refused until mTLS exists. An empty address:
-  /// in-process only. The error is a sentence with the kernel's reason. REQUIRES: called once; for
-  /// a Unix socket, no other thread is creating files (the process's umask changes for a moment).
-  base::Status start(const std::string& address);
+  /// HOST:PORT, without TLS of loopback alone. An empty address: in-process only. The error is a
+  /// sentence with the kernel's reason. REQUIRES: called once; for a Unix socket, no other thread
+  /// is creating files (the process's umask changes for a moment).
+  base::Status start(const std::string& address, ServerSecurity security = {});
   /// The port bound for HOST:0, else 0.
   [[nodiscard]] int port() const;
   /// A channel within this process. REQUIRES: start().

@@ -1,16 +1,56 @@
 #include "discovery/stream.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "discovery/limits.h"
 
 namespace holdfast::discovery {
 
+namespace {
+
+/// Those that the client's certificate proves, which its authority has signed.
+std::vector<std::string> identities_of(const grpc::CallbackServerContext& context) {
+  std::vector<std::string> identities;
+  const auto peer = context.auth_context();
+  if (!peer->IsPeerAuthenticated()) return identities;
+  for (const char* property : {GRPC_PEER_DNS_PROPERTY_NAME, GRPC_PEER_URI_PROPERTY_NAME}) {
+    for (const grpc::string_ref& value : peer->FindPropertyValues(property)) {
+      identities.emplace_back(value.data(), value.size());
+    }
+  }
+  return identities;
+}
+
+/// REQUIRES: the publication's mutex is held. Null: none of them is known.
+const View* view_of(const Publication& publication, const std::vector<std::string>& identities) {
+  if (!publication.by_identity) return &publication.views.front();
+  for (std::size_t i = 1; i < publication.views.size(); ++i) {
+    const View& view = publication.views[i];
+    if (std::find(identities.begin(), identities.end(), view.grant.identity) != identities.end()) {
+      return &view;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
 Stream::Stream(Publication& publication, grpc::CallbackServerContext& context)
     : publication_(publication), context_(context) {
+  const std::vector<std::string> identities = identities_of(context);
   const std::lock_guard lock(publication_.mutex);
   publication_.streams.insert(this);
-  if (publication_.stopping) {
+  view_ = view_of(publication_, identities);
+  if (view_ == nullptr) {
+    publication_.denied += 1;
+    publication_.log.warn(
+        "discovery client is not allowed to see anything",
+        {{"peer", context.peer()}, {"identity", identities.empty() ? "" : identities.front()}});
+    end(grpc::Status(grpc::StatusCode::PERMISSION_DENIED, "no identity of yours is allowed here"),
+        Writing::kCut);
+  } else if (publication_.stopping) {
     end(grpc::Status(grpc::StatusCode::UNAVAILABLE, "the control plane is stopping"),
         Writing::kCut);
   } else if (publication_.streams.size() > kStreamsMost) {
@@ -34,11 +74,11 @@ bool Stream::claim_write() {
 bool Stream::begin_transaction() {
   if (!publication_.complete) return false;
   if (!subscription_) {
-    subscription_.emplace(held_, publication_.resources);
+    subscription_.emplace(held_, view_->resources);
     held_.clear();
   }
   if (!subscription_->has_news()) return false;
-  Outgoing out = subscription_->next(publication_.resources);
+  Outgoing out = subscription_->next(view_->resources);
   publication_.transactions += 1;
   publication_.resources_sent += out.transaction.upserts.size();
   cutter_.emplace(out.number, std::move(out.transaction));
@@ -145,7 +185,7 @@ base::Status Stream::take_verdict(const v1::Verdict& verdict) {
     if (!subscription_ || parts_owed_) {
       return absl::InvalidArgumentError("a verdict before its transaction's commit");
     }
-    auto named = subscription_->answer(verdict, publication_.resources);
+    auto named = subscription_->answer(verdict, view_->resources);
     if (!named.ok()) return named.status();
     refusals = *std::move(named);
   }

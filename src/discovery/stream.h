@@ -37,6 +37,8 @@ class Stream final : public grpc::ServerBidiReactor<v1::ClientMessage, v1::Part>
   /// Ends the stream, once; after the write under way, which OnWriteDone() sees end.
   void end(grpc::Status status, Writing writing);
   [[nodiscard]] bool said_hello() const { return said_hello_; }
+  /// Null: it may see nothing.
+  [[nodiscard]] const View* view() const { return view_; }
   [[nodiscard]] ClientState state() const;
 
   /// Builds and sends what claim_write() found. REQUIRES: the mutex is not held.
@@ -56,6 +58,7 @@ class Stream final : public grpc::ServerBidiReactor<v1::ClientMessage, v1::Part>
   // Fixed after construction.
   Publication& publication_;
   grpc::CallbackServerContext& context_;
+  const View* view_ = nullptr;
 
   // Touched by the one read under way, until the last message of Hello is in.
   v1::ClientMessage message_;

@@ -26,6 +26,8 @@ CONNECTIONS, CHANGES = (
     int(number) for number in os.environ.get("HOLDFAST_PROMISE", "500,500").split(",")
 )
 FAULT_PERIOD = 500
+# Every wait between two tries is capped at 30 s.
+RECOVERY_SECONDS = 35
 # A fifth of the clients come during the run: 100 of them are less than a MiB.
 MEMORY_NOISE = 0.05
 MESSAGES_BETWEEN_CHANGES = 60
@@ -114,9 +116,9 @@ class Cluster:
         else:
             self.endpoints(number)
 
-    def _watch_losses(self):
+    def _watches(self, metric, **labels):
         admin = self._holdfast.control_plane.port("admin")
-        return scrape(admin).value("holdfast_watch_errors_total", reason="lost")
+        return scrape(admin).value(f"holdfast_watch_{metric}", **labels)
 
     def restart_api_server(self, _number):
         self._server.kill()
@@ -125,9 +127,13 @@ class Cluster:
         self.count("API server killed")
 
     def cut_watches(self, _number):
-        before = self._watch_losses()
+        # The API server may have been killed a moment ago.
+        wait_until(lambda: self._watches("connected") > 0, "watches", RECOVERY_SECONDS)
+        before = self._watches("errors_total", reason="lost")
         subprocess.run(["ss", "-K", "dport", "=", ":6443"], check=True, capture_output=True)
-        wait_until(lambda: self._watch_losses() > before, "the watches to break")
+        wait_until(
+            lambda: self._watches("errors_total", reason="lost") > before, "the watches to break"
+        )
         self.count("watches cut")
 
     def endpoints(self, number):

@@ -42,10 +42,13 @@ class Authority(Maker):
         self.certificate = self._certificate.read_bytes()
 
     def issue(self, common_name, *names):
-        """The paths of (certificate, key)."""
+        """The paths of (certificate, key). A name without a type is a DNS name."""
         certificate, key, request, extensions = self._paths()
         _run("req", *KEY, "-keyout", key, "-out", request, "-subj", f"/CN={common_name}")
-        alternatives = ",".join(f"DNS:{name}" for name in names or ("nobody.test",))
+        alternatives = ",".join(
+            name if name.startswith(("DNS:", "URI:")) else f"DNS:{name}"
+            for name in names or ("nobody.test",)
+        )
         extensions.write_text(f"subjectAltName={alternatives}\n")
         _run("x509", "-req", "-in", request, "-CA", self._certificate, "-CAkey", self._key,
              "-CAcreateserial", "-days", "2", "-extfile", extensions, "-out",
