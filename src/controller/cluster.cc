@@ -115,11 +115,20 @@ void ClusterCompiler::add_secret(const Claimant& chooser, v1::UpstreamTls& tls) 
     tls.set_trust_bundle(resource_name_of(name));
   }
   if (has_certificate) tls.set_certificate(resource_name_of(name) + kClientSuffix);
-  if (secret == nullptr || secret->complaint.empty()) return;
-  report(Severity::kError, chooser, "upstream-tls-secret",
-         secret->complaint + (has_bundle || has_certificate
-                                  ? "; what it held before is used"
-                                  : "; no pod of Service " + quote(name_.service) + " is trusted"));
+  if (secret == nullptr) return;
+  const auto complain = [&](const std::string& complaint, const std::string& instead) {
+    if (complaint.empty()) return;
+    report(Severity::kError, chooser, "upstream-tls-secret", complaint + "; " + instead);
+  };
+  if (!tls.unverified()) {
+    complain(secret->bundle_complaint,
+             has_bundle ? "what it held before is used"
+                        : "no pod of Service " + quote(name_.service) + " is trusted");
+  }
+  if (tls.unverified() || secret->certificate_complaint != secret->bundle_complaint) {
+    complain(secret->certificate_complaint, has_certificate ? "what it held before is shown to pods"
+                                                            : "pods are shown no certificate");
+  }
 }
 
 bool ClusterCompiler::speaks_tls() const {

@@ -11,24 +11,32 @@ namespace holdfast::controller {
 
 namespace v1 = model::v1;
 
-void HeldNamedSecret::take(const World& world, const kube::ObjectName& name) {
+bool HeldNamedSecret::take(const World& world, const kube::ObjectName& name) {
   const auto found = world.named_secrets.find(name);
   auto now = found == world.named_secrets.end() ? nullptr : found->second;
-  if (std::exchange(looked_, true) && looked_at_ == now) return;
+  if (std::exchange(looked_, true) && looked_at_ == now) return false;
   looked_at_ = std::move(now);
+  look(name);
+  return true;
+}
+
+void HeldNamedSecret::look(const kube::ObjectName& name) {
   const std::string secret = "Secret " + quote(name.name);
-  complaint.clear();
+  bundle_complaint.clear();
+  certificate_complaint.clear();
   if (looked_at_ == nullptr) {
-    complaint = "there is no " + secret + " in the namespace";
+    bundle_complaint = certificate_complaint = "there is no " + secret + " in the namespace";
     return;
   }
   if (looked_at_->authorities.empty() && looked_at_->chain.empty()) {
-    complaint = secret + " has neither ca.crt nor tls.crt";
+    bundle_complaint = certificate_complaint = secret + " has neither ca.crt nor tls.crt";
     return;
   }
-  base::Status status = make_bundle(*looked_at_);
-  status.Update(make_certificate(*looked_at_));
-  if (!status.ok()) complaint = secret + " cannot be used: " + std::string(status.message());
+  const auto complain = [&](const base::Status& status, std::string& complaint) {
+    if (!status.ok()) complaint = secret + " cannot be used: " + std::string(status.message());
+  };
+  complain(make_bundle(*looked_at_), bundle_complaint);
+  complain(make_certificate(*looked_at_), certificate_complaint);
 }
 
 base::Status HeldNamedSecret::make_bundle(const kube::Secret& secret) {

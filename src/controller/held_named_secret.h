@@ -26,13 +26,15 @@ struct HeldNamedSecret {
   /// What is in force.
   model::ResourcePtr bundle;
   model::ResourcePtr certificate;
-  /// What is wrong with the Secret as it is now, half a sentence; empty: nothing.
-  std::string complaint;
+  /// What is wrong with either part of the Secret as it is now, half a sentence; empty: nothing.
+  std::string bundle_complaint;
+  std::string certificate_complaint;
 
-  /// Makes of the Secret what can be made. REQUIRES: `name` is the same at every call.
-  void take(const World& world, const kube::ObjectName& name);
+  /// As HeldSecret::take().
+  bool take(const World& world, const kube::ObjectName& name);
 
  private:
+  void look(const kube::ObjectName& name);
   base::Status make_bundle(const kube::Secret& secret);
   base::Status make_certificate(const kube::Secret& secret);
 

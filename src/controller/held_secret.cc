@@ -30,11 +30,16 @@ model::ResourcePtr certificate_of(const kube::Secret& secret, const char* suffix
   return model::seal(std::move(resource));
 }
 
-void HeldSecret::take(const World& world, const kube::ObjectName& name) {
+bool HeldSecret::take(const World& world, const kube::ObjectName& name) {
   const auto found = world.secrets.find(name);
   auto now = found == world.secrets.end() ? nullptr : found->second;
-  if (std::exchange(looked_, true) && looked_at_ == now) return;
+  if (std::exchange(looked_, true) && looked_at_ == now) return false;
   looked_at_ = std::move(now);
+  look(name);
+  return true;
+}
+
+void HeldSecret::look(const kube::ObjectName& name) {
   const std::string secret = "Secret " + quote(name.name);
   if (looked_at_ == nullptr) {
     complaint = "there is no " + secret + " of type kubernetes.io/tls in the namespace";

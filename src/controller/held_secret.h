@@ -32,10 +32,13 @@ struct HeldSecret {
   /// What is wrong with the Secret as it is now, half a sentence; empty: nothing.
   std::string complaint;
 
-  /// Makes of the Secret what can be made. REQUIRES: `name` is the same at every call.
-  void take(const World& world, const kube::ObjectName& name);
+  /// Makes of the Secret what can be made; false: it is what it was at the last call. REQUIRES:
+  /// `name` is the same at every call.
+  bool take(const World& world, const kube::ObjectName& name);
 
  private:
+  void look(const kube::ObjectName& name);
+
   /// What was looked at last.
   std::shared_ptr<const kube::Secret> looked_at_;
   bool looked_ = false;

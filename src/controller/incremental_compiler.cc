@@ -1,6 +1,7 @@
 #include "controller/incremental_compiler.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "controller/defaults.h"
@@ -40,8 +41,9 @@ IngressClassFilter without_classes(const Options& options) {
 
 }  // namespace
 
-IncrementalCompiler::IncrementalCompiler(Options options)
+IncrementalCompiler::IncrementalCompiler(Options options, IsAwaited is_awaited)
     : options_(std::move(options)),
+      is_awaited_(std::move(is_awaited)),
       flag_name_{options_.default_backend.value_or(DefaultBackend()).namespace_name,
                  "--default-backend"},
       certificate_flag_name_{
@@ -64,6 +66,11 @@ Update IncrementalCompiler::update(const World& world, const Change& change) {
   }
   for (const kube::ObjectName& service : change.services) {
     touch_service(service, ingresses, touched);
+  }
+  for (const kube::ObjectName& name : change.named_secrets) {
+    if (const auto waiting = awaited_.find(name); waiting != awaited_.end()) {
+      ingresses.insert(waiting->second.begin(), waiting->second.end());
+    }
   }
   for (const kube::ObjectName& service : change.endpoints) touch_endpoints(service, touched);
   for (const kube::ObjectName& name : ingresses) compile_one(world, name, touched, update);
@@ -149,6 +156,11 @@ void IncrementalCompiler::compile_one(const World& world, const kube::ObjectName
                                       Touched& touched, Update& update) {
   ProblemList problems;
   std::optional<IngressResult> result = result_of(world, name, problems);
+  for (auto waiting = awaited_.begin(); waiting != awaited_.end();) {
+    waiting->second.erase(name);
+    waiting = waiting->second.empty() ? awaited_.erase(waiting) : std::next(waiting);
+  }
+  if (result && waits(name, *result)) return;
   const auto held = claimants_.find(name);
   if (!result) {
     if (held == claimants_.end()) return;
@@ -173,6 +185,18 @@ void IncrementalCompiler::compile_one(const World& world, const kube::ObjectName
   claimant.created = std::move(created);
   claimant.result = *std::move(result);
   enter(claimant, touched);
+}
+
+bool IncrementalCompiler::waits(const kube::ObjectName& ingress, const IngressResult& result) {
+  if (is_awaited_ == nullptr) return false;
+  bool waits = false;
+  for (const std::string& secret : result.named_secrets()) {
+    const kube::ObjectName name{ingress.namespace_name, secret};
+    if (!is_awaited_(name)) continue;
+    awaited_[name].insert(ingress);
+    waits = true;
+  }
+  return waits;
 }
 
 void IncrementalCompiler::enter(const Claimant& claimant, Touched& touched) {
@@ -242,7 +266,8 @@ void IncrementalCompiler::make_secret(const World& world, const kube::ObjectName
     return;
   }
   ++update.work.secrets;
-  secret.take(world, name);
+  // Who has come or gone has touched its names itself.
+  if (!secret.take(world, name)) return;
   serve(key, secret.made, secret.resource, update.transaction);
   for (const Claimant* user : secret.users) {
     for (const TlsClaim& claim : user->result.tls) {
@@ -265,14 +290,15 @@ void IncrementalCompiler::make_named_secret(const World& world, const kube::Obje
     return;
   }
   ++update.work.secrets;
-  secret.take(world, name);
+  const bool is_other = secret.take(world, name);
   bool for_pods = false;
   for (const Claimant* user : secret.users) {
+    for_pods |= user->result.upstream.secret == name.name;
+    if (!is_other) continue;
     if (user->result.client.secret == name.name) {
       for (const TlsClaim& claim : user->result.tls) touched.names.insert(claim.host);
     }
     if (user->result.upstream.secret != name.name) continue;
-    for_pods = true;
     touched.clusters.insert(user->result.clusters.begin(), user->result.clusters.end());
   }
   serve(bundle, secret.bundle_made, secret.bundle, update.transaction);
@@ -393,8 +419,9 @@ model::ResourcePtr IncrementalCompiler::find_secret(const model::ResourceKey& ke
 
 std::vector<kube::ObjectName> IncrementalCompiler::named_secrets() const {
   std::vector<kube::ObjectName> names;
-  names.reserve(named_secrets_.size());
+  names.reserve(named_secrets_.size() + awaited_.size());
   for (const auto& [name, secret] : named_secrets_) names.push_back(name);
+  for (const auto& [name, waiting] : awaited_) names.push_back(name);
   return names;
 }
 

@@ -12,6 +12,7 @@
 // One thread (control). Never fails: a bad object becomes a problem and the rest is compiled.
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -54,17 +55,23 @@ struct Update {
 
 class IncrementalCompiler {
  public:
-  explicit IncrementalCompiler(Options options);
+  /// Whether the first answer about a Secret that would be followed by its name is still to come:
+  /// an Ingress that comes to name it stays what it was until then.
+  using IsAwaited = std::function<bool(const kube::ObjectName& secret)>;
+
+  explicit IncrementalCompiler(Options options, IsAwaited is_awaited = nullptr);
+  IncrementalCompiler(const IncrementalCompiler&) = delete;
+  IncrementalCompiler& operator=(const IncrementalCompiler&) = delete;
 
   /// REQUIRES: `change` names everything in which `world` differs from the one of the last call;
-  /// before the first there was an empty one.
+  /// before the first there was an empty one; and the Secrets that are awaited no longer.
   Update update(const World& world, const Change& change);
 
   /// Null: there is no such resource.
   [[nodiscard]] model::ResourcePtr find(const model::ResourceKey& key) const;
   /// Sorted by key; sealed and valid (model::validate).
   [[nodiscard]] std::vector<model::ResourcePtr> resources() const;
-  /// Secrets of whatever type that Ingresses name.
+  /// Secrets that are to be followed by their names, those that are awaited included.
   [[nodiscard]] std::vector<kube::ObjectName> named_secrets() const;
   /// Sorted, without duplicates.
   [[nodiscard]] std::vector<Problem> problems() const { return ledger_.listed(); }
@@ -130,7 +137,11 @@ class IncrementalCompiler {
   void make_cluster(const World& world, const std::string& name, Update& update);
   void make_endpoint_set(const World& world, const std::string& name, Update& update);
 
+  /// True: a Secret that it names is awaited, and it stays what it was.
+  bool waits(const kube::ObjectName& ingress, const IngressResult& result);
+
   const Options options_;
+  const IsAwaited is_awaited_;
   /// Whose problems those of --default-backend and of --default-certificate are. No object's name
   /// has such dashes.
   const kube::ObjectName flag_name_;
@@ -147,6 +158,8 @@ class IncrementalCompiler {
   /// ServerNames, by host.
   std::map<std::string, Name> names_;
   std::map<kube::ObjectName, HeldSecret> secrets_;
+  /// By Secret, the Ingresses that wait for it.
+  std::map<kube::ObjectName, std::set<kube::ObjectName>> awaited_;
   std::map<kube::ObjectName, HeldNamedSecret> named_secrets_;
   const FindNamedSecret find_named_ = [this](const kube::ObjectName& name) {
     const auto found = named_secrets_.find(name);

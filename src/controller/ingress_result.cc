@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/url_path.h"
+#include "controller/limits.h"
 #include "controller/names.h"
 #include "controller/quote.h"
 #include "controller/service_port.h"
@@ -38,6 +39,7 @@ class IngressCompiler {
   void add_rule(std::int32_t index);
   void add_path(const std::string& host, const Place& place);
   void add_tls(std::int32_t index);
+  void add_tls_claim(TlsClaim claim);
   void add_client_certificates();
   /// Makes it a name of the Ingress's own namespace. `annotation`: where it stands.
   void resolve_secret(std::string_view annotation, std::string& secret);
@@ -70,6 +72,11 @@ class IngressCompiler {
   std::string who_;
   std::map<std::string, std::vector<Claim>> hosts_;
   std::map<std::string, std::uint32_t> clusters_;
+  /// Hosts and Secrets.
+  std::set<std::pair<std::string, std::string>> tls_claimed_;
+  /// Secrets of entries without hosts.
+  std::set<std::string> tls_for_all_;
+  bool tls_is_full_ = false;
   IngressResult result_;
 };
 
@@ -106,6 +113,8 @@ IngressResult IngressCompiler::take_result() {
   }
   result_.clusters.resize(clusters_.size());
   for (const auto& [cluster, index] : clusters_) result_.clusters[index] = cluster;
+  std::stable_sort(result_.tls.begin(), result_.tls.end(),
+                   [](const TlsClaim& a, const TlsClaim& b) { return a.host < b.host; });
   return std::move(result_);
 }
 
@@ -163,17 +172,27 @@ void IngressCompiler::add_tls(std::int32_t index) {
   for (std::size_t i = 0; i < entry.hosts.size(); ++i) {
     const auto host = parse_host(entry.hosts[i]);
     if (host.ok() && *host != "*") {
-      result_.tls.push_back({.host = *host, .secret = secret, .entry = index});
+      add_tls_claim({.host = *host, .secret = secret, .entry = index});
       continue;
     }
     const std::string reason = host.ok() ? "it is empty" : std::string(host.status().message());
     error(field + ".hosts[" + std::to_string(i) + "]", reason + "; it is left out");
   }
-  if (!entry.hosts.empty()) return;
+  // Those without hosts are for all of them: one for each Secret is enough.
+  if (!entry.hosts.empty() || !tls_for_all_.insert(secret).second) return;
   for (const auto& [host, claims] : hosts_) {
     if (host == "*") continue;
-    result_.tls.push_back(
-        {.host = host, .secret = secret, .entry = index, .if_covered = !secret.empty()});
+    add_tls_claim({.host = host, .secret = secret, .entry = index, .if_covered = !secret.empty()});
+  }
+}
+
+void IngressCompiler::add_tls_claim(TlsClaim claim) {
+  if (!tls_claimed_.emplace(claim.host, claim.secret).second) return;
+  if (result_.tls.size() < kTlsClaimsMost) {
+    result_.tls.push_back(std::move(claim));
+  } else if (!std::exchange(tls_is_full_, true)) {
+    error(claim.field(), "there are more than " + std::to_string(kTlsClaimsMost) +
+                             " hosts and Secrets; the rest is not served over TLS");
   }
 }
 
@@ -201,7 +220,7 @@ void IngressCompiler::add_client_certificates() {
   }
   for (const auto& [host, claims] : hosts_) {
     if (!known.contains(host)) {
-      result_.tls.push_back({.host = host, .secret = "", .entry = TlsClaim::kNoEntry});
+      add_tls_claim({.host = host, .secret = "", .entry = TlsClaim::kNoEntry});
     }
   }
 }
@@ -349,6 +368,15 @@ std::set<std::string> IngressResult::named_secrets() const {
     if (!name.empty() && name != kNoSecret) names.insert(name);
   }
   return names;
+}
+
+std::span<const TlsClaim> IngressResult::tls_of(const std::string& host) const {
+  const auto by_host = [](const TlsClaim& claim, const std::string& key) {
+    return claim.host < key;
+  };
+  const auto first = std::lower_bound(tls.begin(), tls.end(), host, by_host);
+  const auto last = std::find_if(first, tls.end(), [&](const auto& c) { return c.host != host; });
+  return {first, last};
 }
 
 const HostClaims* IngressResult::claims_of(const std::string& host) const {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -84,7 +85,7 @@ inline constexpr const char* kClientSecretField =
 struct IngressResult {
   /// Sorted by host, each once.
   std::vector<HostClaims> hosts;
-  /// In the order of spec.tls.
+  /// Sorted by host; those of one host in the order of spec.tls.
   std::vector<TlsClaim> tls;
   /// Plain requests are sent to https also where no certificate of ours is for the host.
   bool forces_https = false;
@@ -107,6 +108,8 @@ struct IngressResult {
   [[nodiscard]] bool chooses() const { return !health_check.empty() || upstream.says_something(); }
   /// Secrets, in the Ingress's namespace, that are followed by their names.
   [[nodiscard]] std::set<std::string> named_secrets() const;
+  /// Its claims of a name over TLS.
+  [[nodiscard]] std::span<const TlsClaim> tls_of(const std::string& host) const;
   /// Its claims of `host`; null: none.
   [[nodiscard]] const HostClaims* claims_of(const std::string& host) const;
 };

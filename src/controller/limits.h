@@ -41,6 +41,9 @@ inline constexpr std::uint32_t kClientCertificateDepth = 1;
 /// A path of an Ingress. The edge takes request lines of 8 KiB; nobody writes paths that long by
 /// hand, and each is kept once in every data plane.
 inline constexpr std::size_t kPathBytes = 1024;
+/// Hosts that one Ingress serves over TLS, each of them once for each Secret. An Ingress of the
+/// largest size has room for more, which nobody could serve.
+inline constexpr std::size_t kTlsClaimsMost = 10'000;
 /// What a host's routes leave of its resource (model::kResourceBytes), bytes: more than the host's
 /// own fields take. Each of its routes and policies has, on top of itself, a tag and a length.
 inline constexpr std::size_t kHostFieldBytes = 1024;

@@ -24,6 +24,9 @@ std::set<std::pair<std::string, kube::ObjectName>> origins_of(const v1::Resource
   };
   for (const v1::Route& route : resource.virtual_host().routes()) add(route.origin());
   if (resource.has_cluster()) add(resource.cluster().origin());
+  if (resource.has_server_name()) add(resource.server_name().origin());
+  if (resource.has_certificate()) add(resource.certificate().origin());
+  if (resource.has_trust_bundle()) add(resource.trust_bundle().origin());
   if (resource.has_endpoint_set()) {
     if (const auto cluster = model::parse_cluster_name(resource.name())) {
       origins.emplace("Service", kube::ObjectName{cluster->service_namespace, cluster->service});
@@ -45,7 +48,9 @@ Reconciler::Reconciler(Options options, std::set<kube::Scope> awaited, const bas
       publish_(std::move(publish)),
       options_(options),
       awaited_(std::move(awaited)),
-      compiler_(std::move(options)) {
+      compiler_(std::move(options), [this](const kube::ObjectName& secret) {
+        return wanted_.would_wait(kube::Scope(kube::Kind::kNamedSecret, secret));
+      }) {
   update_wanted();
 }
 
@@ -57,6 +62,9 @@ void Reconciler::replace(const kube::Scope& scope, std::vector<kube::Object> obj
     change.listed = true;
     if (awaited_.empty()) wanted_.wait_until(clock_.now() + kWantedPatience);
   }
+  // That there is none is an answer too.
+  const bool is_one_secret = scope.kind == kube::Kind::kNamedSecret && scope.is_single();
+  if (is_one_secret) change.named_secrets.insert({scope.namespace_name, scope.name});
   note(std::move(change));
   const bool waited = wanted_.waits();
   if (scope.kind == kube::Kind::kConfigMap || scope.kind == kube::Kind::kNamedSecret) {
@@ -159,6 +167,10 @@ void Reconciler::give_up_waiting() {
                {"namespace", std::string_view(object.namespace_name)},
                {"name", std::string_view(object.name)}});
     if (held_class_ != nullptr && named_by(*held_class_) == object) release();
+    if (object.kind != kube::Kind::kNamedSecret) continue;
+    Change change;
+    change.named_secrets.insert({object.namespace_name, object.name});
+    note(std::move(change));
   }
   update_wanted();
   if (waited) publish_if_all_are_in();

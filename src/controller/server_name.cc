@@ -114,8 +114,8 @@ void NameCompiler::add_clients(const Claimant& claimant) {
   const HeldNamedSecret* secret = find_named_(name);
   if (secret == nullptr) return;
   const bool known = secret->bundle_made != nullptr;
-  const std::string reason = !secret->complaint.empty() ? secret->complaint
-                             : known                    ? ""
+  const std::string reason = !secret->bundle_complaint.empty() ? secret->bundle_complaint
+                             : known                           ? ""
                                      : "Secret " + quote(name.name) + " has no ca.crt";
   if (reason.empty()) return;
   problems_.add(
@@ -146,9 +146,7 @@ model::ResourcePtr compile_server_name(const std::string& host, const Claimants&
                                        const FindNamedSecret& find_named, ProblemList& problems) {
   NameCompiler compiler(host, find_secret, find_named, problems);
   for (const Claimant* claimant : claimants) {
-    for (const TlsClaim& claim : claimant->result.tls) {
-      if (claim.host == host) compiler.add(*claimant, claim);
-    }
+    for (const TlsClaim& claim : claimant->result.tls_of(host)) compiler.add(*claimant, claim);
     if (claimant->result.client.asks()) compiler.add_clients(*claimant);
   }
   return compiler.build();

@@ -28,9 +28,10 @@ void WantedObjects::answered(const kube::Scope& scope) {
 }
 
 bool WantedObjects::has_answer(const kube::Scope& object) const {
-  return std::any_of(answered_.begin(), answered_.end(), [&](const kube::Scope& scope) {
-    return scope.kind == object.kind && scope.covers({object.namespace_name, object.name});
-  });
+  // Of it alone, of its namespace, of all.
+  return answered_.contains(object) ||
+         answered_.contains(kube::Scope(object.kind, object.namespace_name)) ||
+         answered_.contains(kube::Scope(object.kind));
 }
 
 bool WantedObjects::would_wait(const kube::Scope& object) const {

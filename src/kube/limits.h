@@ -36,8 +36,10 @@ inline constexpr int kNesting = 200;
 /// Waits between tries: 800 ms to 30 s, as client-go's reflector.
 inline constexpr std::chrono::milliseconds kBackoffFirst{800};
 inline constexpr std::chrono::seconds kBackoffMost{30};
-/// Health of this length makes the next wait short again.
-inline constexpr std::chrono::minutes kHealthyAfter{2};
+/// Health of this length makes the next wait short again: where something cuts every stream after
+/// some seconds, the view would else be up to half a minute old for ever. That costs the API server
+/// a request each six seconds, of each kind.
+inline constexpr std::chrono::seconds kHealthyAfter{5};
 /// A Retry-After beyond this is cut: no wait of ours is longer, so that the view is right again
 /// soon after the last fault.
 inline constexpr std::chrono::seconds kRetryAfterMost = kBackoffMost;

@@ -102,6 +102,12 @@ def test_secrets(server, api, pods, tmp_path, started):
     api.apply(secret("clients", ca_crt=stranger.certificate))
     wait_until(lambda: shown(port, alice) is None, "the other authority to count")
     assert shown(port, stranger.issue("bob")) is not None
+    carol = stranger.issue("carol")
     api.delete("Secret", "clients")
     api.delete("Secret", "secure")
-    assert shown(port, stranger.issue("carol")) is not None
+
+    def problems():
+        return get(successor.port("admin"), "/debug/config")[1].count("there is no Secret")
+
+    wait_until(lambda: problems() >= 2, "both to be missed")
+    assert shown(port, carol).split() == renewed.decode().split()

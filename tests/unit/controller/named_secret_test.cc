@@ -10,7 +10,10 @@
 namespace holdfast::controller {
 namespace {
 
+using testing::Contains;
+using testing::Each;
 using testing::ElementsAre;
+using testing::Field;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
@@ -183,7 +186,7 @@ TEST_F(NamedSecretTest, PodsAreHeldToWhatASecretHolds) {
 
   const tls::CertificateText other = authority_.issue({.name = "other"});
   EXPECT_THAT(upserts(apply({named("pods", roots_, {own.chain, other.key})})), IsEmpty());
-  EXPECT_THAT(problems(), ElementsAre(HasSubstr("what it held before is used")));
+  EXPECT_THAT(problems(), ElementsAre(HasSubstr("what it held before is shown to pods")));
 
   // Whoever only wants its authorities needs no key.
   apply({asking("one", 1, "a.test", {{"holdfast.dev/client-ca-secret", "pods"}})});
@@ -218,6 +221,54 @@ TEST_F(NamedSecretTest, TheDefaultCertificateIsForWhoeverHasNone) {
   // It is no reason to send anybody to https.
   const auto host = compiler.find({v1::KIND_VIRTUAL_HOST, "*"});
   EXPECT_FALSE(host->virtual_host().policies(0).https_redirect());
+}
+
+TEST_F(NamedSecretTest, AnIngressStaysWhatItWasUntilTheSecretThatItNamesIsAnswered) {
+  std::set<kube::ObjectName> awaited{{"default", "slow"}};
+  IncrementalCompiler compiler(
+      {}, [&](const kube::ObjectName& secret) { return awaited.contains(secret); });
+  const auto apply_to = [&](const std::vector<kube::Object>& objects, Change change = {}) {
+    for (const kube::Object& object : objects) change.merge(builder_.upsert(object));
+    return upserts(compiler.update(builder_.world(), change));
+  };
+  const auto bundle_of = [&] {
+    const auto resource = compiler.find({v1::KIND_SERVER_NAME, "a.test"});
+    return resource->server_name().client_certificates().trust_bundle();
+  };
+  apply_to({named("roots", roots_),
+            asking("one", 1, "a.test", {{"holdfast.dev/client-ca-secret", "roots"}})});
+  EXPECT_EQ(bundle_of(), "default/roots");
+  EXPECT_THAT(apply_to({asking("one", 1, "a.test", {{"holdfast.dev/client-ca-secret", "slow"}})}),
+              IsEmpty());
+  EXPECT_EQ(bundle_of(), "default/roots");
+  EXPECT_THAT(compiler.named_secrets(), UnorderedElementsAre(kube::ObjectName{"default", "roots"},
+                                                             kube::ObjectName{"default", "slow"}));
+  EXPECT_THAT(compiler.problems(), Each(Field(&Problem::field, HasSubstr("spec.rules"))));
+  awaited.clear();
+  Change answer = builder_.upsert(named("slow", roots_));
+  EXPECT_THAT(apply_to({}, answer), Contains("TrustBundle default/slow"));
+  EXPECT_EQ(bundle_of(), "default/slow");
+  EXPECT_THAT(compiler.named_secrets(), ElementsAre(kube::ObjectName{"default", "slow"}));
+}
+
+TEST_F(NamedSecretTest, OnePartThatIsWrongSaysNothingOfTheOther) {
+  const tls::CertificateText own = authority_.issue({.name = "holdfast"});
+  const tls::CertificateText other = authority_.issue({.name = "other"});
+  apply({service("https"), named("both", roots_, {own.chain, other.key}),
+         asking("one", 1, "a.test", {{"holdfast.dev/client-ca-secret", "both"}}),
+         asking("two", 1, "b.test", {{"holdfast.dev/upstream-tls-secret", "both"}})});
+  EXPECT_THAT(problems(), ElementsAre(HasSubstr("pods are shown no certificate")));
+  EXPECT_EQ(upstream(), "web.default.svc|default/both|");
+}
+
+TEST_F(NamedSecretTest, AnIngressThatComesCostsNobodyElseItsSecret) {
+  apply({named("roots", roots_), secret("web", "DNS:a.test,DNS:b.test,DNS:c.test")});
+  const auto with = [&](const std::string& name) {
+    return apply({ingress(name, 1, {{.hosts = {name + ".test"}, .secret_name = "web"}},
+                          {name + ".test"}, {{"holdfast.dev/client-ca-secret", "roots"}})})
+        .work;
+  };
+  for (const char* name : {"a", "b", "c", "d", "e"}) EXPECT_EQ(with(name).names, 1U) << name;
 }
 
 TEST_F(NamedSecretTest, AChangeOfAuthoritiesIsOneResource) {

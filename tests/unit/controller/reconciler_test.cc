@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/certificates.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/line_sink.h"
 #include "tests/unit/controller/objects.h"
@@ -223,6 +224,28 @@ TEST_F(ReconcilerTest, ARefusalIsToldOnItsOriginUntilTheResourceChanges) {
   reconciler_.upsert(ingress("/other", 2));
   settle();
   EXPECT_TRUE(reconciler_.problems().empty());
+}
+
+TEST_F(ReconcilerTest, ARefusalOfACertificateIsToldOnItsSecret) {
+  tls::TestAuthority authority("Test Authority");
+  auto secret = std::make_shared<kube::Secret>();
+  secret->metadata.name = {"default", "web"};
+  const tls::CertificateText text = authority.issue({.name = "a", .alternatives = "DNS:a.test"});
+  secret->chain = text.chain;
+  secret->private_key = text.key;
+  auto secured = std::make_shared<kube::Ingress>(
+      *std::get<std::shared_ptr<const kube::Ingress>>(ingress("/", 1)));
+  secured->tls = {{.hosts = {"a.test"}, .secret_name = "web"}};
+  start();
+  reconciler_.upsert(std::shared_ptr<const kube::Secret>(secret));
+  reconciler_.upsert(std::shared_ptr<const kube::Ingress>(secured));
+  settle();
+  ASSERT_TRUE(reconciler_.problems().empty());
+  reconciler_.report_refusal({{v1::KIND_CERTIFICATE, "default/web"}, "too odd"});
+  reconciler_.report_refusal({{v1::KIND_SERVER_NAME, "a.test"}, "too odd"});
+  ASSERT_EQ(reconciler_.problems().size(), 2U);
+  EXPECT_EQ(reconciler_.problems()[0].kind, "Ingress");
+  EXPECT_EQ(reconciler_.problems()[1].kind, "Secret");
 }
 
 }  // namespace

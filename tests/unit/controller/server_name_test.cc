@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/unit/controller/objects.h"
 #include "tests/unit/controller/secrets_fixture.h"
 
 namespace holdfast::controller {
@@ -36,6 +37,23 @@ TEST_F(ServerNameTest, AnEntryWithoutHostsIsForThoseItsCertificateCovers) {
   apply({secret("a", "DNS:b.test")});
   EXPECT_THAT(certificates("a.test"), ElementsAre("no such name"));
   EXPECT_THAT(certificates("b.test"), ElementsAre("default/a"));
+}
+
+TEST_F(ServerNameTest, EntriesWithoutHostsAreNotMultiplied) {
+  std::vector<std::string> hosts;
+  for (int i = 0; i < 3000; ++i) hosts.push_back("h" + std::to_string(i) + ".test");
+  std::vector<kube::IngressTls> entries(20'000);
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    entries[i].secret_name = "s" + std::to_string(i % 4);
+  }
+  auto service = std::make_shared<kube::Service>();
+  service->metadata.name = {"default", "web"};
+  service->ports.push_back(service_port("http", 80));
+  builder_.upsert(std::shared_ptr<const kube::Service>(service));
+  apply({secret("s0", "DNS:h0.test"), secret("s1", "DNS:x"), secret("s2", "DNS:x"),
+         secret("s3", "DNS:x"), ingress("poison", 1, entries, hosts)});
+  EXPECT_THAT(certificates("h0.test"), ElementsAre("default/s0"));
+  EXPECT_THAT(problems(), ElementsAre(HasSubstr("more than 10000 hosts and Secrets")));
 }
 
 TEST_F(ServerNameTest, OfEachKindOfKeyTheFirstComerServes) {
