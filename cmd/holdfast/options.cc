@@ -244,7 +244,7 @@ void add_cluster_flags(CLI::App& app, Options& options) {
 
 void add_manifests_flag(CLI::App& app, Options& options, bool required) {
   add(app, "--manifests", options.manifests,
-      "A watched folder of Ingress, IngressClass, Service, EndpointSlice and ConfigMap manifests")
+      "A watched folder of manifests, of the kinds that are read at an API server")
       ->type_name("DIR")
       ->required(required);
 }

@@ -21,6 +21,7 @@ namespace {
 constexpr const char* kAssumedClusterIp = "192.0.2.1";
 
 constexpr const char* kClientCaSecretKey = "holdfast.dev/client-ca-secret";
+constexpr const char* kClientCertificatePrefix = "holdfast.dev/client-certificate";
 constexpr const char* kUpstreamTlsSecretKey = "holdfast.dev/upstream-tls-secret";
 
 std::string annotation_field(const std::string& key) {
@@ -243,13 +244,23 @@ class Checker {
       for (kube::IngressTls& entry : edited->tls) {
         if (missing(entry.secret_name, world.secrets)) entry.secret_name.clear();
       }
-      std::erase_if(edited->metadata.annotations, [&](const auto& annotation) {
-        const auto& [key, text] = annotation;
-        if (key != kClientCaSecretKey && key != kUpstreamTlsSecretKey) return false;
+      auto& annotations = edited->metadata.annotations;
+      const auto erase_missing = [&](const char* key) {
+        const auto found = annotations.find(key);
+        if (found == annotations.end() || found->second == "none") return false;
+        const std::string& text = found->second;
         const bool is_own = text.starts_with(in + "/");
-        return text != "none" &&
-               missing(is_own ? text.substr(in.size() + 1) : text, world.named_secrets);
-      });
+        if (!missing(is_own ? text.substr(in.size() + 1) : text, world.named_secrets)) return false;
+        annotations.erase(found);
+        return true;
+      };
+      erase_missing(kUpstreamTlsSecretKey);
+      if (erase_missing(kClientCaSecretKey)) {
+        // Which do nothing without it.
+        std::erase_if(annotations, [](const auto& annotation) {
+          return annotation.first.starts_with(kClientCertificatePrefix);
+        });
+      }
       world.ingresses[name] = std::move(edited);
     }
     return world;

@@ -201,8 +201,10 @@ bool IncrementalCompiler::waits(const kube::ObjectName& ingress, const IngressRe
 
 void IncrementalCompiler::enter(const Claimant& claimant, Touched& touched) {
   for (const HostClaims& claims : claimant.result.hosts) {
-    hosts_[claims.host].claimants.insert(&claimant);
+    const auto [host, fresh] = hosts_.try_emplace(claims.host);
+    host->second.claimants.insert(&claimant);
     touched.hosts.insert(claims.host);
+    if (fresh) hosts_below_[wildcard_of(claims.host)].insert(claims.host);
   }
   for (const TlsClaim& claim : claimant.result.tls) {
     names_[claim.host].claimants.insert(&claimant);
@@ -327,9 +329,8 @@ void IncrementalCompiler::make_name(const std::string& name, Touched& touched, U
 void IncrementalCompiler::touch_hosts_of(const std::string& name, Touched& touched) const {
   if (hosts_.contains(name)) touched.hosts.insert(name);
   if (!name.starts_with("*.")) return;
-  // Seldom enough to look at all: a wildcard's certificate came, or went for good.
-  for (const auto& [host, value] : hosts_) {
-    if (wildcard_of(host) == name) touched.hosts.insert(host);
+  if (const auto below = hosts_below_.find(name); below != hosts_below_.end()) {
+    touched.hosts.insert(below->second.begin(), below->second.end());
   }
 }
 
@@ -353,7 +354,11 @@ void IncrementalCompiler::make_host(const std::string& name, Update& update) {
   }
   ledger_.replace(host.problems, problems.take());
   serve({v1::KIND_VIRTUAL_HOST, name}, std::move(made), host.resource, update.transaction);
-  if (host.claimants.empty()) hosts_.erase(place);
+  if (!host.claimants.empty()) return;
+  hosts_.erase(place);
+  const auto below = hosts_below_.find(wildcard_of(name));
+  below->second.erase(name);
+  if (below->second.empty()) hosts_below_.erase(below);
 }
 
 void IncrementalCompiler::make_cluster(const World& world, const std::string& name,

@@ -1,7 +1,8 @@
 #pragma once
 
 // Compiles what a change of the World touches, and nothing else. After any series of changes it
-// holds what compile() makes of the last World, byte for byte.
+// holds what compile() makes of the last World, byte for byte; but for Secrets, of which the last
+// good state stays that this compiler has seen.
 //
 // What a change costs: each Ingress that changed, or that names a Service that did, is compiled
 // alone; then the hosts and clusters that it was or is part of are made again of all their
@@ -155,6 +156,8 @@ class IncrementalCompiler {
   ProblemLedger::Findings default_problems_;
   std::map<kube::ObjectName, Claimant> claimants_;
   std::map<std::string, Host> hosts_;
+  /// By the wildcard that a ServerName for each would have.
+  std::map<std::string, std::set<std::string>> hosts_below_;
   /// ServerNames, by host.
   std::map<std::string, Name> names_;
   std::map<kube::ObjectName, HeldSecret> secrets_;

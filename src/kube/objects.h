@@ -264,7 +264,7 @@ struct ConfigMap {
 inline constexpr char kTlsSecretType[] = "kubernetes.io/tls";
 
 /// core/v1 Secret: of its data only what TLS is made of, decoded; empty where it is not there. No
-/// annotations are kept. The private key is wiped when the object goes.
+/// annotations are kept. The private key here is wiped when the object goes.
 struct Secret {
   Secret() = default;
   Secret(const Secret&) = default;

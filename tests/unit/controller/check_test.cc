@@ -70,12 +70,14 @@ TEST_F(CheckTest, SecretsThatAreNotThereAreNoProblem) {
   kube::Ingress& one = ingress("a");
   one.tls = {{.hosts = {"a.test"}, .secret_name = "web-tls"}};
   one.metadata.annotations = {{"holdfast.dev/client-ca-secret", "default/roots"},
+                              {"holdfast.dev/client-certificate", "optional"},
                               {"holdfast.dev/upstream-tls-secret", "Bad Name"}};
   const CheckedIngress told = only();
   EXPECT_THAT(told.notes, ElementsAre(HasSubstr("Secret \"web-tls\" is not among the files"),
                                       HasSubstr("Secret \"roots\" is not among the files")));
   EXPECT_THAT(messages(told.problems), ElementsAre(HasSubstr("upstream-tls-secret")));
-  EXPECT_THAT(told.annotations, ElementsAre(Pair("client-ca-secret", "default/roots")));
+  EXPECT_THAT(told.annotations, ElementsAre(Pair("client-ca-secret", "default/roots"),
+                                            Pair("client-certificate", "optional")));
 }
 
 TEST_F(CheckTest, WithoutAnyServiceTheyAreTakenForGranted) {
