@@ -41,6 +41,7 @@ TEST_F(ServerNameTest, AnEntryWithoutHostsIsForThoseItsCertificateCovers) {
 
 TEST_F(ServerNameTest, EntriesWithoutHostsAreNotMultiplied) {
   std::vector<std::string> hosts;
+  hosts.reserve(3000);
   for (int i = 0; i < 3000; ++i) hosts.push_back("h" + std::to_string(i) + ".test");
   std::vector<kube::IngressTls> entries(20'000);
   for (std::size_t i = 0; i < entries.size(); ++i) {
