@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "base/url_path.h"
@@ -113,8 +114,9 @@ IngressResult IngressCompiler::take_result() {
   }
   result_.clusters.resize(clusters_.size());
   for (const auto& [cluster, index] : clusters_) result_.clusters[index] = cluster;
-  std::stable_sort(result_.tls.begin(), result_.tls.end(),
-                   [](const TlsClaim& a, const TlsClaim& b) { return a.host < b.host; });
+  std::sort(result_.tls.begin(), result_.tls.end(), [](const TlsClaim& a, const TlsClaim& b) {
+    return std::tie(a.host, a.entry) < std::tie(b.host, b.entry);
+  });
   return std::move(result_);
 }
 
