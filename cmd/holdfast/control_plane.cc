@@ -183,6 +183,8 @@ class ControlPlane::State final : public kube::ObjectSink {
   // Touched on the control thread only, once it runs.
   asio::io_context context_{1};
   asio::steady_timer timer_{context_};
+  /// Of what the source has been told to follow.
+  std::uint64_t wanted_version_ = 0;
   std::optional<base::Instant> timer_set_for_;
   controller::Reconciler reconciler_;
   /// Between the source and this; null: external names are not served.
@@ -244,7 +246,10 @@ void ControlPlane::State::stop() {
 }
 
 void ControlPlane::State::follow() {
-  source_->want(reconciler_.wanted());
+  if (const std::uint64_t version = reconciler_.wanted_version(); version != wanted_version_) {
+    wanted_version_ = version;
+    source_->want(reconciler_.wanted());
+  }
   set_timer();
 }
 

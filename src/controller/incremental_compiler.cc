@@ -1,7 +1,6 @@
 #include "controller/incremental_compiler.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "controller/defaults.h"
@@ -158,7 +157,12 @@ void IncrementalCompiler::compile_one(const World& world, const kube::ObjectName
   std::optional<IngressResult> result = result_of(world, name, problems);
   for (auto waiting = awaited_.begin(); waiting != awaited_.end();) {
     waiting->second.erase(name);
-    waiting = waiting->second.empty() ? awaited_.erase(waiting) : std::next(waiting);
+    if (waiting->second.empty()) {
+      waiting = awaited_.erase(waiting);
+      ++named_secrets_version_;
+    } else {
+      ++waiting;
+    }
   }
   if (result && waits(name, *result)) return;
   const auto held = claimants_.find(name);
@@ -194,6 +198,7 @@ bool IncrementalCompiler::waits(const kube::ObjectName& ingress, const IngressRe
     const kube::ObjectName name{ingress.namespace_name, secret};
     if (!is_awaited_(name)) continue;
     awaited_[name].insert(ingress);
+    ++named_secrets_version_;
     waits = true;
   }
   return waits;
@@ -216,7 +221,9 @@ void IncrementalCompiler::enter(const Claimant& claimant, Touched& touched) {
   }
   for (const std::string& secret : claimant.result.named_secrets()) {
     const kube::ObjectName name{claimant.name->namespace_name, secret};
-    named_secrets_[name].users.insert(&claimant);
+    const auto [place, fresh] = named_secrets_.try_emplace(name);
+    if (fresh) ++named_secrets_version_;
+    place->second.users.insert(&claimant);
     touched.named_secrets.insert(name);
   }
   const bool chooses = claimant.result.chooses();
@@ -289,6 +296,7 @@ void IncrementalCompiler::make_named_secret(const World& world, const kube::Obje
     serve(bundle, nullptr, secret.bundle, update.transaction);
     serve(certificate, nullptr, secret.certificate, update.transaction);
     named_secrets_.erase(place);
+    ++named_secrets_version_;
     return;
   }
   ++update.work.secrets;

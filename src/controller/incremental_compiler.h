@@ -13,6 +13,7 @@
 // One thread (control). Never fails: a bad object becomes a problem and the rest is compiled.
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -74,6 +75,8 @@ class IncrementalCompiler {
   [[nodiscard]] std::vector<model::ResourcePtr> resources() const;
   /// Secrets that are to be followed by their names, those that are awaited included.
   [[nodiscard]] std::vector<kube::ObjectName> named_secrets() const;
+  /// Another number whenever those are others.
+  [[nodiscard]] std::uint64_t named_secrets_version() const { return named_secrets_version_; }
   /// Sorted, without duplicates.
   [[nodiscard]] std::vector<Problem> problems() const { return ledger_.listed(); }
 
@@ -161,6 +164,7 @@ class IncrementalCompiler {
   /// ServerNames, by host.
   std::map<std::string, Name> names_;
   std::map<kube::ObjectName, HeldSecret> secrets_;
+  std::uint64_t named_secrets_version_ = 0;
   /// By Secret, the Ingresses that wait for it.
   std::map<kube::ObjectName, std::set<kube::ObjectName>> awaited_;
   std::map<kube::ObjectName, HeldNamedSecret> named_secrets_;

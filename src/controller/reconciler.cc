@@ -146,10 +146,15 @@ void Reconciler::update_wanted() {
     add(*ours->second);
   }
   if (held_class_ != nullptr) add(*held_class_);
+  const std::uint64_t secrets_version = compiler_.named_secrets_version();
+  if (objects == wanted_config_maps_ && secrets_version == wanted_secrets_version_) return;
+  wanted_config_maps_ = objects;
+  wanted_secrets_version_ = secrets_version;
   for (const kube::ObjectName& secret : compiler_.named_secrets()) {
     objects.emplace(kube::Kind::kNamedSecret, secret);
   }
   if (objects == wanted_.wanted()) return;
+  ++wanted_version_;
   for (const kube::Scope& gone : wanted_.want(std::move(objects), clock_.now() + kWantedPatience)) {
     const kube::ObjectName name{gone.namespace_name, gone.name};
     note(world_.remove(gone.kind, name));

@@ -12,6 +12,7 @@
 // run_due(). Never fails: what is wrong with an object is a problem on that object. A problem is
 // logged once when it appears (warn) and once when it is gone (info).
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -56,6 +57,8 @@ class Reconciler final : public kube::ObjectSink {
 
   /// What the source is to follow beside the awaited scopes; to be looked at after every call.
   [[nodiscard]] const std::set<kube::Scope>& wanted() const { return wanted_.wanted(); }
+  /// Another number whenever that is another set: it may be large, and seldom changes.
+  [[nodiscard]] std::uint64_t wanted_version() const { return wanted_version_; }
 
   /// When run_due() wants to be called next; absent while there is nothing to do.
   [[nodiscard]] std::optional<base::Instant> deadline() const;
@@ -94,6 +97,10 @@ class Reconciler final : public kube::ObjectSink {
   WorldBuilder world_;
   std::set<kube::Scope> awaited_;
   WantedObjects wanted_;
+  std::uint64_t wanted_version_ = 0;
+  // What wanted_ was made of.
+  std::set<kube::Scope> wanted_config_maps_;
+  std::uint64_t wanted_secrets_version_ = 0;
   /// Our class as it is now, while the World has it as it was.
   std::shared_ptr<const kube::IngressClass> held_class_;
 

@@ -24,7 +24,11 @@ std::vector<kube::Scope> WantedObjects::want(std::set<kube::Scope> objects,
 
 void WantedObjects::answered(const kube::Scope& scope) {
   answered_.insert(scope);
-  std::erase_if(waited_for_, [this](const auto& waited) { return has_answer(waited.first); });
+  if (scope.is_single()) {
+    waited_for_.erase(scope);
+  } else {
+    std::erase_if(waited_for_, [this](const auto& waited) { return has_answer(waited.first); });
+  }
 }
 
 bool WantedObjects::has_answer(const kube::Scope& object) const {

@@ -34,8 +34,13 @@ Change WorldBuilder::replace(const kube::Scope& scope, const std::vector<kube::O
   Change change;
   std::set<kube::ObjectName> listed;
   for (const kube::Object& object : objects) listed.insert(kube::metadata_of(object).name);
-  for (const kube::ObjectName& name : names_of(scope.kind)) {
-    if (scope.covers(name) && !listed.contains(name)) erase(scope.kind, name, change);
+  if (scope.is_single()) {
+    const kube::ObjectName name{scope.namespace_name, scope.name};
+    if (!listed.contains(name)) erase(scope.kind, name, change);
+  } else {
+    for (const kube::ObjectName& name : names_of(scope.kind)) {
+      if (scope.covers(name) && !listed.contains(name)) erase(scope.kind, name, change);
+    }
   }
   for (const kube::Object& object : objects) {
     std::visit([&](const auto& value) { put(value, change); }, object);
