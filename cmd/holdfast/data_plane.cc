@@ -25,6 +25,7 @@ DataPlane::DataPlane(const Options& options, ConfigurationSource source, const b
               .https_proxy_listen = options.https_proxy_listen,
               .tls_profile = options.tls_profile == "modern" ? tls::Profile::kModern
                                                              : tls::Profile::kIntermediate,
+              .ticket_secret_file = options.tls_ticket_secret,
               .trusted_proxies = options.trusted_proxies,
               .upstream_sources = options.upstream_sources,
               .zone = options.zone,

@@ -164,6 +164,9 @@ void add_data_plane_flags(CLI::App& app, Options& options) {
       "Versions and ciphers: TLS 1.2 and 1.3, or 1.3 alone")
       ->type_name("intermediate|modern")
       ->check(CLI::IsMember({"intermediate", "modern"}));
+  add(app, "--tls-ticket-secret", options.tls_ticket_secret,
+      "What session tickets' keys are derived from: 32 bytes at least, the same for all replicas")
+      ->type_name("FILE");
   add_identity_flags(app, options);
   add_list(app, "--upstream-source", options.upstream_sources,
            "An address of this machine from which pods are connected to; repeatable", "ADDR");

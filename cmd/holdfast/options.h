@@ -47,6 +47,7 @@ struct Options {
   std::vector<std::string> https_proxy_listen;
   /// "intermediate" or "modern".
   std::string tls_profile = "intermediate";
+  std::string tls_ticket_secret;
   std::vector<std::string> trusted_proxies;
   std::vector<std::string> upstream_sources;
   /// Empty: not known.

@@ -1,9 +1,11 @@
 #include "controller/server_name.h"
 
 #include <map>
+#include <set>
 #include <utility>
 
 #include "controller/quote.h"
+#include "model/limits.h"
 
 namespace holdfast::controller {
 
@@ -41,6 +43,8 @@ class NameCompiler {
     std::string ingress;
   };
   std::map<std::string, Chosen> chosen_;
+  /// Never good here: a proxy may hold it from a controller that has seen it good.
+  std::set<std::string> unknown_;
   /// Who says which certificates clients must have; null: nobody.
   const Claimant* client_ = nullptr;
 };
@@ -70,8 +74,11 @@ void NameCompiler::add_certificate(const Claimant& claimant, const TlsClaim& cla
                     : "; host " + quote(host_) +
                           " is served with the certificate that it held before"));
   }
-  if (secret.certificate == nullptr) return;
-  const std::string secret_name = name.namespace_name + "/" + name.name;
+  const std::string secret_name = resource_name_of(name);
+  if (secret.certificate == nullptr) {
+    unknown_.insert(secret_name);
+    return;
+  }
   const auto [chosen, fresh] = chosen_.try_emplace(
       secret.certificate->facts().key_type,
       Chosen{secret_name, claimant.name->namespace_name + "/" + claimant.name->name});
@@ -129,6 +136,9 @@ model::ResourcePtr NameCompiler::build() {
   v1::Resource resource;
   resource.set_name(host_);
   server_.set_host(host_);
+  for (const std::string& name : unknown_) {
+    if (server_.certificates_size() < model::kCertificatesOfAName) server_.add_certificates(name);
+  }
   *resource.mutable_server_name() = std::move(server_);
   if (const base::Status valid = model::validate(resource); !valid.ok()) {
     const v1::Origin& origin = resource.server_name().origin();

@@ -1,5 +1,6 @@
 #include "discovery/subscription.h"
 
+#include <set>
 #include <string>
 #include <utility>
 
@@ -13,13 +14,38 @@ Version version_in(const Published& published, const ResourceKey& key) {
   return found == published.end() ? Version() : Version(found->second->version());
 }
 
+namespace {
+
+/// Certificates and TrustBundles that what is published refers to.
+std::set<ResourceKey> named_secrets(const Published& published) {
+  std::set<ResourceKey> named;
+  for (const auto& [key, resource] : published) {
+    for (const std::string& name : resource->server_name().certificates()) {
+      named.insert({v1::KIND_CERTIFICATE, name});
+    }
+    const v1::UpstreamTls& tls = resource->cluster().tls();
+    named.insert({v1::KIND_CERTIFICATE, tls.certificate()});
+    for (const std::string& name :
+         {tls.trust_bundle(), resource->server_name().client_certificates().trust_bundle()}) {
+      named.insert({v1::KIND_TRUST_BUNDLE, name});
+    }
+  }
+  return named;
+}
+
+}  // namespace
+
 Subscription::Subscription(const Held& held, const Published& published,
                            std::size_t transaction_bytes)
     : transaction_bytes_(transaction_bytes) {
+  const std::set<ResourceKey> named = named_secrets(published);
+  const auto remove = [&](const auto& gone) {
+    if (!named.contains(gone.first)) news_.insert(gone);
+  };
   // Both are sorted: one walk over the two finds the difference.
   auto has = held.begin();
   for (const auto& [key, resource] : published) {
-    for (; has != held.end() && has->first < key; ++has) news_.emplace(has->first, has->second);
+    for (; has != held.end() && has->first < key; ++has) remove(*has);
     const bool same_key = has != held.end() && has->first == key;
     if (!same_key) {
       news_.emplace(key, Version());
@@ -28,7 +54,7 @@ Subscription::Subscription(const Held& held, const Published& published,
       ++has;
     }
   }
-  for (; has != held.end(); ++has) news_.emplace(has->first, has->second);
+  for (; has != held.end(); ++has) remove(*has);
 }
 
 void Subscription::changed(const ResourceKey& key, Version before, Version now) {

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cassert>
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <future>
 #include <iterator>
@@ -39,21 +40,59 @@ std::uint64_t descriptors_most(const Options& options) {
 /// What the certificate that a process makes for itself is for: nothing, RFC 2606.
 constexpr const char* kSelfSignedName = "holdfast.invalid";
 
-/// Makes a new ticket key every kTicketKeyPeriod. Lives on one worker.
+/// Of what ticket keys are derived. The error is a sentence that shows nothing of it.
+base::StatusOr<std::string> read_ticket_secret(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string secret(tls::kTicketSecretMost + 1, '\0');
+  in.read(secret.data(), static_cast<std::streamsize>(secret.size()));
+  secret.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
+  if (secret.size() >= tls::kTicketSecretLeast && secret.size() <= tls::kTicketSecretMost) {
+    return secret;
+  }
+  return absl::FailedPreconditionError(
+      "the ticket secret " + path + " has " + std::to_string(secret.size()) + " bytes, not " +
+      std::to_string(tls::kTicketSecretLeast) + " to " + std::to_string(tls::kTicketSecretMost));
+}
+
+/// Makes a new ticket key every kTicketKeyPeriod; or, where there is a file, follows that. Lives on
+/// one worker.
 class TicketRotation final : public Timer {
  public:
-  TicketRotation(Worker& worker, tls::TicketKeys& keys) : worker_(worker), keys_(keys) { arm(); }
+  TicketRotation(Worker& worker, tls::TicketKeys& keys, std::string file)
+      : worker_(worker), keys_(keys), file_(std::move(file)) {
+    arm();
+  }
   ~TicketRotation() { worker_.clear_timer(*this); }
 
  private:
   void on_deadline() override {
-    keys_.rotate();
+    if (file_.empty()) {
+      keys_.rotate();
+    } else {
+      follow();
+    }
     arm();
   }
-  void arm() { worker_.set_timer(*this, worker_.now() + tls::kTicketKeyPeriod); }
+  void follow() {
+    const auto secret = read_ticket_secret(file_);
+    if (secret.ok()) {
+      keys_.set(tls::derive_ticket_keys(*secret, worker_.shared().clock.wall_now()));
+    } else if (!std::exchange(told_, true)) {
+      worker_.shared().log.warn("session tickets are sealed with the keys of before",
+                                {{"reason", std::string(secret.status().message())}});
+    }
+    if (secret.ok()) told_ = false;
+  }
+  void arm() {
+    const base::Duration wait = file_.empty() ? base::Duration(tls::kTicketKeyPeriod)
+                                              : base::Duration(tls::kTicketSecretLook);
+    worker_.set_timer(*this, worker_.now() + wait);
+  }
 
   Worker& worker_;
   tls::TicketKeys& keys_;
+  const std::string file_;
+  bool told_ = false;
 };
 
 }  // namespace
@@ -92,7 +131,9 @@ class Proxy::State {
     workers_ = std::move(workers);
     for (auto& worker : workers_) shared_.workers.push_back(worker.get());
     checker_ = std::make_unique<HealthChecker>(*workers_.front());
-    if (shared_.tls != nullptr) ticket_rotation_.emplace(*workers_.front(), ticket_keys_);
+    if (shared_.tls != nullptr) {
+      ticket_rotation_.emplace(*workers_.front(), ticket_keys_, options_.ticket_secret_file);
+    }
     for (auto& worker : workers_) {
       threads_.emplace_back([&worker] { worker->run(); });
     }
@@ -105,6 +146,11 @@ class Proxy::State {
   base::Status prepare_tls(const Workers& workers) {
     if (options_.https_listen.empty() && options_.https_proxy_listen.empty()) {
       return absl::OkStatus();
+    }
+    if (!options_.ticket_secret_file.empty()) {
+      const auto secret = read_ticket_secret(options_.ticket_secret_file);
+      if (!secret.ok()) return secret.status();
+      ticket_keys_.set(tls::derive_ticket_keys(*secret, shared_.clock.wall_now()));
     }
     auto context = tls::ServerContext::make(options_.tls_profile, ticket_keys_);
     if (!context.ok()) return context.status();

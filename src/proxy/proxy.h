@@ -33,6 +33,10 @@ struct Options {
   std::vector<std::string> https_listen = {};
   std::vector<std::string> https_proxy_listen = {};
   tls::Profile tls_profile = tls::Profile::kIntermediate;
+  /// What keys of session tickets are derived from, kTicketSecretLeast bytes at least, the same for
+  /// all proxies that resume each other's sessions; read again every kTicketSecretLook. Empty: keys
+  /// of this process alone.
+  std::string ticket_secret_file = {};
   /// Address blocks (base::parse_cidr) of the proxies in front that are believed.
   std::vector<std::string> trusted_proxies = {};
   /// IP addresses of this machine from which endpoints are connected to; none: the kernel chooses.

@@ -20,10 +20,15 @@ inline constexpr int kRsaBitsMost = 8192;
 /// allows a week.
 inline constexpr std::chrono::hours kSessionLifetime{12};
 /// From one ticket key to the next, and how many are known: a ticket opens for all of its session's
-/// lifetime.
+/// lifetime. Of derived keys one is the next period's: another process's clock may be ahead.
 inline constexpr std::chrono::hours kTicketKeyPeriod{6};
-inline constexpr std::size_t kTicketKeysMost = 3;
-static_assert(kTicketKeyPeriod * (kTicketKeysMost - 1) >= kSessionLifetime);
+inline constexpr std::size_t kTicketKeysMost = 4;
+static_assert(kTicketKeyPeriod * (kTicketKeysMost - 2) >= kSessionLifetime);
+/// What ticket keys are derived from, bytes: as long as a key of SHA-256's; and no book.
+inline constexpr std::size_t kTicketSecretLeast = 32;
+inline constexpr std::size_t kTicketSecretMost = 4096;
+/// How often the file with it is read again, and derived keys are made anew.
+inline constexpr std::chrono::minutes kTicketSecretLook{1};
 
 /// Tickets that a client gets with a TLS 1.3 handshake. Clients use each once; browsers open two or
 /// more connections at a time.

@@ -1,10 +1,15 @@
 #include "tls/ticket_keys.h"
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <cassert>
+#include <cstdint>
 #include <cstdlib>
+#include <string>
 #include <utility>
 
 namespace holdfast::tls {
@@ -24,7 +29,44 @@ TicketKey make_key() {
   return key;
 }
 
+/// One of the three parts of a period's key.
+template <std::size_t kBytes>
+void derive(std::string_view secret, const char* part, std::int64_t period,
+            std::array<unsigned char, kBytes>& out) {
+  const std::string text = std::string("holdfast ticket ") + part + " " + std::to_string(period);
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
+  if (HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()), bytes, text.size(),
+           digest.data(), &size) == nullptr) {
+    std::abort();
+  }
+  static_assert(kBytes <= 32);
+  std::copy_n(digest.begin(), kBytes, out.begin());
+  OPENSSL_cleanse(digest.data(), digest.size());
+}
+
+TicketKey key_of_period(std::string_view secret, std::int64_t period) {
+  TicketKey key;
+  derive(secret, "name", period, key.name);
+  derive(secret, "seal", period, key.seal);
+  derive(secret, "cipher", period, key.cipher);
+  return key;
+}
+
 }  // namespace
+
+TicketKeySet derive_ticket_keys(std::string_view secret, base::WallTime now) {
+  const std::int64_t period = now.time_since_epoch() / kTicketKeyPeriod;
+  TicketKeySet keys;
+  keys.reserve(kTicketKeysMost);
+  keys.push_back(key_of_period(secret, period));
+  keys.push_back(key_of_period(secret, period + 1));
+  for (std::int64_t before = 1; keys.size() < kTicketKeysMost; ++before) {
+    keys.push_back(key_of_period(secret, period - before));
+  }
+  return keys;
+}
 
 TicketKey::~TicketKey() {
   OPENSSL_cleanse(seal.data(), seal.size());

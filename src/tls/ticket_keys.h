@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/status.h"
+#include "base/clock.h"
 #include "tls/limits.h"
 
 namespace holdfast::tls {
@@ -35,6 +35,11 @@ struct TicketKey {
 
 /// Newest first, one at least.
 using TicketKeySet = std::vector<TicketKey>;
+
+/// The keys that everybody derives from one secret at about one time (HMAC-SHA256 of the number of
+/// the period): the present period's first, then the next one's and those before. REQUIRES: the
+/// secret has kTicketSecretLeast bytes.
+TicketKeySet derive_ticket_keys(std::string_view secret, base::WallTime now);
 
 class TicketKeys {
  public:

@@ -111,3 +111,13 @@ def test_secrets(server, api, pods, tmp_path, started):
 
     wait_until(lambda: problems() >= 2, "both to be missed")
     assert shown(port, carol).split() == renewed.decode().split()
+    # One that has never seen them good takes them from nobody.
+    successor.kill()
+    last = started(start_controller(kubeconfig, path))
+    wait_ready(last.port("admin"))
+    wait_until(
+        lambda: '"current":true' in get(last.port("admin"), "/debug/config")[1],
+        "the last one to know that the proxy is current",
+    )
+    assert shown(port, carol).split() == renewed.decode().split()
+    assert shown(port) is None

@@ -14,7 +14,7 @@ from holdfast_test.peers import (
     CLOSE, answering, close_frame, connect, echo_websocket, frame, handshake, response, take_frame,
     trusting_everybody,
 )  # fmt: skip
-from holdfast_test.process import Holdfast
+from holdfast_test.process import Holdfast, wait_until
 
 REQUEST = "GET / HTTP/1.1\r\nHost: {}\r\n\r\n"
 
@@ -50,6 +50,44 @@ def test_sessions_resume_on_every_worker(edge, version):
             resumed.append(sock.session_reused)
             session = sock.session
     assert all(resumed)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_sessions_resume_on_another_replica(own_edge, tmp_path_factory, version, shared):
+    """Where both derive their tickets' keys from one secret."""
+    secret = tmp_path_factory.mktemp("tickets") / "secret"
+    secret.write_bytes(b"x" * 32)
+    flags = ("--tls-ticket-secret", secret) if shared else ()
+    one, other = own_edge(*flags), own_edge(*flags)
+    route, _ = one.serve(answering(*[response("200 OK", b"ok")] * 4))
+    context = speaking(version)
+    request = REQUEST.format(route.host).encode()
+
+    def is_served():
+        client = other.connect_tls()
+        client.send(request)
+        return client.take_head().status == 200
+
+    wait_until(is_served, "the other replica to serve the host")
+    session = served(one, route, tls=context).socket.session
+    client = connect(other.https)
+    with context.wrap_socket(client.socket, session=session) as sock:
+        sock.sendall(request)
+        assert sock.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
+        assert sock.session_reused == shared
+
+
+def test_a_ticket_secret_that_is_none(tmp_path):
+    (tmp_path / "short").write_bytes(b"x" * 31)
+    for path in ("short", "gone"):
+        holdfast = Holdfast(
+            "standalone", "--manifests", tmp_path, "--http-listen", "127.0.0.1:0",
+            "--admin-listen", "127.0.0.1:0", "--tls-ticket-secret", tmp_path / path,
+        )  # fmt: skip
+        assert holdfast.process.wait(20) != 0
+        assert "ticket secret" in holdfast.log_text()
+        assert "xxx" not in holdfast.log_text()
 
 
 def test_the_modern_profile(own_edge):

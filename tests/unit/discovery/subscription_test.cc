@@ -71,6 +71,28 @@ class SubscriptionTest : public testing::Test {
   std::optional<Subscription> subscription_;
 };
 
+TEST_F(SubscriptionTest, WhatIsNamedAndUnknownIsKept) {
+  v1::Resource server;
+  server.set_name("a.test");
+  server.mutable_server_name()->set_host("a.test");
+  server.mutable_server_name()->add_certificates("n/broken");
+  server.mutable_server_name()->mutable_client_certificates()->set_trust_bundle("n/gone");
+  v1::Resource cluster;
+  cluster.set_name("n/s/80");
+  cluster.mutable_cluster()->mutable_tls()->set_certificate("n/own@client");
+  publish(model::seal(server));
+  publish(model::seal(cluster));
+  subscribe({{{v1::KIND_CERTIFICATE, "n/broken"}, 1},
+             {{v1::KIND_CERTIFICATE, "n/own@client"}, 1},
+             {{v1::KIND_CERTIFICATE, "n/unnamed"}, 1},
+             {{v1::KIND_TRUST_BUNDLE, "n/broken"}, 1},
+             {{v1::KIND_TRUST_BUNDLE, "n/gone"}, 1}});
+  const Outgoing out = next();
+  EXPECT_THAT(out.transaction.removals,
+              ElementsAre(ResourceKey{v1::KIND_CERTIFICATE, "n/unnamed"},
+                          ResourceKey{v1::KIND_TRUST_BUNDLE, "n/broken"}));
+}
+
 TEST_F(SubscriptionTest, SendsTheDifferenceToWhatIsHeld) {
   publish(endpoint_set(1));
   publish(endpoint_set(2, 7));
