@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -14,6 +15,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/machine.h"
 #include "controller/names.h"
 #include "controller/reconciler.h"
 #include "controller/service_port.h"
@@ -96,6 +98,9 @@ base::StatusOr<ControlPlaneOptions> control_plane_options(const Options& options
   auto compile = options_of_compiler(options);
   if (!compile.ok()) return compile.status();
   result.compile = *std::move(compile);
+  // The rest is for clients, and for what is followed as a whole.
+  result.compile.named_secrets_most =
+      std::clamp<std::size_t>(base::descriptor_limit() / 8, 1, controller::kNamedSecretsMost);
   result.dns_servers = options.dns_servers;
   base::Status checked = check_cluster_view(options);
   if (!checked.ok()) return checked;

@@ -121,6 +121,11 @@ StatusOr<std::uint64_t> raise_descriptor_limit() {
   return static_cast<std::uint64_t>(limit.rlim_cur);
 }
 
+std::uint64_t descriptor_limit() {
+  rlimit limit{};
+  return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
+}
+
 Status hide_memory() {
   if (prctl(PR_SET_DUMPABLE, 0) == 0) return absl::OkStatus();
   return absl::ErrnoToStatus(errno, "core dumps cannot be forbidden");

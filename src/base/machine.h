@@ -18,6 +18,9 @@ unsigned usable_cpus(const std::string& cgroup_root = "/sys/fs/cgroup",
 /// Raises the soft limit of open files to the hard one and returns it.
 StatusOr<std::uint64_t> raise_descriptor_limit();
 
+/// The soft limit of open files of this process; 0: not known.
+std::uint64_t descriptor_limit();
+
 /// Keeps this process's memory from core dumps, and from other processes of its user (prctl(2),
 /// PR_SET_DUMPABLE).
 Status hide_memory();

@@ -267,12 +267,16 @@ Settings settings_of(const kube::Ingress& ingress, const Defaults& defaults,
                      });
 }
 
+std::string field_of_annotation(std::string_view name) {
+  return "metadata.annotations[" + quote(std::string(kAnnotationPrefix) + std::string(name)) + "]";
+}
+
 ValuePlace place_of_value(const kube::Ingress& ingress, const Defaults& defaults,
                           std::string_view name) {
   const std::string key = std::string(kAnnotationPrefix) + std::string(name);
   const auto elsewhere = defaults.said_by.find(name);
   if (elsewhere == defaults.said_by.end() || ingress.metadata.annotations.contains(key)) {
-    return {.field = "metadata.annotations[" + quote(key) + "]", .who = ""};
+    return {.field = field_of_annotation(name), .who = ""};
   }
   return {.field = "", .who = std::string(name) + " of " + elsewhere->second + ": "};
 }

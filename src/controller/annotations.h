@@ -198,6 +198,9 @@ struct ValuePlace {
   std::string who;
 };
 
+/// 'metadata.annotations["holdfast.dev/NAME"]'
+std::string field_of_annotation(std::string_view name);
+
 /// Of the annotation of that name, without the prefix.
 ValuePlace place_of_value(const kube::Ingress& ingress, const Defaults& defaults,
                           std::string_view name);

@@ -55,10 +55,10 @@ class ClusterCompiler {
   [[nodiscard]] std::string dns_name() const;
   void add_secret(const Claimant& chooser, v1::UpstreamTls& tls);
   void report(Severity severity, const Claimant& chooser, const char* annotation,
-              std::string message) {
-    problems_.add(severity, chooser.kind(), *chooser.name,
-                  "metadata.annotations[\"holdfast.dev/" + std::string(annotation) + "\"]",
-                  std::move(message));
+              const std::string& message) {
+    ValuePlace place = chooser.result.place_of(annotation);
+    problems_.add(severity, chooser.kind(), *chooser.name, std::move(place.field),
+                  place.who + message);
   }
 
   const model::ClusterName& name_;

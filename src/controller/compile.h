@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "controller/limits.h"
 #include "kube/objects.h"
 #include "model/resource.h"
 
@@ -77,6 +78,8 @@ struct Options {
   /// --allow-external-name: Services of type ExternalName are served. Whoever may write a Service
   /// can then have Holdfast connect to whatever it reaches.
   bool allow_external_name = false;
+  /// Secrets that may be followed by name, 1 at least.
+  std::size_t named_secrets_most = kNamedSecretsMost;
 };
 
 struct Compiled {

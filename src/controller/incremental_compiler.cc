@@ -6,7 +6,9 @@
 #include "controller/defaults.h"
 #include "controller/endpoint_set.h"
 #include "controller/problem_list.h"
+#include "controller/quote.h"
 #include "controller/server_name.h"
+#include "model/field_rules.h"
 
 namespace holdfast::controller {
 
@@ -27,12 +29,6 @@ void serve(const model::ResourceKey& key, model::ResourcePtr made, model::Resour
   held = std::move(made);
 }
 
-/// "*.b.c" of "a.b.c"; "" where there is none.
-std::string wildcard_of(const std::string& host) {
-  const std::size_t dot = host.find('.');
-  return dot == std::string::npos || dot == 0 ? "" : "*" + host.substr(dot);
-}
-
 IngressClassFilter without_classes(const Options& options) {
   ProblemList none;
   return {World(), options, none};
@@ -48,7 +44,8 @@ IncrementalCompiler::IncrementalCompiler(Options options, IsAwaited is_awaited)
       certificate_flag_name_{
           options_.default_certificate.value_or(kube::ObjectName()).namespace_name,
           "--default-certificate"},
-      classes_(without_classes(options_)) {
+      classes_(without_classes(options_)),
+      quota_(options_.named_secrets_most) {
   std::set<kube::ObjectName> none;
   lay_defaults(World(), none);
 }
@@ -72,17 +69,14 @@ Update IncrementalCompiler::update(const World& world, const Change& change) {
     }
   }
   for (const kube::ObjectName& service : change.endpoints) touch_endpoints(service, touched);
-  for (const kube::ObjectName& name : ingresses) compile_one(world, name, touched, update);
-  for (const kube::ObjectName& name : change.secrets) {
-    if (secrets_.contains(name)) touched.secrets.insert(name);
-  }
   for (const kube::ObjectName& name : change.named_secrets) {
     if (named_secrets_.contains(name)) touched.named_secrets.insert(name);
   }
-  for (const kube::ObjectName& name : touched.secrets) make_secret(world, name, touched, update);
-  for (const kube::ObjectName& name : touched.named_secrets) {
-    make_named_secret(world, name, touched, update);
+  compile_all(world, std::move(ingresses), touched, update);
+  for (const kube::ObjectName& name : change.secrets) {
+    if (secrets_.contains(name)) touched.secrets.insert(name);
   }
+  for (const kube::ObjectName& name : touched.secrets) make_secret(world, name, touched, update);
   for (const std::string& name : touched.names) make_name(name, touched, update);
   for (const std::string& name : touched.hosts) make_host(name, update);
   for (const std::string& name : touched.clusters) make_cluster(world, name, update);
@@ -151,13 +145,51 @@ std::optional<IngressResult> IncrementalCompiler::result_of(const World& world,
   return compile_ingress(*found->second, world, options_, defaults_, problems);
 }
 
+void IncrementalCompiler::compile_all(const World& world, std::set<kube::ObjectName> ingresses,
+                                      Touched& touched, Update& update) {
+  do {
+    for (const kube::ObjectName& name : ingresses) compile_one(world, name, touched, update);
+    for (const kube::ObjectName& name : std::exchange(touched.named_secrets, {})) {
+      make_named_secret(world, name, touched, update);
+    }
+    for (const kube::ObjectName& name : std::exchange(touched.unawaited, {})) {
+      release_if_unused(name);
+    }
+    ingresses = quota_.take_readmitted();
+  } while (!ingresses.empty());
+}
+
+void IncrementalCompiler::release_if_unused(const kube::ObjectName& secret) {
+  if (!named_secrets_.contains(secret) && !awaited_.contains(secret)) quota_.release(secret);
+}
+
+void IncrementalCompiler::bound_secrets(const kube::ObjectName& ingress, IngressResult& result,
+                                        ProblemList& problems) {
+  const auto bound = [&](std::string_view annotation, std::string& secret) {
+    if (secret.empty() || secret == kNoSecret) return;
+    if (quota_.admit({ingress.namespace_name, secret}, ingress)) return;
+    ValuePlace place = result.place_of(annotation);
+    problems.add(Severity::kError, kIngressKind, ingress, std::move(place.field),
+                 place.who + "Ingresses name more than " +
+                     std::to_string(kNamedSecretsOfANamespace) + " Secrets in this namespace, or " +
+                     std::to_string(options_.named_secrets_most) + " in all; Secret " +
+                     quote(secret) + " is not read, and nobody is trusted in its place");
+    secret = kNoSecret;
+  };
+  bound("upstream-tls-secret", result.upstream.secret);
+  bound("client-ca-secret", result.client.secret);
+}
+
 void IncrementalCompiler::compile_one(const World& world, const kube::ObjectName& name,
                                       Touched& touched, Update& update) {
   ProblemList problems;
   std::optional<IngressResult> result = result_of(world, name, problems);
+  quota_.forget(name);
+  if (result) bound_secrets(name, *result, problems);
   for (auto waiting = awaited_.begin(); waiting != awaited_.end();) {
     waiting->second.erase(name);
     if (waiting->second.empty()) {
+      touched.unawaited.insert(waiting->first);
       waiting = awaited_.erase(waiting);
       ++named_secrets_version_;
     } else {
@@ -209,7 +241,7 @@ void IncrementalCompiler::enter(const Claimant& claimant, Touched& touched) {
     const auto [host, fresh] = hosts_.try_emplace(claims.host);
     host->second.claimants.insert(&claimant);
     touched.hosts.insert(claims.host);
-    if (fresh) hosts_below_[wildcard_of(claims.host)].insert(claims.host);
+    if (fresh) hosts_below_[model::wildcard_of(claims.host)].insert(claims.host);
   }
   for (const TlsClaim& claim : claimant.result.tls) {
     names_[claim.host].claimants.insert(&claimant);
@@ -297,6 +329,7 @@ void IncrementalCompiler::make_named_secret(const World& world, const kube::Obje
     serve(certificate, nullptr, secret.certificate, update.transaction);
     named_secrets_.erase(place);
     ++named_secrets_version_;
+    release_if_unused(name);
     return;
   }
   ++update.work.secrets;
@@ -348,7 +381,7 @@ bool IncrementalCompiler::has_tls(const std::string& host) const {
     return found != names_.end() && found->second.resource != nullptr;
   };
   // What "*" shows says nothing of a host.
-  return host != "*" && (served(host) || served(wildcard_of(host)));
+  return host != "*" && (served(host) || served(model::wildcard_of(host)));
 }
 
 void IncrementalCompiler::make_host(const std::string& name, Update& update) {
@@ -364,7 +397,7 @@ void IncrementalCompiler::make_host(const std::string& name, Update& update) {
   serve({v1::KIND_VIRTUAL_HOST, name}, std::move(made), host.resource, update.transaction);
   if (!host.claimants.empty()) return;
   hosts_.erase(place);
-  const auto below = hosts_below_.find(wildcard_of(name));
+  const auto below = hosts_below_.find(model::wildcard_of(name));
   below->second.erase(name);
   if (below->second.empty()) hosts_below_.erase(below);
 }

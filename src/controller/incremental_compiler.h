@@ -29,6 +29,7 @@
 #include "controller/held_named_secret.h"
 #include "controller/held_secret.h"
 #include "controller/ingress_class.h"
+#include "controller/named_secret_quota.h"
 #include "controller/problem_ledger.h"
 #include "controller/virtual_host.h"
 #include "model/resource.h"
@@ -104,6 +105,8 @@ class IncrementalCompiler {
   struct Touched {
     std::set<kube::ObjectName> secrets;
     std::set<kube::ObjectName> named_secrets;
+    /// For which no Ingress waits any more.
+    std::set<kube::ObjectName> unawaited;
     std::set<std::string> names;
     std::set<std::string> hosts;
     std::set<std::string> clusters;
@@ -121,6 +124,12 @@ class IncrementalCompiler {
   /// What the claimant of that name asks for now; absent: there is none.
   std::optional<IngressResult> result_of(const World& world, const kube::ObjectName& name,
                                          ProblemList& problems) const;
+  /// Compiles them, and those that get a Secret which these no longer need.
+  void compile_all(const World& world, std::set<kube::ObjectName> ingresses, Touched& touched,
+                   Update& update);
+  /// A Secret for which there is no room is none, and a problem.
+  void bound_secrets(const kube::ObjectName& ingress, IngressResult& result, ProblemList& problems);
+  void release_if_unused(const kube::ObjectName& secret);
   void compile_one(const World& world, const kube::ObjectName& name, Touched& touched,
                    Update& update);
   /// Enters a claimant at its hosts and clusters, or takes it from there.
@@ -165,6 +174,8 @@ class IncrementalCompiler {
   std::map<std::string, Name> names_;
   std::map<kube::ObjectName, HeldSecret> secrets_;
   std::uint64_t named_secrets_version_ = 0;
+  /// Of those that are held or awaited.
+  NamedSecretQuota quota_;
   /// By Secret, the Ingresses that wait for it.
   std::map<kube::ObjectName, std::set<kube::ObjectName>> awaited_;
   std::map<kube::ObjectName, HeldNamedSecret> named_secrets_;

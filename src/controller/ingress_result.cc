@@ -132,6 +132,11 @@ void IngressCompiler::add_settings() {
   resolve_secret("client-ca-secret", result_.client.secret);
   // Who came without TLS has shown no certificate.
   result_.forces_https |= result_.client.asks();
+  for (const char* name :
+       {"backend-protocol", "client-ca-secret", "health-path", "upstream-tls-secret"}) {
+    ValuePlace place = place_of_value(ingress_, defaults_, name);
+    if (!place.who.empty()) result_.said_elsewhere.emplace_back(name, std::move(place.who));
+  }
   if (settings.websocket_service) {
     ValuePlace place = place_of_value(ingress_, defaults_, "websocket-service");
     who_ = std::move(place.who);
@@ -362,6 +367,13 @@ std::string Place::text() const {
 
 std::string TlsClaim::field() const {
   return entry == kNoEntry ? kClientSecretField : "spec.tls[" + std::to_string(entry) + "]";
+}
+
+ValuePlace IngressResult::place_of(std::string_view annotation) const {
+  for (const auto& [name, who] : said_elsewhere) {
+    if (name == annotation) return {.field = "", .who = who};
+  }
+  return {.field = field_of_annotation(annotation), .who = ""};
 }
 
 std::set<std::string> IngressResult::named_secrets() const {

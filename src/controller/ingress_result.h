@@ -101,11 +101,16 @@ struct IngressResult {
   UpstreamSettings upstream;
   /// Which certificates clients of its hosts must have.
   ClientSettings client;
+  /// Who says what the Ingress does not say itself, by the annotation's name, as ValuePlace has it:
+  /// of those that are judged later than the Ingress.
+  std::vector<std::pair<std::string, std::string>> said_elsewhere;
 
   bool operator==(const IngressResult&) const = default;
 
   /// Whether its clusters are to be otherwise than Services alone make them.
   [[nodiscard]] bool chooses() const { return !health_check.empty() || upstream.says_something(); }
+  /// Where a problem with the value of that annotation belongs.
+  [[nodiscard]] ValuePlace place_of(std::string_view annotation) const;
   /// Secrets, in the Ingress's namespace, that are followed by their names.
   [[nodiscard]] std::set<std::string> named_secrets() const;
   /// Its claims of a name over TLS.

@@ -44,6 +44,12 @@ inline constexpr std::size_t kPathBytes = 1024;
 /// Hosts that one Ingress serves over TLS, each of them once for each Secret. An Ingress of the
 /// largest size has room for more, which nobody could serve.
 inline constexpr std::size_t kTlsClaimsMost = 10'000;
+/// Secrets that are followed because an Ingress names them in an annotation: each costs a
+/// connection to the API server and 130 KiB, so that the whole are 130 MiB; and one namespace may
+/// not take all there is from the others. They are also at most an eighth of the descriptors of the
+/// process.
+inline constexpr std::size_t kNamedSecretsMost = 1000;
+inline constexpr std::size_t kNamedSecretsOfANamespace = 128;
 /// What a host's routes leave of its resource (model::kResourceBytes), bytes: more than the host's
 /// own fields take. Each of its routes and policies has, on top of itself, a tag and a length.
 inline constexpr std::size_t kHostFieldBytes = 1024;

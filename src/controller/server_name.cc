@@ -100,15 +100,19 @@ void NameCompiler::add_certificate(const Claimant& claimant, const TlsClaim& cla
 
 void NameCompiler::add_clients(const Claimant& claimant) {
   const ClientSettings& wanted = claimant.result.client;
+  const auto report = [&](const std::string& message) {
+    ValuePlace place = claimant.result.place_of("client-ca-secret");
+    problems_.add(Severity::kError, claimant.kind(), *claimant.name, std::move(place.field),
+                  place.who + message);
+  };
   if (client_ != nullptr) {
     if (client_->result.client == wanted &&
         client_->name->namespace_name == claimant.name->namespace_name) {
       return;
     }
-    problems_.add(Severity::kError, claimant.kind(), *claimant.name, kClientSecretField,
-                  "which certificates clients of host " + quote(host_) + " must have is said by " +
-                      "Ingress " + client_->name->namespace_name + "/" + client_->name->name +
-                      ", which comes first and says otherwise");
+    report("which certificates clients of host " + quote(host_) + " must have is said by " +
+           "Ingress " + client_->name->namespace_name + "/" + client_->name->name +
+           ", which comes first and says otherwise");
     return;
   }
   client_ = &claimant;
@@ -125,10 +129,8 @@ void NameCompiler::add_clients(const Claimant& claimant) {
                              : known                           ? ""
                                      : "Secret " + quote(name.name) + " has no ca.crt";
   if (reason.empty()) return;
-  problems_.add(
-      Severity::kError, claimant.kind(), *claimant.name, kClientSecretField,
-      reason + (known ? "; clients of host " + quote(host_) + " are held to what it held before"
-                      : "; nobody is let in to host " + quote(host_) + " over TLS"));
+  report(reason + (known ? "; clients of host " + quote(host_) + " are held to what it held before"
+                         : "; nobody is let in to host " + quote(host_) + " over TLS"));
 }
 
 model::ResourcePtr NameCompiler::build() {

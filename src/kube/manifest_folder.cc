@@ -1,8 +1,10 @@
 #include "kube/manifest_folder.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "kube/json.h"
 #include "kube/object_parser.h"
@@ -33,6 +35,40 @@ std::optional<Kind> known_kind(const std::string& kind, const std::string& versi
       return known;
   }
   return std::nullopt;
+}
+
+/// The kinds of those groups of which every kind is known here, so that any other one is misspelt.
+constexpr std::array<std::string_view, 3> kOthersOfOurGroups = {"NetworkPolicy", "IPAddress",
+                                                                "ServiceCIDR"};
+
+std::string_view group_of(std::string_view version) {
+  const std::size_t slash = version.find('/');
+  return slash == std::string_view::npos ? "" : version.substr(0, slash);
+}
+
+/// What is wrong with a document whose kind and version are not among those that are read; empty:
+/// it is a foreign kind, which is nobody's mistake.
+std::string mistake_in(const std::string& kind, const std::string& version) {
+  if (kind.empty()) return "a document has no kind";
+  if (version.empty()) return kind + ": there is no apiVersion";
+  bool is_our_group = false;
+  for (const Kind known : kAllKinds) {
+    const std::string_view group = group_of(api_version_of(known));
+    const bool was_moved = known == Kind::kIngress && group_of(version) == "extensions";
+    if (kind == to_string(known) && (group == group_of(version) || was_moved)) {
+      return std::string(kind)
+          .append(" of ")
+          .append(version)
+          .append(" is not read, ")
+          .append(api_version_of(known))
+          .append(" is");
+    }
+    is_our_group |= !group.empty() && version == api_version_of(known);
+  }
+  const bool is_known = std::find(kOthersOfOurGroups.begin(), kOthersOfOurGroups.end(), kind) !=
+                        kOthersOfOurGroups.end();
+  if (!is_our_group || is_known) return "";
+  return version + " has no kind " + kind;
 }
 
 base::StatusOr<std::vector<Json>> parse_file(const std::string& name, const std::string& content) {
@@ -107,6 +143,9 @@ void ManifestFolder::read_document(const std::string& file_name, Json& document,
   }
   const std::optional<Kind> known = known_kind(kind, version);
   if (!known) {
+    if (std::string mistake = mistake_in(kind, version); !mistake.empty()) {
+      return add_problem(into.problem, mistake);
+    }
     log_.info("manifest of a kind that is not used, skipped",
               {{"file", std::string_view(file_name)},
                {"kind", std::string_view(kind)},

@@ -106,6 +106,11 @@ bool is_origin_pattern(std::string_view text) {
   return is_dns_name(authority.host) || is_bracketed_ip(authority.host);
 }
 
+std::string wildcard_of(std::string_view host) {
+  const std::size_t dot = host.find('.');
+  return dot == std::string_view::npos || dot == 0 ? "" : "*" + std::string(host.substr(dot));
+}
+
 bool is_dns_name(std::string_view name) {
   if (name.size() > kHostBytes) return false;
   if (name.starts_with("*.")) name.remove_prefix(2);

@@ -3,6 +3,7 @@
 // What may stand in the texts of a policy: header fields, cookies, origins, hosts. The controller
 // asks for what an annotation says, the validator for what came over the stream. Pure.
 
+#include <string>
 #include <string_view>
 
 namespace holdfast::model {
@@ -28,6 +29,9 @@ bool is_dns_label(std::string_view label);
 
 /// A DNS name in lower case, optionally "*." in front.
 bool is_dns_name(std::string_view name);
+
+/// The wildcard that a host is under: "*.b.c" of "a.b.c"; "" where there is none.
+std::string wildcard_of(std::string_view host);
 
 /// A Host field: a DNS name or an IP address, in any case, with or without a port.
 bool is_host_field(std::string_view text);

@@ -1,6 +1,7 @@
 #include "proxy/snapshot.h"
 
 #include "base/ascii.h"
+#include "model/field_rules.h"
 
 namespace holdfast::proxy {
 
@@ -25,11 +26,8 @@ template <class T>
 const std::shared_ptr<const T>* find_by_host(const StringMap<std::shared_ptr<const T>>& map,
                                              std::string_view lower_case_host) {
   if (const auto exact = map.find(lower_case_host); exact != map.end()) return &exact->second;
-  const std::size_t dot = lower_case_host.find('.');
-  if (dot != std::string_view::npos && dot > 0) {
-    const auto wildcard = map.find("*" + std::string(lower_case_host.substr(dot)));
-    if (wildcard != map.end()) return &wildcard->second;
-  }
+  const auto wildcard = map.find(model::wildcard_of(lower_case_host));
+  if (wildcard != map.end()) return &wildcard->second;
   const auto every = map.find(kEveryHost);
   return every == map.end() ? nullptr : &every->second;
 }
@@ -48,10 +46,15 @@ IdentityPtr Snapshot::find_identity(std::string_view lower_case_host) const {
   return identity == nullptr ? default_identity_ : *identity;
 }
 
-const std::vector<tls::CertificatePtr>& Snapshot::default_certificates() const {
-  const auto every = identities_.find(kEveryHost);
-  const bool has_own = every != identities_.end() && !every->second->certificates().empty();
-  return has_own ? every->second->certificates() : default_identity_->certificates();
+const std::vector<tls::CertificatePtr>& Snapshot::other_certificates(
+    const tls::ServerIdentity& identity) const {
+  for (const std::string& host : {model::wildcard_of(identity.host()), std::string(kEveryHost)}) {
+    const auto other = identities_.find(host);
+    if (other != identities_.end() && !other->second->certificates().empty()) {
+      return other->second->certificates();
+    }
+  }
+  return default_identity_->certificates();
 }
 
 RoutePtr Snapshot::find_route(std::string_view host, std::string_view path) const {

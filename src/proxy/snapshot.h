@@ -43,7 +43,8 @@ class Snapshot final : public tls::IdentityFinder {
   void set_default_identity(IdentityPtr identity) { default_identity_ = std::move(identity); }
   /// Exact, then `*.` and one label, then "*", then the default one; null where that is not set.
   [[nodiscard]] IdentityPtr find_identity(std::string_view lower_case_host) const override;
-  [[nodiscard]] const std::vector<tls::CertificatePtr>& default_certificates() const override;
+  [[nodiscard]] const std::vector<tls::CertificatePtr>& other_certificates(
+      const tls::ServerIdentity& identity) const override;
 
  private:
   StringMap<std::shared_ptr<const VirtualHost>> hosts_;

@@ -126,7 +126,8 @@ int ServerContext::on_client_hello(SSL* ssl, int* alert, void*) {
 int ServerContext::on_certificate(SSL* ssl, void*) {
   const Stream& stream = stream_of(ssl);
   const auto& own = stream.identity_->certificates();
-  const auto& certificates = own.empty() ? stream.finder_->default_certificates() : own;
+  const auto& certificates =
+      own.empty() ? stream.finder_->other_certificates(*stream.identity_) : own;
   bool any = false;
   for (const CertificatePtr& certificate : certificates) {
     // One for each kind of key: a second of a kind is not taken, which is no error.

@@ -9,7 +9,7 @@ namespace holdfast::tls {
 ServerIdentity::ServerIdentity(std::string host, const std::vector<std::string>& certificate_names,
                                std::vector<CertificatePtr> certificates, ClientPolicy client,
                                std::string_view authorities_name)
-    : certificates_(std::move(certificates)), client_(std::move(client)) {
+    : host_(std::move(host)), certificates_(std::move(certificates)), client_(std::move(client)) {
   std::string policy = std::to_string(static_cast<int>(client_.ask));
   if (client_.ask != ClientPolicy::Ask::kNothing) {
     policy.append(" ").append(std::to_string(client_.depth)).append(" ").append(authorities_name);
@@ -19,7 +19,7 @@ ServerIdentity::ServerIdentity(std::string host, const std::vector<std::string>&
   // Other authorities under the same name end sessions too.
   const std::string contents =
       client_.authorities == nullptr ? std::string() : client_.authorities->fingerprint();
-  const std::string bound = std::move(host) + "\n" + policy + "\n" + contents;
+  const std::string bound = host_ + "\n" + policy + "\n" + contents;
   SHA256(reinterpret_cast<const unsigned char*>(bound.data()), bound.size(), binding_.data());
 }
 

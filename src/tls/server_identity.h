@@ -40,7 +40,8 @@ class ServerIdentity {
                  std::vector<CertificatePtr> certificates, ClientPolicy client,
                  std::string_view authorities_name);
 
-  /// In order of preference; empty: those of the default identity.
+  [[nodiscard]] const std::string& host() const { return host_; }
+  /// In order of preference; empty: IdentityFinder::other_certificates().
   [[nodiscard]] const std::vector<CertificatePtr>& certificates() const { return certificates_; }
   [[nodiscard]] const ClientPolicy& client() const { return client_; }
   [[nodiscard]] const Binding& binding() const { return binding_; }
@@ -49,6 +50,7 @@ class ServerIdentity {
   [[nodiscard]] bool same_as(const ServerIdentity& other) const { return key_ == other.key_; }
 
  private:
+  const std::string host_;
   const std::vector<CertificatePtr> certificates_;
   const ClientPolicy client_;
   /// The names of the certificates, and the client policy, as text.
@@ -62,8 +64,10 @@ class IdentityFinder {
   /// `server_name`: lower case; empty: the client gave none. Never null.
   [[nodiscard]] virtual std::shared_ptr<const ServerIdentity> find_identity(
       std::string_view server_name) const = 0;
-  /// Of an identity without any of its own.
-  [[nodiscard]] virtual const std::vector<CertificatePtr>& default_certificates() const = 0;
+  /// Of an identity without any of its own: those of the wildcard that its host is under, else the
+  /// default ones.
+  [[nodiscard]] virtual const std::vector<CertificatePtr>& other_certificates(
+      const ServerIdentity& identity) const = 0;
 
  protected:
   ~IdentityFinder() = default;

@@ -7,6 +7,7 @@ Method: certificates made by openssl(1) for each run; Python's TLS client looks 
 import ssl
 import time
 
+from holdfast_test.certificates import secret as opaque
 from holdfast_test.certificates import tls_secret as secret
 from holdfast_test.metrics import get
 from holdfast_test.peers import (
@@ -65,6 +66,22 @@ def test_each_host_has_its_certificate(own_edge, maker):
     default = shown(edge, "unknown.test")
     assert shown(edge, "y.x.any.test") == default
     assert not any(same(default, certificate) for certificate, _ in (own, any_, other))
+
+
+def test_a_host_that_only_asks_for_clients_certificates_shows_the_wildcards(own_edge, maker):
+    edge = own_edge()
+    route, _ = edge.serve(echo_websocket)
+    any_ = maker.make("*.any.test")
+    ours = tls_of(route, (["*.any.test"], "any"))
+    asking = tls_of(route)
+    asking["metadata"].update(name="asking",
+                              annotations={"holdfast.dev/client-ca-secret": "any-ca"})  # fmt: skip
+    asking["spec"]["rules"] = [{"host": "x.any.test"}]
+    authority = opaque("any-ca", ca_crt=any_[0])
+    put(edge, "secrets", secret("any", *any_), authority)
+    put(edge, "tls", ours, asking)
+    wait_until(lambda: same(shown(edge, "y.any.test"), any_[0]), "the wildcard's certificate")
+    assert same(shown(edge, "x.any.test"), any_[0])
 
 
 def test_rotations_close_nothing(own_edge, maker):

@@ -251,6 +251,53 @@ TEST_F(NamedSecretTest, AnIngressStaysWhatItWasUntilTheSecretThatItNamesIsAnswer
   EXPECT_THAT(compiler.named_secrets(), ElementsAre(kube::ObjectName{"default", "slow"}));
 }
 
+TEST_F(NamedSecretTest, OneNamespaceCannotHaveMoreSecretsFollowedThanItsShare) {
+  const auto asks_for = [](std::size_t number) {
+    const std::string name = std::to_string(100 + number);
+    return asking("i-" + name, 1, "h-" + name + ".test",
+                  {{"holdfast.dev/client-ca-secret", "s-" + name}});
+  };
+  for (std::size_t i = 0; i < kNamedSecretsOfANamespace; ++i) apply({asks_for(i)});
+  EXPECT_THAT(compiler_.named_secrets(), SizeIs(kNamedSecretsOfANamespace));
+  EXPECT_THAT(problems(), testing::Not(Contains(HasSubstr("Ingresses name more"))));
+  apply({asks_for(kNamedSecretsOfANamespace)});
+  EXPECT_THAT(compiler_.named_secrets(), SizeIs(kNamedSecretsOfANamespace));
+  const std::string refused = "h-" + std::to_string(100 + kNamedSecretsOfANamespace) + ".test";
+  EXPECT_EQ(clients(refused), "default/- 1");
+  EXPECT_THAT(problems(), Contains(HasSubstr("Ingresses name more than 128 Secrets")));
+  // Another one that names what is followed anyway is no cost.
+  apply({asking("also", 1, "also.test", {{"holdfast.dev/client-ca-secret", "s-100"}})});
+  EXPECT_EQ(clients("also.test"), "default/s-100 1");
+  // Whose place becomes free is taken by who was refused.
+  apply({asking("i-101", 1, "h-101.test", {})});
+  EXPECT_EQ(clients(refused),
+            "default/s-" + std::to_string(100 + kNamedSecretsOfANamespace) + " 1");
+  EXPECT_THAT(compiler_.named_secrets(), SizeIs(kNamedSecretsOfANamespace));
+  EXPECT_THAT(problems(), testing::Not(Contains(HasSubstr("Ingresses name more"))));
+}
+
+TEST_F(NamedSecretTest, WhatAConfigMapSaysIsNoFieldOfTheIngress) {
+  Options options;
+  options.defaults_config_map = kube::ObjectName{"default", "defaults"};
+  IncrementalCompiler compiler(options);
+  auto defaults = std::make_shared<kube::ConfigMap>();
+  defaults->metadata.name = {"default", "defaults"};
+  defaults->data = {{"client-ca-secret", "default/roots"},
+                    {"upstream-tls-secret", "default/pods"},
+                    {"backend-protocol", "HTTPS"}};
+  Change change = builder_.upsert(std::shared_ptr<const kube::ConfigMap>(std::move(defaults)));
+  change.merge(builder_.upsert(asking("one", 1, "a.test", {})));
+  compiler.update(builder_.world(), change);
+  std::vector<std::string> said;
+  for (const Problem& problem : compiler.problems()) {
+    if (problem.field.empty()) said.push_back(problem.message);
+  }
+  EXPECT_THAT(said,
+              UnorderedElementsAre(
+                  testing::StartsWith("client-ca-secret of ConfigMap \"default/defaults\": "),
+                  testing::StartsWith("upstream-tls-secret of ConfigMap \"default/defaults\": ")));
+}
+
 TEST_F(NamedSecretTest, OnePartThatIsWrongSaysNothingOfTheOther) {
   const tls::CertificateText own = authority_.issue({.name = "holdfast"});
   const tls::CertificateText other = authority_.issue({.name = "other"});

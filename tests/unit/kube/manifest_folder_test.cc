@@ -124,8 +124,27 @@ TEST_F(ManifestFolderTest, SkipsOtherKindsWithALine) {
                   "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n" + service("web")),
               ElementsAre("replace Service: default/web"));
   EXPECT_THAT(recording.lines.text, HasSubstr("Deployment"));
-  EXPECT_THAT(set("b.yaml", "apiVersion: extensions/v1beta1\nkind: Ingress\nmetadata: {name: x}\n"),
-              IsEmpty());
+  EXPECT_THAT(
+      set("b.yaml", "apiVersion: config.openshift.io/v1\nkind: Ingress\nmetadata: {name: x}\n"),
+      IsEmpty());
+}
+
+TEST_F(ManifestFolderTest, ReportsWhatWasMeantForItAndCannotBeRead) {
+  start();
+  const auto says = [&](const std::string& head) {
+    return set("a.yaml", "{" + head + ", metadata: {name: web}}\n");
+  };
+  EXPECT_THAT(says("apiVersion: extensions/v1beta1, kind: Ingress"),
+              ElementsAre(HasSubstr("Ingress of extensions/v1beta1 is not read, "
+                                    "networking.k8s.io/v1 is")));
+  EXPECT_THAT(says("apiVersion: networking.k8s.io/v1, kind: Ingres"),
+              ElementsAre(HasSubstr("networking.k8s.io/v1 has no kind Ingres")));
+  EXPECT_THAT(says("apiVersion: v1"), ElementsAre(HasSubstr("a document has no kind")));
+  EXPECT_THAT(says("kind: Service"), ElementsAre(HasSubstr("Service: there is no apiVersion")));
+  // These are somebody else's.
+  EXPECT_THAT(says("apiVersion: serving.knative.dev/v1, kind: Service"),
+              ElementsAre("fine Manifest a.yaml"));
+  EXPECT_THAT(says("apiVersion: networking.k8s.io/v1, kind: NetworkPolicy"), IsEmpty());
 }
 
 TEST_F(ManifestFolderTest, ReportsObjectsWithoutAName) {

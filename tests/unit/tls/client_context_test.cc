@@ -42,7 +42,8 @@ class Server final : public IdentityFinder {
     asked = name;
     return identity;
   }
-  [[nodiscard]] const std::vector<CertificatePtr>& default_certificates() const override {
+  [[nodiscard]] const std::vector<CertificatePtr>& other_certificates(
+      const ServerIdentity&) const override {
     return identity->certificates();
   }
   std::shared_ptr<const ServerIdentity> identity;

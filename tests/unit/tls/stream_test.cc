@@ -51,7 +51,8 @@ class Names final : public IdentityFinder {
     const auto found = identities.find(std::string(name));
     return found == identities.end() ? identities.at("*") : found->second;
   }
-  [[nodiscard]] const std::vector<CertificatePtr>& default_certificates() const override {
+  [[nodiscard]] const std::vector<CertificatePtr>& other_certificates(
+      const ServerIdentity&) const override {
     return identities.at("*")->certificates();
   }
   std::map<std::string, IdentityPtr> identities;
