@@ -167,4 +167,13 @@ inline constexpr std::chrono::seconds kTcpKeepAliveInterval = 15s;
 inline constexpr std::chrono::seconds kTcpUserTimeout = 75s;
 static_assert(kTcpUserTimeout > kWriteStallTimeout);
 
+/// How often certificates are looked at for their end, besides at every change of one.
+inline constexpr std::chrono::minutes kExpiryLook{10};
+/// What was said of a certificate's end is said again after this long: a log of a day shows it,
+/// whoever reads it from when.
+inline constexpr std::chrono::hours kExpiryRepeat{1};
+/// ACME clients renew 30 days before the end, or at a third of the lifetime; with less than this
+/// left, something has not worked.
+inline constexpr std::chrono::days kExpiryNotice{3};
+
 }  // namespace holdfast::proxy

@@ -13,6 +13,7 @@
 #include <latch>
 #include <thread>
 
+#include "proxy/certificate_expiry.h"
 #include "proxy/dialer.h"
 #include "proxy/health_checker.h"
 #include "proxy/limits.h"
@@ -95,6 +96,33 @@ class TicketRotation final : public Timer {
   bool told_ = false;
 };
 
+/// Looks at the certificates in force for their end. Lives on one worker.
+class ExpiryWatch final : public Timer {
+ public:
+  ExpiryWatch(Worker& worker, const SnapshotCompiler& compiler)
+      : worker_(worker), compiler_(compiler), expiry_(worker.shared().log) {
+    look();
+  }
+  ~ExpiryWatch() { worker_.clear_timer(*this); }
+
+  void look() {
+    expiry_.look(compiler_.certificates(), worker_.shared().clock.wall_now());
+    worker_.set_timer(*this, worker_.now() + kExpiryLook);
+  }
+
+ private:
+  void on_deadline() override { look(); }
+
+  Worker& worker_;
+  const SnapshotCompiler& compiler_;
+  CertificateExpiry expiry_;
+};
+
+bool changes_certificates(const model::Transaction& transaction) {
+  return std::any_of(transaction.upserts.begin(), transaction.upserts.end(),
+                     [](const auto& resource) { return resource->has_certificate(); });
+}
+
 }  // namespace
 
 class Proxy::State {
@@ -133,6 +161,7 @@ class Proxy::State {
     checker_ = std::make_unique<HealthChecker>(*workers_.front());
     if (shared_.tls != nullptr) {
       ticket_rotation_.emplace(*workers_.front(), ticket_keys_, options_.ticket_secret_file);
+      expiry_watch_.emplace(*workers_.front(), compiler_);
     }
     for (auto& worker : workers_) {
       threads_.emplace_back([&worker] { worker->run(); });
@@ -227,11 +256,15 @@ class Proxy::State {
       return std::move(compiled.refusals);
     }
     const bool policies_changed = compiler_.commit(transaction);
+    const bool looks = expiry_watch_ && changes_certificates(transaction);
     std::latch done(static_cast<std::ptrdiff_t>(workers_.size()));
     for (auto& worker : workers_) {
       worker->post([&, target = worker.get()] {
         target->snapshot().apply(compiled.change);
-        if (target == workers_.front().get()) checker_->apply(compiled.change);
+        if (target == workers_.front().get()) {
+          checker_->apply(compiled.change);
+          if (looks) expiry_watch_->look();
+        }
         if (policies_changed) target->announce_policy_change();
         done.count_down();
       });
@@ -321,6 +354,7 @@ class Proxy::State {
   std::unique_ptr<HealthChecker> checker_;
   std::vector<std::thread> threads_;
   std::optional<TicketRotation> ticket_rotation_;
+  std::optional<ExpiryWatch> expiry_watch_;
   Ports ports_;
   std::atomic<std::uint64_t> applied_{0};
   std::atomic<std::uint64_t> refused_{0};
