@@ -32,13 +32,19 @@ def told(content):
     return f"{kind} {len(data)} {hashlib.sha256(data).hexdigest()}"
 
 
-def run(*command):
-    """What a program that ends by itself has told."""
+def ended(*command):
+    """(exit status, output) of a program that ends by itself."""
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, env=ENVIRONMENT
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout.splitlines()
+    return done.returncode, done.stdout + done.stderr
+
+
+def run(*command):
+    """What a program that ends by itself has told."""
+    status, output = ended(*command)
+    assert status == 0, output
+    return output.splitlines()
 
 
 class Server:

@@ -4,6 +4,7 @@ connections, and a broken Secret takes nobody's certificate away.
 Method: certificates made by openssl(1) for each run; Python's TLS client looks at what it is shown.
 """
 
+import os
 import ssl
 import time
 
@@ -12,6 +13,7 @@ from holdfast_test.certificates import tls_secret as secret
 from holdfast_test.metrics import get
 from holdfast_test.peers import (
     TEXT, answering, echo_websocket, frame, handshake, response, take_frame,
+    trusting_everybody,
 )  # fmt: skip
 from holdfast_test.process import wait_until
 
@@ -30,9 +32,9 @@ def tls_of(route, *entries):
     }
 
 
-def shown(edge, name):
+def shown(edge, name, **options):
     """The certificate that a client who asks for that name is shown, PEM."""
-    client = edge.connect_tls(server_name=name)
+    client = edge.connect_tls(server_name=name, **options)
     der = client.socket.getpeercert(binary_form=True)
     client.close()
     return ssl.DER_cert_to_PEM_cert(der)
@@ -84,22 +86,45 @@ def test_a_host_that_only_asks_for_clients_certificates_shows_the_wildcards(own_
     assert same(shown(edge, "x.any.test"), any_[0])
 
 
+def shown_to(edge, name, cipher):
+    """The certificate that a TLS 1.2 client is shown which takes only that kind of key, PEM."""
+    context = trusting_everybody()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(cipher)
+    return shown(edge, name, tls=context)
+
+
 def test_rotations_close_nothing(own_edge, maker):
-    """New handshakes see the new certificate, on both workers, and open WebSockets live."""
+    """New handshakes see the new certificates, of both kinds, on both workers; open WebSockets live
+    and echo. HOLDFAST_ROTATIONS says how many times, 10 where it is not set."""
     edge = own_edge()
     route, _ = edge.serve(echo_websocket)
-    put(edge, "secrets", secret("own", *maker.make(route.host)))
-    put(edge, "tls", tls_of(route, ([route.host], "own")))
+    put(edge, "tls", tls_of(route, ([route.host], "ec"), ([route.host], "rsa")))
+
+    def rotate():
+        fresh = {key: maker.make(route.host, key_type=key) for key in ("EC", "RSA")}
+        put(edge, "secrets", *[secret(key.lower(), *pair) for key, pair in fresh.items()])
+        for key, cipher in (("EC", "ECDHE-ECDSA-AES128-GCM-SHA256"),
+                            ("RSA", "ECDHE-RSA-AES128-GCM-SHA256")):  # fmt: skip
+            certificate = fresh[key][0]
+            wait_until(
+                lambda: same(shown_to(edge, route.host, cipher), certificate),  # noqa: B023
+                "the new certificate",
+            )
+            assert all(same(shown_to(edge, route.host, cipher), certificate) for _ in range(5))
+
+    rotate()
     clients = [open_websocket(edge, route) for _ in range(20)]
-    for _ in range(10):
-        certificate, key = maker.make(route.host)
-        put(edge, "secrets", secret("own", certificate, key))
-        wait_until(lambda: same(shown(edge, route.host), certificate), "the new certificate")
-        assert all(same(shown(edge, route.host), certificate) for _ in range(10))
-        clients.append(open_websocket(edge, route))
-    for client in clients:
-        client.send(frame(b"still here", masked=True))
-        assert take_frame(client) == (TEXT, b"still here", True)
+    echoes = 0
+    for rotation in range(int(os.environ.get("HOLDFAST_ROTATIONS", "10"))):
+        rotate()
+        if rotation % 10 == 0:
+            clients.append(open_websocket(edge, route))
+        for client in clients:
+            client.send(frame(b"%d" % rotation, masked=True))
+            assert take_frame(client) == (TEXT, b"%d" % rotation, True)
+            echoes += 1
+    print(f"{rotation + 1} rotations, {len(clients)} WebSockets, {echoes} echoes")
     assert edge.metrics().value("holdfast_websockets_open", ingress=route.name) == len(clients)
 
 

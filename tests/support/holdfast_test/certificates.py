@@ -3,7 +3,10 @@
 import base64
 import subprocess
 
-KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+KEYS = {
+    "EC": ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+    "RSA": ("-newkey", "rsa:2048", "-nodes"),
+}
 
 
 def _run(*arguments):
@@ -21,12 +24,13 @@ class Maker:
         self._count += 1
         return [self._folder / f"{self._count}.{kind}" for kind in ("crt", "key", "csr", "ext")]
 
-    def make(self, *names, more=()):
+    def make(self, *names, more=(), key_type="EC"):
         """(certificate, key), PEM."""
         certificate, key, _, _ = self._paths()
         alternatives = ",".join(f"DNS:{name}" for name in names)
-        _run("req", "-x509", *KEY, "-keyout", key, "-out", certificate, "-days", "2", "-subj",
-             f"/CN={self._count}", "-addext", f"subjectAltName={alternatives}", *more)  # fmt: skip
+        _run("req", "-x509", *KEYS[key_type], "-keyout", key, "-out", certificate, "-days",
+             "2", "-subj", f"/CN={self._count}", "-addext", f"subjectAltName={alternatives}",
+             *more)  # fmt: skip
         return certificate.read_bytes(), key.read_bytes()
 
 
@@ -37,14 +41,15 @@ class Authority(Maker):
         super().__init__(folder)
         folder.mkdir(exist_ok=True)
         self._certificate, self._key = folder / "ca.crt", folder / "ca.key"
-        _run("req", "-x509", *KEY, "-keyout", self._key, "-out", self._certificate, "-days", "2",
-             "-subj", f"/CN={name}", "-addext", "basicConstraints=critical,CA:TRUE")  # fmt: skip
+        _run("req", "-x509", *KEYS["EC"], "-keyout", self._key, "-out", self._certificate,
+             "-days", "2", "-subj", f"/CN={name}", "-addext", "basicConstraints=critical,CA:TRUE",
+             "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
         self.certificate = self._certificate.read_bytes()
 
-    def issue(self, common_name, *names):
+    def issue(self, common_name, *names, key_type="EC"):
         """The paths of (certificate, key). A name without a type is a DNS name."""
         certificate, key, request, extensions = self._paths()
-        _run("req", *KEY, "-keyout", key, "-out", request, "-subj", f"/CN={common_name}")
+        _run("req", *KEYS[key_type], "-keyout", key, "-out", request, "-subj", f"/CN={common_name}")
         alternatives = ",".join(
             name if name.startswith(("DNS:", "URI:")) else f"DNS:{name}"
             for name in names or ("nobody.test",)
