@@ -1,10 +1,11 @@
 """The two ends of the promise test: numbered messages in both directions, checked by the receiver.
 
-As a program: `serve ADDRESS...` is the pods, `connect PORT HOST COUNT` is the clients. Every
-connection carries two independent streams of messages; each message has its number, a digest of
-its content, and content of a random size, now and then in fragments; one too small for that is
-the start of its number's digest. At the end both sides say how many they have sent, so that a
-lost message cannot hide, and close. The clients' own count is what the test reads.
+As a program: `serve ADDRESS...` is the pods, `connect PORT TLS_PORT HOST COUNT` is the clients,
+half of them over TLS. Every connection carries two independent streams of messages; each message
+has its number, a digest of its content, and content of a random size, now and then in fragments;
+one too small for that is the start of its number's digest. At the end both sides say how many they
+have sent, so that a lost message cannot hide, and close. The clients' own count is what the test
+reads.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import hashlib
 import json
 import logging
 import random
+import ssl
 import struct
 import sys
 
@@ -113,6 +115,16 @@ async def serve(addresses):
     await asyncio.Future()
 
 
+class Edge:
+    """Where clients connect to; whoever answers over TLS is believed."""
+
+    def __init__(self, port, tls_port, host):
+        self.port, self.tls_port, self.host = port, tls_port, host
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self.tls.check_hostname = False
+        self.tls.verify_mode = ssl.CERT_NONE
+
+
 class Client:
     """One connection; `result` is the verdict of both directions."""
 
@@ -120,12 +132,15 @@ class Client:
         self._stream = Stream(number)
         # Uncompressed, a message's size is its frame's; compressed is what browsers ask for.
         self._compression = "deflate" if number % 2 else None
+        self._over_tls = number % 4 >= 2
         self.result = {"closed": 1, "lost": 0, "altered": 0, "misplaced": 0, "messages": 0}
 
-    async def connect(self, port, host):
+    async def connect(self, edge):
+        over_tls = {"ssl": edge.tls, "port": edge.tls_port} if self._over_tls else {}
         self._socket = await websockets.connect(
-            f"ws://{host}/", host="127.0.0.1", port=port, max_size=None, ping_interval=None,
-            open_timeout=60, compression=self._compression,
+            f"{'wss' if over_tls else 'ws'}://{edge.host}/",
+            **{"host": "127.0.0.1", "port": edge.port, "max_size": None, "ping_interval": None,
+               "open_timeout": 60, "compression": self._compression, **over_tls},
         )  # fmt: skip
 
     async def run(self, finished):
@@ -161,13 +176,13 @@ class Client:
         raise websockets.ConnectionClosedOK(None, None)
 
 
-async def join_later(clients, port, host, runs, finished):
+async def join_later(clients, edge, runs, finished):
     """Connects while everything changes, again and again where there is no route just then."""
     turned_away = 0
     for client in clients:
         while not finished.is_set():
             try:
-                await client.connect(port, host)
+                await client.connect(edge)
             except websockets.InvalidStatusCode:
                 turned_away += 1
             else:
@@ -183,15 +198,15 @@ async def pause(finished):
         await asyncio.wait_for(finished.wait(), JOIN_SECONDS)
 
 
-async def connect(port, host, count):
+async def connect(edge, count):
     clients = [Client(number) for number in range(count)]
     first = int(count * FIRST_SHARE)
     for start in range(0, first, CONNECTS_AT_ONCE):
         batch = clients[start : min(start + CONNECTS_AT_ONCE, first)]
-        await asyncio.gather(*(client.connect(port, host) for client in batch))
+        await asyncio.gather(*(client.connect(edge) for client in batch))
     finished = asyncio.Event()
     runs = [asyncio.create_task(client.run(finished)) for client in clients[:first]]
-    later = asyncio.create_task(join_later(clients[first:], port, host, runs, finished))
+    later = asyncio.create_task(join_later(clients[first:], edge, runs, finished))
     print("ready", flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
     finished.set()
@@ -209,4 +224,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "serve":
         asyncio.run(serve(sys.argv[2:]))
     else:
-        asyncio.run(connect(int(sys.argv[2]), sys.argv[3], int(sys.argv[4])))
+        served = Edge(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
+        asyncio.run(connect(served, int(sys.argv[5])))

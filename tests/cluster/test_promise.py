@@ -1,11 +1,11 @@
 """The promise: no change in the cluster closes a connection that could have stayed open.
 
-500 WebSockets, a fifth of them opened meanwhile, carry numbered messages, independently in both
-directions, while 500 changes go through the real API server: routes added and removed, endpoints
-churned (those that carry connections too), Ingresses deleted and created again, the watch cut, the
-API server and (where it is a process of its own) the controller killed and started again. Counted
-by the clients themselves: 0 closed; 0 lost, altered, duplicated or reordered. The data plane's
-resident memory does not grow.
+500 WebSockets, half of them over TLS and a fifth opened meanwhile, carry numbered messages,
+independently in both directions, while 500 changes go through the real API server: routes added and
+removed, endpoints churned (those that carry connections too), Ingresses deleted and created again,
+certificates rotated, the watch cut, the API server and (where it is a process of its own) the
+controller killed and started again. Counted by the clients themselves: 0 closed; 0 lost, altered,
+duplicated or reordered. The data plane's resident memory does not grow.
 """
 
 import json
@@ -16,6 +16,7 @@ import sys
 
 import pytest
 from client import wait_for_status, wait_ready
+from holdfast_test.certificates import Maker, tls_secret
 from holdfast_test.metrics import scrape, wait_for_value
 from holdfast_test.process import Holdfast, wait_until
 from objects import endpoint_slice, ingress, service
@@ -34,9 +35,10 @@ MESSAGES_BETWEEN_CHANGES = 60
 ADDRESSES = [f"10.244.2.{i}" for i in range(1, 9)]
 HOST = "promise.test"
 DATA_PLANE_FLAGS = (
-    "--http-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--workers", "2",
-    "--access-log", "off",
+    "--http-listen", "127.0.0.1:0", "--https-listen", "127.0.0.1:0", "--admin-listen",
+    "127.0.0.1:0", "--workers", "2", "--access-log", "off",
 )  # fmt: skip
+CERTIFICATES = 8
 PEER = pathlib.Path(__file__).with_name("promise_peer.py")
 
 
@@ -98,10 +100,18 @@ class OneProcess:
         return False
 
 
+def promised_ingress(paths):
+    """Served over TLS, and without it."""
+    described = ingress("promise", HOST, paths, {"holdfast.dev/ssl-redirect": "false"})
+    described["spec"]["tls"] = [{"hosts": [HOST], "secretName": "promise"}]
+    return described
+
+
 class Cluster:
     """What is changed, and what may die."""
 
-    def __init__(self, server, api, holdfast):
+    def __init__(self, server, api, holdfast, maker):
+        self._certificates = [maker.make(HOST) for _ in range(CERTIFICATES)]
         self._server = server
         self._api = api
         self._holdfast = holdfast
@@ -146,15 +156,19 @@ class Cluster:
     def route(self, number):
         paths = {"/": ("promise", 80)} if number % 4 else {"/moved": ("promise", 80)}
         paths[f"/extra-{number % 7}"] = ("promise", 80)
-        self._api.apply(ingress("promise", HOST, paths))
+        self._api.apply(promised_ingress(paths))
         self.count("routes changed")
 
     def ingress(self, number):
         if number % 2:
             self._api.delete("Ingress", "promise")
         else:
-            self._api.apply(ingress("promise", HOST, {"/": ("promise", 80)}))
+            self._api.apply(promised_ingress({"/": ("promise", 80)}))
         self.count("Ingresses deleted or created")
+
+    def certificate(self, number):
+        self._api.apply(tls_secret("promise", *self._certificates[number % CERTIFICATES]))
+        self.count("certificates rotated")
 
     def other(self, number):
         """Somebody else's application comes, changes and goes."""
@@ -174,7 +188,9 @@ class Cluster:
             260: self.kill_controller, 300: self.cut_watches, 340: self.restart_api_server,
             400: self.kill_controller, 460: self.cut_watches,
         }  # fmt: skip
-        kinds = (self.endpoints, self.route, self.endpoints, self.ingress, self.other)
+        kinds = (
+            self.endpoints, self.route, self.endpoints, self.ingress, self.certificate, self.other,
+        )  # fmt: skip
         do = faults.get(number % FAULT_PERIOD, kinds[number % len(kinds)])
         do(number // len(kinds))
 
@@ -183,7 +199,8 @@ class Cluster:
         self._api.apply(
             service("promise"),
             endpoint_slice("promise", ADDRESSES[:4]),
-            ingress("promise", HOST, {"/": ("promise", 80)}),
+            tls_secret("promise", *self._certificates[0]),
+            promised_ingress({"/": ("promise", 80)}),
         )
 
 
@@ -206,14 +223,15 @@ def wait_for_traffic(admin):
 def test_the_promise(topology, server, api, tmp_path, started):
     pods = started(Peer("serve", *ADDRESSES))
     holdfast = topology(server.kubeconfig, tmp_path, started)
-    cluster = Cluster(server, api, holdfast)
+    cluster = Cluster(server, api, holdfast, Maker(tmp_path))
     cluster.settle()
     admin = holdfast.data_plane.port("admin")
     wait_ready(admin)
     port = holdfast.data_plane.port("http")
     # A plain request to a `websockets` backend is answered with 426.
     wait_for_status(port, HOST, 426)
-    clients = started(Peer("connect", port, HOST, CONNECTIONS))
+    tls_port = holdfast.data_plane.port("https")
+    clients = started(Peer("connect", port, tls_port, HOST, CONNECTIONS))
     first = int(CONNECTIONS * FIRST_SHARE)
     wait_until(
         lambda: scrape(admin).value("holdfast_websockets_open", ingress="promise") >= first,

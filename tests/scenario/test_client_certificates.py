@@ -4,10 +4,12 @@ learn who came, and a change of the authorities is for those who come next.
 Method: an authority of the test's own, and one that nobody named.
 """
 
+import ssl
+
 import pytest
 from holdfast_test.certificates import Authority, secret
 from holdfast_test.peers import (
-    TEXT, Ended, answering, echo_websocket, frame, handshake, response, take_frame,
+    TEXT, Ended, answering, connect, echo_websocket, frame, handshake, response, take_frame,
     trusting_everybody,
 )  # fmt: skip
 from holdfast_test.process import wait_until
@@ -111,3 +113,30 @@ def test_a_secret_that_is_not_there_lets_nobody_in(own_edge, authority):
     assert ask(edge, route, client_of(authority)) is None
     assert ask(edge, route, client_of(None)) is None
     assert "nobody is let in to host" in str(edge.config()["control_plane"]["problems"])
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_session_from_where_nothing_is_asked_gets_in_nowhere_else(own_edge, authority, version):
+    """CVE-2025-23419."""
+    edge = own_edge()
+    open_to_all, _ = edge.serve(answering(*[response("200 OK", b"ok")] * 20))
+    asking, _ = serve(edge, authority)
+    wait_until(lambda: ask(edge, asking, client_of(authority)) == 200, "the host that asks")
+    context = trusting_everybody()
+    context.minimum_version = context.maximum_version = version
+
+    def status_of(route, session):
+        """(status, the session was resumed, the session now); what is refused has no status."""
+        with connect(edge.https).socket as plain:
+            try:
+                with context.wrap_socket(plain, server_hostname=route.host, session=session) as tls:
+                    tls.sendall(f"GET / HTTP/1.1\r\nHost: {route.host}\r\n\r\n".encode())
+                    answer = tls.recv(1000)
+                    return answer[9:12], tls.session_reused, tls.session
+            except OSError:
+                return b"", False, None
+
+    status, resumed, session = status_of(open_to_all, None)
+    assert (status, resumed) == (b"200", False)
+    assert status_of(open_to_all, session)[:2] == (b"200", True)
+    assert status_of(asking, session)[:2] == (b"", False)
