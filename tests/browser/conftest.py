@@ -78,10 +78,15 @@ def demo():
 
 
 @pytest.fixture(scope="session")
-def chromium(tmp_path_factory):
+def chromium_program():
     program = os.environ.get("CHROMIUM") or shutil.which("chromium")
     assert program, "chromium is not installed; deploy/install-dependencies browser installs it"
-    browser = Browser(program, tmp_path_factory.mktemp("profile"))
+    return program
+
+
+@pytest.fixture(scope="session")
+def chromium(chromium_program, tmp_path_factory):
+    browser = Browser(chromium_program, tmp_path_factory.mktemp("profile"))
     yield browser
     browser.close()
 

@@ -20,7 +20,7 @@ FLAGS = [
 
 
 class Browser:
-    def __init__(self, program, profile):
+    def __init__(self, program, profile, flags=(), environment=None):
         command_read, self._commands = os.pipe()
         self._events, event_write = os.pipe()
         self._received = b""
@@ -29,7 +29,8 @@ class Browser:
         # The shell gives the pipes the numbers that Chromium expects, and becomes Chromium.
         self._process = subprocess.Popen(
             ["/bin/bash", "-c", f'exec "$0" "$@" 3<&{command_read} 4>&{event_write}',
-             program, *FLAGS, f"--user-data-dir={profile}"],
+             program, *FLAGS, *flags, f"--user-data-dir={profile}"],
+            env=environment,
             pass_fds=(command_read, event_write),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip

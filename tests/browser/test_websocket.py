@@ -30,7 +30,8 @@ TALK = """(steps, protocols) => new Promise((resolve) => {
     return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
   };
   const seen = [];
-  const socket = new WebSocket(`ws://${location.host}/echo`, protocols);
+  const socket = new WebSocket(
+    `${location.protocol.replace('http', 'ws')}//${location.host}/echo`, protocols);
   socket.binaryType = 'arraybuffer';
   const next = async () => {
     const step = steps.shift()();
