@@ -259,15 +259,17 @@ def start_echo(programs, port, cpu):
     return echo
 
 
-def start_holdfast(binary, folder, echo_port, cpu):
+def start_holdfast(binary, folder, echo_port, cpu, over_tls=False):
     manifests = folder / "manifests"
     manifests.mkdir()
     (manifests / "echo.yaml").write_text(MANIFESTS.format(host=ECHO_HOST, port=echo_port))
     port, admin = free_port("127.0.0.1"), free_port("127.0.0.1")
+    plain, tls = (f"127.0.0.1:{free_port('127.0.0.1')}", f"127.0.0.1:{port}")
+    if not over_tls:
+        plain, tls = tls, "off"
     command = [
         binary, "standalone", "--manifests", manifests, "--workers", "1", "--access-log", "off",
-        "--http-listen", f"127.0.0.1:{port}", "--admin-listen", f"127.0.0.1:{admin}",
-        "--https-listen", "off",
+        "--http-listen", plain, "--https-listen", tls, "--admin-listen", f"127.0.0.1:{admin}",
     ]  # fmt: skip
     return Subject("holdfast", port, command, folder, cpu)
 
