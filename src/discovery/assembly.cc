@@ -26,7 +26,7 @@ base::StatusOr<std::optional<model::Transaction>> Assembly::add(v1::Part part) {
   }
   for (v1::Resource& resource : *part.mutable_upserts()) {
     if (base::Status status = claim(model::key_of(resource)); !status.ok()) return status;
-    transaction_.upserts.push_back(std::make_shared<const v1::Resource>(std::move(resource)));
+    transaction_.upserts.push_back(model::share(std::move(resource)));
   }
   for (const v1::ResourceName& name : part.removals()) {
     model::ResourceKey key = model::key_of(name);

@@ -4,6 +4,7 @@
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/util/json_util.h>
 
+#include <cstring>
 #include <string_view>
 
 #include "base/hash.h"
@@ -103,8 +104,26 @@ std::string to_string(const ResourceKey& key) {
 
 ResourcePtr seal(v1::Resource resource) {
   resource.clear_version();
-  resource.set_version(base::fnv1a(serialize(resource)));
-  return std::make_shared<const v1::Resource>(std::move(resource));
+  std::string content = serialize(resource);
+  resource.set_version(base::fnv1a(content));
+  if (resource.has_certificate()) ::explicit_bzero(content.data(), content.size());
+  return share(std::move(resource));
+}
+
+void wipe_key(v1::Resource& resource) {
+  if (!resource.has_certificate()) return;
+  std::string& key = *resource.mutable_certificate()->mutable_private_key();
+  ::explicit_bzero(key.data(), key.size());
+}
+
+ResourcePtr share(v1::Resource resource) {
+  if (!resource.has_certificate()) {
+    return std::make_shared<const v1::Resource>(std::move(resource));
+  }
+  return {new v1::Resource(std::move(resource)), [](v1::Resource* last) {
+            wipe_key(*last);
+            delete last;
+          }};
 }
 
 std::string to_json(const v1::Resource& resource) {

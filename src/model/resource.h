@@ -70,8 +70,14 @@ inline const v1::RoutePolicy& policy_of(const v1::VirtualHost& host, const v1::R
 /// "VirtualHost chat.example.com", for logs.
 std::string to_string(const ResourceKey& key);
 
+/// Overwrites the private key that it holds, if any.
+void wipe_key(v1::Resource& resource);
+
+/// As shared; a private key is overwritten before its memory is given back.
+ResourcePtr share(v1::Resource resource);
+
 /// Sets resource.version to the hash of the rest (FNV-1a, 64 bits, over the deterministic
-/// serialisation) and returns it as shared.
+/// serialisation) and returns it as share() does.
 ResourcePtr seal(v1::Resource resource);
 
 /// The one validator of both sides: every rule that discovery.proto states of a single resource.

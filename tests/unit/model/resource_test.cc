@@ -81,6 +81,21 @@ TEST(Resource, VersionIsTheHashOfTheContentAlone) {
   EXPECT_NE(seal(endpoint_set())->version(), sealed->version());
 }
 
+TEST(Resource, KeysAreWiped) {
+  v1::Resource resource;
+  resource.set_name("shop/web");
+  std::string& key = *resource.mutable_certificate()->mutable_private_key();
+  key = "a key that is longer than what a string keeps in itself";
+  const std::size_t size = key.size();
+  wipe_key(resource);
+  EXPECT_EQ(resource.certificate().private_key(), std::string(size, '\0'));
+  // What is wiped is no version's content.
+  resource.mutable_certificate()->set_private_key("other");
+  const ResourcePtr sealed = seal(resource);
+  EXPECT_EQ(sealed->certificate().private_key(), "other");
+  EXPECT_EQ(share(*sealed)->version(), sealed->version());
+}
+
 TEST(Resource, JsonHasTheFieldsByTheirProtoNames) {
   const std::string json = to_json(virtual_host("a.example"));
   EXPECT_THAT(json, HasSubstr("\"virtual_host\":{\"host\":\"a.example\""));
