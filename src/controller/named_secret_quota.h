@@ -22,15 +22,19 @@ class NamedSecretQuota {
   /// Nobody follows it any more.
   void release(const kube::ObjectName& secret);
   /// The Ingress goes, or is about to ask again.
-  void forget(const kube::ObjectName& ingress) { refused_.erase(ingress); }
-  /// Those that were refused something, where there has come to be room since; each once.
+  void forget(const kube::ObjectName& ingress);
+  /// Of those that were refused something as many as there has come to be room for since.
   std::set<kube::ObjectName> take_readmitted();
 
  private:
+  /// For another one of that namespace.
+  [[nodiscard]] std::size_t room_in(const std::string& namespace_name) const;
+
   const std::size_t most_;
   std::set<kube::ObjectName> admitted_;
   std::map<std::string, std::size_t> by_namespace_;
-  std::set<kube::ObjectName> refused_;
+  /// Ingresses, by namespace.
+  std::map<std::string, std::set<kube::ObjectName>> refused_;
   bool has_new_room_ = false;
 };
 
