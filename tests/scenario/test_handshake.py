@@ -207,7 +207,10 @@ def test_a_silent_backend_is_504(edge):
     route, _ = edge.serve(lambda connection: connection.take_rest(), request_timeout="300ms")
     client = edge.ask(handshake(route.host))
     assert client.take_head().status == 504
-    upgrades = edge.metrics().series("holdfast_upgrades_total", ingress=route.name)
+    # Counted once the answer is on its way.
+    upgrades = wait_until(
+        lambda: edge.metrics().series("holdfast_upgrades_total", ingress=route.name), "the count"
+    )
     assert [(labels["reason"], value) for labels, value in upgrades] == [("upstream_timeout", 1)]
 
 
