@@ -269,3 +269,5 @@ def test_the_promise(topology, server, api, tmp_path, started):
     assert transactions > CHANGES / 4
     assert pods.process.poll() is None
     wait_for_value(admin, 0, "holdfast_websockets_open", ingress="promise")
+    api.delete("Ingress", "promise")
+    api.delete("Secret", "promise")
