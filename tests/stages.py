@@ -279,7 +279,7 @@ def stage_bench(tally):
     build_release("holdfast", "bench_load", "bench_echo", "bench_relay")
     tally.add("bench", run(["tests/bench/run"]) == 0)
     must(["tests/cluster/assets/build"])
-    for part in ("states", "crowd", "sidecar", "scale"):
+    for part in ("states", "tls", "crowd", "sidecar", "scale"):
         tally.add(f"bench: {part}", run([f"tests/bench/{part}"]) == 0)
 
 

@@ -58,6 +58,15 @@ base::Status check_folder(const std::string& folder) {
   return {};
 }
 
+/// As many Secrets are followed by name as the process has descriptors for, whose limit it has
+/// raised by now.
+controller::Options bounded(controller::Options options) {
+  options.named_secrets_most =
+      std::clamp<std::size_t>(base::descriptor_limit() / controller::kDescriptorsPerNamedSecret, 1,
+                              controller::kNamedSecretsMost);
+  return options;
+}
+
 }  // namespace
 
 base::StatusOr<controller::Options> options_of_compiler(const Options& options) {
@@ -98,9 +107,6 @@ base::StatusOr<ControlPlaneOptions> control_plane_options(const Options& options
   auto compile = options_of_compiler(options);
   if (!compile.ok()) return compile.status();
   result.compile = *std::move(compile);
-  // The rest is for clients, and for what is followed as a whole.
-  result.compile.named_secrets_most =
-      std::clamp<std::size_t>(base::descriptor_limit() / 8, 1, controller::kNamedSecretsMost);
   result.dns_servers = options.dns_servers;
   base::Status checked = check_cluster_view(options);
   if (!checked.ok()) return checked;
@@ -132,7 +138,7 @@ class ControlPlane::State final : public kube::ObjectSink {
       : options_(std::move(options)),
         clock_(clock),
         log_(log),
-        reconciler_(options_.compile, scopes_of(options_), clock, log,
+        reconciler_(bounded(options_.compile), scopes_of(options_), clock, log,
                     [this](model::Transaction change) { publish(std::move(change)); }),
         server_(log, [this](const std::string&, const model::Refusal& refusal) {
           asio::post(context_, [this, refusal] { report_refusal(refusal); });

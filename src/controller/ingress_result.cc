@@ -1,6 +1,8 @@
 #include "controller/ingress_result.h"
 
 #include <algorithm>
+#include <array>
+#include <cassert>
 #include <map>
 #include <set>
 #include <string_view>
@@ -18,6 +20,11 @@ namespace holdfast::controller {
 namespace v1 = model::v1;
 
 namespace {
+
+/// Annotations with whose values something may be wrong that only a Secret, or another Ingress,
+/// shows.
+constexpr std::array<std::string_view, 4> kJudgedLater = {"backend-protocol", "client-ca-secret",
+                                                          "health-path", "upstream-tls-secret"};
 
 class IngressCompiler {
  public:
@@ -132,8 +139,7 @@ void IngressCompiler::add_settings() {
   resolve_secret("client-ca-secret", result_.client.secret);
   // Who came without TLS has shown no certificate.
   result_.forces_https |= result_.client.asks();
-  for (const char* name :
-       {"backend-protocol", "client-ca-secret", "health-path", "upstream-tls-secret"}) {
+  for (const std::string_view name : kJudgedLater) {
     ValuePlace place = place_of_value(ingress_, defaults_, name);
     if (!place.who.empty()) result_.said_elsewhere.emplace_back(name, std::move(place.who));
   }
@@ -366,10 +372,12 @@ std::string Place::text() const {
 }
 
 std::string TlsClaim::field() const {
-  return entry == kNoEntry ? kClientSecretField : "spec.tls[" + std::to_string(entry) + "]";
+  return entry == kNoEntry ? field_of_annotation("client-ca-secret")
+                           : "spec.tls[" + std::to_string(entry) + "]";
 }
 
 ValuePlace IngressResult::place_of(std::string_view annotation) const {
+  assert(std::find(kJudgedLater.begin(), kJudgedLater.end(), annotation) != kJudgedLater.end());
   for (const auto& [name, who] : said_elsewhere) {
     if (name == annotation) return {.field = "", .who = who};
   }

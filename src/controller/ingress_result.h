@@ -78,10 +78,6 @@ struct TlsClaim {
   [[nodiscard]] std::string field() const;
 };
 
-/// Where an Ingress names the authorities of its clients.
-inline constexpr const char* kClientSecretField =
-    "metadata.annotations[\"holdfast.dev/client-ca-secret\"]";
-
 struct IngressResult {
   /// Sorted by host, each once.
   std::vector<HostClaims> hosts;
@@ -109,7 +105,8 @@ struct IngressResult {
 
   /// Whether its clusters are to be otherwise than Services alone make them.
   [[nodiscard]] bool chooses() const { return !health_check.empty() || upstream.says_something(); }
-  /// Where a problem with the value of that annotation belongs.
+  /// Where a problem with the value of that annotation belongs. REQUIRES: it is one of those that
+  /// are judged later.
   [[nodiscard]] ValuePlace place_of(std::string_view annotation) const;
   /// Secrets, in the Ingress's namespace, that are followed by their names.
   [[nodiscard]] std::set<std::string> named_secrets() const;

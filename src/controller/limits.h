@@ -50,6 +50,9 @@ inline constexpr std::size_t kTlsClaimsMost = 10'000;
 /// process.
 inline constexpr std::size_t kNamedSecretsMost = 1000;
 inline constexpr std::size_t kNamedSecretsOfANamespace = 128;
+/// Of so many descriptors of the process one is for such a Secret: the rest is for clients, and for
+/// what is followed as a whole.
+inline constexpr std::size_t kDescriptorsPerNamedSecret = 8;
 /// What a host's routes leave of its resource (model::kResourceBytes), bytes: more than the host's
 /// own fields take. Each of its routes and policies has, on top of itself, a tag and a length.
 inline constexpr std::size_t kHostFieldBytes = 1024;

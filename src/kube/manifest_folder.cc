@@ -5,6 +5,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <utility>
 
 #include "kube/json.h"
 #include "kube/object_parser.h"
@@ -29,10 +30,17 @@ void split_secrets(std::map<ObjectName, Object>& secrets, std::map<ObjectName, O
   });
 }
 
-std::optional<Kind> known_kind(const std::string& kind, const std::string& version) {
+std::string_view group_of(std::string_view version) {
+  const std::size_t slash = version.find('/');
+  return slash == std::string_view::npos ? "" : version.substr(0, slash);
+}
+
+/// The kind of ours that a document is of, in whatever version.
+std::optional<Kind> known_kind(std::string_view kind, std::string_view version) {
   for (const Kind known : kAllKinds) {
-    if (known != Kind::kNamedSecret && kind == to_string(known) && version == api_version_of(known))
-      return known;
+    if (known == Kind::kNamedSecret || kind != to_string(known) || version.empty()) continue;
+    const bool was_moved = known == Kind::kIngress && group_of(version) == "extensions";
+    if (group_of(version) == group_of(api_version_of(known)) || was_moved) return known;
   }
   return std::nullopt;
 }
@@ -41,34 +49,16 @@ std::optional<Kind> known_kind(const std::string& kind, const std::string& versi
 constexpr std::array<std::string_view, 3> kOthersOfOurGroups = {"NetworkPolicy", "IPAddress",
                                                                 "ServiceCIDR"};
 
-std::string_view group_of(std::string_view version) {
-  const std::size_t slash = version.find('/');
-  return slash == std::string_view::npos ? "" : version.substr(0, slash);
-}
-
-/// What is wrong with a document whose kind and version are not among those that are read; empty:
-/// it is a foreign kind, which is nobody's mistake.
+/// What is wrong with a document of no kind of ours; empty: it is a foreign kind, which is nobody's
+/// mistake.
 std::string mistake_in(const std::string& kind, const std::string& version) {
   if (kind.empty()) return "a document has no kind";
   if (version.empty()) return kind + ": there is no apiVersion";
-  bool is_our_group = false;
-  for (const Kind known : kAllKinds) {
-    const std::string_view group = group_of(api_version_of(known));
-    const bool was_moved = known == Kind::kIngress && group_of(version) == "extensions";
-    if (kind == to_string(known) && (group == group_of(version) || was_moved)) {
-      return std::string(kind)
-          .append(" of ")
-          .append(version)
-          .append(" is not read, ")
-          .append(api_version_of(known))
-          .append(" is");
-    }
-    is_our_group |= !group.empty() && version == api_version_of(known);
-  }
-  const bool is_known = std::find(kOthersOfOurGroups.begin(), kOthersOfOurGroups.end(), kind) !=
+  const bool is_ours =
+      version == api_version_of(Kind::kIngress) || version == api_version_of(Kind::kEndpointSlice);
+  const bool is_other = std::find(kOthersOfOurGroups.begin(), kOthersOfOurGroups.end(), kind) !=
                         kOthersOfOurGroups.end();
-  if (!is_our_group || is_known) return "";
-  return version + " has no kind " + kind;
+  return is_ours && !is_other ? version + " has no kind " + kind : "";
 }
 
 base::StatusOr<std::vector<Json>> parse_file(const std::string& name, const std::string& content) {
@@ -119,6 +109,7 @@ void ManifestFolder::set_file(const std::string& name, const base::StatusOr<std:
   }
   // A document that does not say which object it is may be any of those that are missing now.
   if (!fresh.problem.empty()) keep_missing(file.entries, fresh.entries);
+  add_other_versions(file, fresh);
   file = std::move(fresh);
 }
 
@@ -127,6 +118,23 @@ void ManifestFolder::keep_missing(const std::vector<Entry>& last, std::vector<En
     const bool known = std::any_of(entries.begin(), entries.end(),
                                    [&](const Entry& entry) { return entry.key == old.key; });
     if (!known) entries.push_back(old);
+  }
+}
+
+void ManifestFolder::add_other_versions(const File& last, File& fresh) {
+  const auto with_key = [](auto& entries, const Key& key) {
+    return std::find_if(entries.begin(), entries.end(),
+                        [&](const Entry& entry) { return entry.key == key; });
+  };
+  for (Entry& other : std::exchange(fresh.of_other_versions, {})) {
+    const auto read = with_key(fresh.entries, other.key);
+    if (read != fresh.entries.end()) {
+      add_problem(read->problem, other.problem);
+      continue;
+    }
+    const auto before = with_key(last.entries, other.key);
+    if (before != last.entries.end()) other.object = before->object;
+    fresh.entries.push_back(std::move(other));
   }
 }
 
@@ -156,6 +164,13 @@ void ManifestFolder::read_document(const std::string& file_name, Json& document,
   ParsedObject parsed = parse_object(*known, document, "default");
   if (parsed.name.name.empty()) {
     return add_problem(into.problem, kind + ": " + std::string(parsed.object.status().message()));
+  }
+  if (version != api_version_of(*known)) {
+    into.of_other_versions.push_back(
+        {{*known, parsed.name},
+         std::nullopt,
+         "its version " + version + " is not read, " + api_version_of(*known) + " is"});
+    return;
   }
   Entry entry{{*known, parsed.name}, std::nullopt, ""};
   if (parsed.object.ok()) {
@@ -199,17 +214,21 @@ void ManifestFolder::merge(std::array<Objects, kKindCount>& objects,
     if (!file.problem.empty()) problems[{"Manifest", {"", name}}] = file.problem;
     for (const Entry& entry : file.entries) {
       const ProblemKey problem_key = {to_string(entry.key.first), entry.key.second};
+      if (!entry.object) {
+        add_problem(problems[problem_key], entry.problem + " (in " + name + ")");
+        continue;
+      }
       const auto [first, is_first] = defined_in.emplace(entry.key, name);
       if (!is_first) {
         add_problem(problems[problem_key],
                     "defined again in " + name + "; the one in " + first->second + " counts");
         continue;
       }
-      if (!entry.problem.empty()) problems[problem_key] = entry.problem + " (in " + name + ")";
-      const auto& [kind, object_name] = entry.key;
-      if (entry.object) {
-        objects[static_cast<std::size_t>(kind)].emplace(object_name, *entry.object);
+      if (!entry.problem.empty()) {
+        add_problem(problems[problem_key], entry.problem + " (in " + name + ")");
       }
+      const auto& [kind, object_name] = entry.key;
+      objects[static_cast<std::size_t>(kind)].emplace(object_name, *entry.object);
     }
   }
 }

@@ -50,6 +50,8 @@ class ManifestFolder {
   };
   struct File {
     std::vector<Entry> entries;
+    /// While the file is read.
+    std::vector<Entry> of_other_versions;
     std::string problem;
   };
   /// By name, since the order is the precedence.
@@ -57,6 +59,8 @@ class ManifestFolder {
 
   /// Adds those of `last` that `entries` does not have.
   static void keep_missing(const std::vector<Entry>& last, std::vector<Entry>& entries);
+  /// An object that is there in another version alone keeps its last good state.
+  static void add_other_versions(const File& last, File& fresh);
   void read_document(const std::string& file_name, nlohmann::json& document, const File& last,
                      File& into) const;
   void read_list(const std::string& file_name, const std::string& item_kind,

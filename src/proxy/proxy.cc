@@ -1,7 +1,5 @@
 #include "proxy/proxy.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cassert>
@@ -13,6 +11,7 @@
 #include <latch>
 #include <thread>
 
+#include "base/machine.h"
 #include "proxy/certificate_expiry.h"
 #include "proxy/dialer.h"
 #include "proxy/health_checker.h"
@@ -28,14 +27,13 @@ namespace holdfast::proxy {
 namespace {
 
 std::uint64_t descriptors_most(const Options& options) {
-  rlimit limit = {};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 2;
+  const std::uint64_t limit = base::descriptor_limit();
   const std::size_t listeners = options.http_listen.size() + options.http_proxy_listen.size() +
                                 options.https_listen.size() + options.https_proxy_listen.size();
   const std::uint64_t wanted =
       kReservedDescriptors + options.workers * (kWorkerDescriptors + listeners);
-  const std::uint64_t reserved = std::min<std::uint64_t>(wanted, limit.rlim_cur / 4);
-  return std::max<std::uint64_t>(2, limit.rlim_cur - reserved);
+  const std::uint64_t reserved = std::min<std::uint64_t>(wanted, limit / 4);
+  return std::max<std::uint64_t>(2, limit - reserved);
 }
 
 /// What the certificate that a process makes for itself is for: nothing, RFC 2606.

@@ -9,14 +9,16 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from holdfast_test.process import wait_until  # noqa: E402
 
 PR_SET_PDEATHSIG = 1
 START_SECONDS = 20
 STOP_SECONDS = 5
 SETTLE_SECONDS = 10
 RUN_SECONDS = 120
-POLL_SECONDS = 0.01
 ECHO_HOST = "127.0.0.2"  # not 127.0.0.1: the connections' two sides draw on different ports
 
 MANIFESTS = """\
@@ -68,7 +70,8 @@ http {{
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
   server {{
-    listen 127.0.0.1:{listen} backlog=4096;
+    listen 127.0.0.1:{listen} {tls} backlog=4096;
+    {certificate}
     location / {{
       proxy_pass http://{host}:{port};
       proxy_http_version 1.1;
@@ -82,6 +85,12 @@ http {{
 }}
 """
 
+NGINX_TLS = """\
+ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_certificate {};
+    ssl_certificate_key {};
+"""
+
 
 def free_port(host):
     with socket.socket() as probe:
@@ -91,14 +100,6 @@ def free_port(host):
 
 def end_with_parent():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def wait_until(condition, seconds, otherwise):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise RuntimeError(otherwise)
-        time.sleep(POLL_SECONDS)
 
 
 def accepts(host, port):
@@ -143,11 +144,11 @@ class Subject:
         try:
             wait_until(
                 lambda: accepts("127.0.0.1", port) or self._process.poll() is not None,
-                START_SECONDS, f"{name} does not listen",
+                f"{name} to listen", START_SECONDS,
             )  # fmt: skip
             if self._process.poll() is not None:
                 raise RuntimeError(f"{name} ended: " + (folder / f"{name}.log").read_text()[-500:])
-        except RuntimeError:
+        except (AssertionError, RuntimeError):
             self.stop()
             raise
         self.pid = self._worker_pid()
@@ -173,8 +174,9 @@ class Subject:
     def settle(self, descriptors):
         """Waits until no more descriptors are open than before."""
         wait_until(
-            lambda: self.descriptors() <= descriptors, SETTLE_SECONDS,
-            f"{self.name} keeps {self.descriptors()} descriptors, {descriptors} before",
+            lambda: self.descriptors() <= descriptors,
+            f"{self.name} to close its connections, down to {descriptors} descriptors",
+            SETTLE_SECONDS,
         )  # fmt: skip
 
     def stop(self):
@@ -193,7 +195,7 @@ class Syscalls:
             ["strace", "-c", "-f", "-p", str(self._pid), "-o", str(self._path)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        wait_until(self._attached, START_SECONDS, "strace does not attach")
+        wait_until(self._attached, "strace to attach", START_SECONDS)
 
     def _attached(self):
         tasks = pathlib.Path(f"/proc/{self._pid}/task").iterdir()
@@ -255,7 +257,7 @@ def start_echo(programs, port, cpu):
         [programs / "bench_echo", f"{ECHO_HOST}:{port}"], preexec_fn=end_with_parent
     )
     os.sched_setaffinity(echo.pid, cpu)
-    wait_until(lambda: accepts(ECHO_HOST, port), START_SECONDS, "the echo backend does not listen")
+    wait_until(lambda: accepts(ECHO_HOST, port), "the echo backend to listen", START_SECONDS)
     return echo
 
 
@@ -280,12 +282,22 @@ def start_relay(programs, folder, echo_port, cpu):
     return Subject("relay", port, command, folder, cpu)
 
 
-def start_nginx(folder, echo_port, cpu):
-    """None where nginx is not installed."""
-    program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+def find_program(name):
+    """None where it is not installed."""
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin")
+
+
+def start_nginx(folder, echo_port, cpu, certificate=None):
+    """None where nginx is not installed. `certificate`: paths of (certificate, key), for TLS."""
+    program = find_program("nginx")
     if not program:
         return None
     port = free_port("127.0.0.1")
     config = folder / "nginx.conf"
-    config.write_text(NGINX.format(folder=folder, listen=port, host=ECHO_HOST, port=echo_port))
+    tls = {"tls": "", "certificate": ""}
+    if certificate:
+        tls = {"tls": "ssl", "certificate": NGINX_TLS.format(*certificate)}
+    config.write_text(
+        NGINX.format(folder=folder, listen=port, host=ECHO_HOST, port=echo_port, **tls)
+    )
     return Subject("nginx", port, [program, "-e", folder / "error.log", "-c", config], folder, cpu)

@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 from devtools import Browser
-from holdfast_test.certificates import Authority, tls_secret
+from holdfast_test.certificates import Authority, tls_ingress, tls_secret
 from holdfast_test.edge import own_edge
 from holdfast_test.process import wait_until
 from test_websocket import Echo, talk
@@ -46,19 +46,9 @@ def trusting_browser(chromium_program, authority, tmp_path):
 
 def certify(edge, secret_of):
     """`secret_of`: whose certificate each host shows."""
-    edge.manifests.write("tls", [
-        {
-            "apiVersion": "networking.k8s.io/v1",
-            "kind": "Ingress",
-            "metadata": {"name": "tls", "namespace": "default"},
-            "spec": {
-                "ingressClassName": "holdfast",
-                "tls": [{"hosts": [host], "secretName": host} for host in secret_of],
-                "rules": [{"host": host} for host in secret_of],
-            },
-        },
-        *[tls_secret(host, *pair) for host, pair in secret_of.items()],
-    ])  # fmt: skip
+    ingress = tls_ingress("tls", *[([host], host) for host in secret_of])
+    secrets = [tls_secret(host, *pair) for host, pair in secret_of.items()]
+    edge.manifests.write("tls", [ingress, *secrets])
     for host, (certificate, _) in secret_of.items():
         der = ssl.PEM_cert_to_DER_cert(certificate.decode())
         wait_until(lambda: shown(edge, host) == der, "the certificate")  # noqa: B023

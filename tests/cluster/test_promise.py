@@ -253,6 +253,7 @@ def test_the_promise(topology, server, api, tmp_path, started):
 
     open_now = scrape(admin).value("holdfast_websockets_open", ingress="promise")
     transactions = scrape(admin).value("holdfast_snapshot_version")
+    over_tls = scrape(admin).value("holdfast_tls_handshakes_total")
     result = clients.finish()
     print(f"\nthe promise, {topology.__name__}: {result}")
     print(f"{transactions:.0f} transactions, {cluster.counts}")
@@ -261,6 +262,7 @@ def test_the_promise(topology, server, api, tmp_path, started):
     faults = {key: result[key] for key in ("closed", "lost", "altered", "misplaced")}
     assert faults == {"closed": 0, "lost": 0, "altered": 0, "misplaced": 0}
     assert result["connections"] == CONNECTIONS
+    assert over_tls >= CONNECTIONS // 2
     assert result["messages"] > 10 * CONNECTIONS
     assert open_now == result["connections"]
     quarter = len(memory) // 4

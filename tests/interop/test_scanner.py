@@ -8,7 +8,7 @@ kind of key by an authority that it is told to trust.
 import json
 
 import pytest
-from holdfast_test.certificates import Authority, tls_secret
+from holdfast_test.certificates import Authority, tls_ingress, tls_secret
 from holdfast_test.peers import echo_websocket
 from holdfast_test.process import wait_until
 
@@ -26,17 +26,11 @@ NONE = ("ssl_2_0", "ssl_3_0", "tls_1_0", "tls_1_1")
 def serve(edge, authority):
     """The host, with a certificate of each kind of key."""
     route, _ = edge.serve(echo_websocket)
-    entries, secrets = [], []
-    for key in ("EC", "RSA"):
-        paths = authority.issue(route.host, route.host, key_type=key)
-        secrets.append(tls_secret(key.lower(), *(path.read_bytes() for path in paths)))
-        entries.append({"hosts": [route.host], "secretName": key.lower()})
-    ingress = {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "Ingress",
-        "metadata": {"name": "tls", "namespace": "default"},
-        "spec": {"ingressClassName": "holdfast", "tls": entries, "rules": [{"host": route.host}]},
-    }
+    secrets = []
+    for key_type in ("EC", "RSA"):
+        paths = authority.issue(route.host, route.host, key_type=key_type)
+        secrets.append(tls_secret(key_type.lower(), *(path.read_bytes() for path in paths)))
+    ingress = tls_ingress("tls", ([route.host], "ec"), ([route.host], "rsa"))
     edge.manifests.write("tls", [*secrets, ingress])
     wait_until(
         lambda: edge.metrics().value("holdfast_certificate_expiry_timestamp_seconds", secret="rsa"),

@@ -9,6 +9,7 @@ import ssl
 import time
 
 from holdfast_test.certificates import secret as opaque
+from holdfast_test.certificates import tls_ingress
 from holdfast_test.certificates import tls_secret as secret
 from holdfast_test.metrics import get
 from holdfast_test.peers import (
@@ -19,17 +20,7 @@ from holdfast_test.process import wait_until
 
 
 def tls_of(route, *entries):
-    """An Ingress beside the route's that names Secrets: [(hosts, Secret)]."""
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "Ingress",
-        "metadata": {"name": f"{route.name}-tls", "namespace": "default"},
-        "spec": {
-            "ingressClassName": "holdfast",
-            "tls": [{"hosts": hosts, "secretName": name} for hosts, name in entries],
-            "rules": [{"host": hosts[0]} for hosts, _ in entries],
-        },
-    }
+    return tls_ingress(f"{route.name}-tls", *entries)
 
 
 def shown(edge, name, **options):
@@ -126,6 +117,20 @@ def test_rotations_close_nothing(own_edge, maker):
             echoes += 1
     print(f"{rotation + 1} rotations, {len(clients)} WebSockets, {echoes} echoes")
     assert edge.metrics().value("holdfast_websockets_open", ingress=route.name) == len(clients)
+
+
+def test_a_certificate_that_is_about_to_expire_is_said(own_edge, maker):
+    """Those of the maker are good for two days."""
+    edge = own_edge()
+    route, _ = edge.serve(echo_websocket)
+    put(edge, "secrets", secret("own", *maker.make(route.host)))
+    put(edge, "tls", tls_of(route, ([route.host], "own")))
+
+    def lines():
+        return [line for line in edge.holdfast.log() if "about to expire" in line["message"]]
+
+    line = wait_until(lines, "the warning")[0]
+    assert (line["level"], line["secret"], line["hours_left"]) == ("warn", "default/own", 47)
 
 
 def test_a_broken_secret_leaves_the_last_good_one(own_edge, maker):

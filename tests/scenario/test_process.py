@@ -14,6 +14,7 @@ import tempfile
 import time
 
 import pytest
+from holdfast_test.certificates import tls_ingress
 from holdfast_test.metrics import get, scrape, wait_for_value
 from holdfast_test.peers import (
     Ended, answering, connect, echo_websocket, frame, handshake, response, take_frame,
@@ -230,6 +231,24 @@ def test_the_soft_descriptor_limit_is_raised(own_edge):
     limits = open(f"/proc/{edge.holdfast.pid}/limits").read()
     line = next(line for line in limits.splitlines() if line.startswith("Max open files"))
     assert line.split()[3] == str(hard)
+
+
+@pytest.mark.parametrize("soft, hard, refused", [(160, 160, 20), (160, 4096, 0)])
+def test_secrets_by_name_are_bounded_by_the_raised_limit(own_edge, soft, hard, refused):
+    """An eighth of the descriptors; 40 Ingresses name a Secret each."""
+    edge = own_edge(prefix=["prlimit", f"--nofile={soft}:{hard}"])
+    ingresses = []
+    for number in range(40):
+        asking = tls_ingress(f"asks-{number}", ([f"h{number}.test"], "own"))
+        asking["metadata"]["annotations"] = {"holdfast.dev/client-ca-secret": f"s{number}"}
+        ingresses.append(asking)
+    edge.manifests.write("asking", ingresses)
+
+    def problems():
+        return [p["message"] for p in edge.config()["control_plane"]["problems"]]
+
+    wait_until(lambda: any("client" in text or "nobody" in text for text in problems()), "them")
+    assert sum("Ingresses name more" in text for text in problems()) == refused
 
 
 def test_when_descriptors_run_out_accepting_pauses(own_edge):

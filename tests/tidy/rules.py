@@ -207,10 +207,9 @@ def check_clocks(tree: Tree) -> Iterator[Finding]:
 
 
 def check_sleeps(tree: Tree) -> Iterator[Finding]:
-    """Tests wait for what they wait for. Polling, with a deadline, lives in tests/support;
-    benchmarks have a pace."""
+    """Tests wait for what they wait for. Polling, with a deadline, lives in tests/support."""
     for path in tree.ending(CPP + (".py",), "tests/"):
-        if path.startswith(("tests/support/", "tests/bench/")):
+        if path.startswith("tests/support/"):
             continue
         for number, line in enumerate(tree.code(path), 1):
             if SLEEP.search(line):

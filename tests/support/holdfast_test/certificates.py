@@ -75,5 +75,19 @@ def secret(name, kind="Opaque", **values):
     }
 
 
+def tls_ingress(name, *entries):
+    """An Ingress beside others that names Secrets: (hosts, Secret) each."""
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {
+            "ingressClassName": "holdfast",
+            "tls": [{"hosts": hosts, "secretName": secret_name} for hosts, secret_name in entries],
+            "rules": [{"host": hosts[0]} for hosts, _ in entries],
+        },
+    }
+
+
 def tls_secret(name, certificate, key):
     return secret(name, "kubernetes.io/tls", tls_crt=certificate, tls_key=key)

@@ -15,7 +15,7 @@ PATIENCE_SECONDS = 20
 POLL_SECONDS = 0.01
 
 
-def wait_until(condition, what, patience=PATIENCE_SECONDS):
+def wait_until(condition, what, patience=PATIENCE_SECONDS, poll=POLL_SECONDS):
     """Polls until `condition()` is true and returns its value; fails the test after `patience`."""
     deadline = time.monotonic() + patience
     event = threading.Event()
@@ -25,7 +25,7 @@ def wait_until(condition, what, patience=PATIENCE_SECONDS):
             return value
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {patience} s in vain for {what}")
-        event.wait(POLL_SECONDS)
+        event.wait(poll)
 
 
 def memory_kib(pid):

@@ -134,9 +134,6 @@ TEST_F(ManifestFolderTest, ReportsWhatWasMeantForItAndCannotBeRead) {
   const auto says = [&](const std::string& head) {
     return set("a.yaml", "{" + head + ", metadata: {name: web}}\n");
   };
-  EXPECT_THAT(says("apiVersion: extensions/v1beta1, kind: Ingress"),
-              ElementsAre(HasSubstr("Ingress of extensions/v1beta1 is not read, "
-                                    "networking.k8s.io/v1 is")));
   EXPECT_THAT(says("apiVersion: networking.k8s.io/v1, kind: Ingres"),
               ElementsAre(HasSubstr("networking.k8s.io/v1 has no kind Ingres")));
   EXPECT_THAT(says("apiVersion: v1"), ElementsAre(HasSubstr("a document has no kind")));
@@ -145,6 +142,30 @@ TEST_F(ManifestFolderTest, ReportsWhatWasMeantForItAndCannotBeRead) {
   EXPECT_THAT(says("apiVersion: serving.knative.dev/v1, kind: Service"),
               ElementsAre("fine Manifest a.yaml"));
   EXPECT_THAT(says("apiVersion: networking.k8s.io/v1, kind: NetworkPolicy"), IsEmpty());
+}
+
+TEST_F(ManifestFolderTest, AnObjectOfAnotherVersionIsThatObjectsProblemAlone) {
+  start();
+  const auto ingress = [](const std::string& version) {
+    return "---\napiVersion: " + version + "\nkind: Ingress\nmetadata: {name: web}\n";
+  };
+  const std::string old = ingress("extensions/v1beta1");
+  const std::string current = ingress("networking.k8s.io/v1");
+  const auto its_problem = HasSubstr(
+      "unreadable Ingress default/web: its version "
+      "extensions/v1beta1 is not read, networking.k8s.io/v1 is");
+  EXPECT_THAT(set("a.yaml", old + service("x") + service("y")),
+              ElementsAre(its_problem, "replace Service: default/x default/y"));
+  // The rest of the file goes its way.
+  EXPECT_THAT(set("a.yaml", old + service("x")), ElementsAre("replace Service: default/x"));
+  // It is in nobody's way who has it in a version that is read.
+  EXPECT_THAT(set("b.yaml", current), ElementsAre("replace Ingress: default/web"));
+  EXPECT_THAT(set("b.yaml", service("z")),
+              ElementsAre("replace Ingress:", "replace Service: default/x default/z"));
+  EXPECT_THAT(set("a.yaml", old + current + service("x")),
+              ElementsAre("replace Ingress: default/web"));
+  // Edited back, it stays what it was.
+  EXPECT_THAT(set("a.yaml", old + service("x")), IsEmpty());
 }
 
 TEST_F(ManifestFolderTest, ReportsObjectsWithoutAName) {
