@@ -187,13 +187,14 @@ void StatusWriter::read_done(const kube::ObjectName& ingress, kube::ApiAnswer an
     pending_.erase(ingress);
     return;
   }
+  kube::ApiRequest request = kube::patch_ingress_status(read->ingress, *wanted, manager_);
   under_way_ = true;
-  caller_.call(kube::patch_ingress_status(read->ingress, *wanted, manager_),
-               [this, ingress, written = *std::move(wanted)](kube::ApiAnswer written_answer) {
-                 under_way_ = false;
-                 write_done(ingress, written, std::move(written_answer));
-                 finish();
-               });
+  caller_.call(std::move(request), [this, ingress, written = *std::move(wanted)](
+                                       kube::ApiAnswer written_answer) {
+    under_way_ = false;
+    write_done(ingress, written, std::move(written_answer));
+    finish();
+  });
 }
 
 void StatusWriter::write_done(const kube::ObjectName& ingress,
