@@ -1,4 +1,4 @@
-"""Helm, and one API server in a network namespace of the test process's own, as in tests/cluster."""
+"""Helm, and one API server in a network namespace of the tests' own, as in tests/cluster."""
 
 import pathlib
 import sys
@@ -8,6 +8,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "cluster"))
 
 from api_server import ApiServer, enter_namespace  # noqa: E402
+from audit_log import AuditLog  # noqa: E402
 from helm import Helm  # noqa: E402
 from pods import Pods  # noqa: E402
 
@@ -22,8 +23,14 @@ def helm(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory):
-    running = ApiServer(tmp_path_factory.mktemp("apiserver"))
+def audit(tmp_path_factory):
+    """What the API server says of each request of the chart's accounts."""
+    return AuditLog(tmp_path_factory.mktemp("audit"))
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory, audit):
+    running = ApiServer(tmp_path_factory.mktemp("apiserver"), *audit.flags)
     try:
         yield running
     finally:
