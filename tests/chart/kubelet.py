@@ -1,6 +1,6 @@
 """What a node does of a Pod, as far as Holdfast can tell: its network, its volumes, its containers.
 
-A container gets exactly the Pod's args, environment, user, mounts and token, and nothing of the test's.
+A container gets exactly the Pod's args, environment, user, mounts and token, nothing of the test's.
 """
 
 import base64
@@ -54,7 +54,7 @@ class Container(Holdfast):
 
 
 class Pod:
-    """`template`: the pod template as the API server has it. `hosts`: what cluster DNS would answer."""
+    """`template`: the pod template as the API server has it. `hosts`: what cluster DNS says."""
 
     count = 0
 

@@ -1,5 +1,5 @@
-"""A release of the chart on the API server, and its pods: made of the templates that are stored there,
-as the controllers of a real cluster would."""
+"""A release of the chart on the API server, and its pods: made of the templates that are stored
+there, as the controllers of a real cluster would."""
 
 import json
 

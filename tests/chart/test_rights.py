@@ -1,8 +1,8 @@
-"""Goal: the chart's roles are enough for the controller, and no rule, and no verb of one, is too much.
+"""Goal: the chart's roles are enough for the controller, and no verb of any rule is too much.
 
 Method: controllers with nothing but a token that the API server issued, one with all rules, and one
-for every verb of every rule without just that. The API server is restarted, so that they do what they
-do after a lost connection; its audit log says what they asked for, and whether they might.
+for every verb of every rule without just that. The API server is restarted, so that they do what
+they do after a lost connection; its audit log says what they asked for, and whether they might.
 """
 
 import copy
