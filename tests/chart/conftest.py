@@ -7,8 +7,9 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "cluster"))
 
-from api_server import ApiServer, enter_namespace  # noqa: E402
+from api_server import NODE, ApiServer, enter_namespace  # noqa: E402
 from audit_log import AuditLog  # noqa: E402
+from dns_server import DnsServer  # noqa: E402
 from helm import Helm  # noqa: E402
 from pods import Pods  # noqa: E402
 
@@ -35,6 +36,12 @@ def server(tmp_path_factory, audit):
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="session")
+def dns():
+    """The cluster's, where pods ask."""
+    return DnsServer(NODE, 53)
 
 
 @pytest.fixture

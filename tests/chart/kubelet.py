@@ -8,10 +8,10 @@ import os
 import pathlib
 import subprocess
 
+from api_server import NODE, PORT
 from holdfast_test.process import BINARY, ROOT, Holdfast, wait_until
 
 CONTAINER = ROOT / "tests/chart/container"
-NODE = "10.200.0.1"
 # Pods that run here are on the node's bridge, from this address on.
 FIRST_ADDRESS = 16
 
@@ -54,15 +54,17 @@ class Container(Holdfast):
 
 
 class Pod:
-    """`template`: the pod template as the API server has it. `hosts`: what cluster DNS says."""
+    """`template`: the pod template as the API server has it, which its containers find at
+    `api_port` of the node."""
 
     count = 0
 
-    def __init__(self, server, namespace, template, folder, hosts=None):
+    def __init__(self, server, namespace, template, folder, api_port=PORT):
         Pod.count += 1
         self._server = server
         self._namespace = namespace
         self._template = template
+        self._api_port = api_port
         self.spec = template["spec"]
         self._folder = pathlib.Path(folder) / f"pod-{Pod.count}"
         self._folder.mkdir()
@@ -71,9 +73,10 @@ class Pod:
         self.address = self.network.address
         self._volumes = {volume["name"]: self._volume(volume) for volume in self.spec["volumes"]}
         self.containers = {}
-        self._hosts = self._folder / "hosts"
-        names = {"localhost": "127.0.0.1", **(hosts or {})}
-        self._hosts.write_text("".join(f"{names[name]} {name}\n" for name in names))
+        # dnsPolicy: ClusterFirst.
+        domains = " ".join(f"{part}cluster.local" for part in (f"{namespace}.svc.", "svc.", ""))
+        self._resolver = self._folder / "resolv.conf"
+        self._resolver.write_text(f"nameserver {NODE}\nsearch {domains}\noptions ndots:5\n")
 
     def _own(self, path, mode):
         """As fsGroup does it."""
@@ -153,7 +156,7 @@ class Pod:
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "HOSTNAME": self._folder.name,
             "KUBERNETES_SERVICE_HOST": NODE,
-            "KUBERNETES_SERVICE_PORT": "6443",
+            "KUBERNETES_SERVICE_PORT": str(self._api_port),
         }
         for variable in container.get("env", []):
             if "value" in variable:
@@ -174,7 +177,7 @@ class Pod:
             + ("ro" if mount.get("readOnly") else "rw")
             for mount in container["volumeMounts"]
         ]
-        mounts.append(f"{self._hosts}:/etc/hosts:ro")
+        mounts.append(f"{self._resolver}:/etc/resolv.conf:ro")
         root = self._folder / f"root-{name}"
         root.mkdir(exist_ok=True)
         prefix = [

@@ -51,6 +51,6 @@ class Release:
     def template(self, kind="deployment", name=NAME):
         return self.get(kind, name)["spec"]["template"]
 
-    def pod(self, folder, kind="deployment", name=NAME, hosts=None):
+    def pod(self, folder, kind="deployment", name=NAME):
         """Not started yet."""
-        return Pod(self._server, self.namespace, self.template(kind, name), folder, hosts)
+        return Pod(self._server, self.namespace, self.template(kind, name), folder)

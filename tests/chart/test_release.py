@@ -9,7 +9,7 @@ from helm import NAMESPACE
 from holdfast_test.certificates import Authority, secret
 from holdfast_test.metrics import scrape
 from holdfast_test.process import wait_until
-from objects import endpoint_slice, ingress, service
+from objects import endpoint_slice, endpoints, ingress, service
 from release import NAME, Release
 from values_matrix import SPLIT
 
@@ -55,7 +55,7 @@ def test_install_upgrade_rollback_uninstall(release, server, chat, started, tmp_
     wait_until(
         lambda: "2h" in str(release.get("configmap", f"{NAME}-defaults")["data"]), "the defaults"
     )
-    assert scrape(second.port("controller-admin"), second.address).value(
+    assert scrape(second.port("admin-control"), second.address).value(
         "holdfast_watch_connected", kind="ConfigMap"
     ) == 1
     connect(second).echo("hello again")
@@ -120,6 +120,14 @@ def test_watched_namespaces(release, server, chat, started, tmp_path):
     connect(pod).echo("from one namespace")
 
 
+def test_endpoints_in_place_of_slices(release, server, chat, started, tmp_path):
+    """The rule changes with the flag."""
+    server.api.apply(endpoints("chat", ["10.244.1.1"]))
+    release.install({"watch": {"endpointsApi": "endpoints"}})
+    pod = ready(started(release.pod(tmp_path)).start_all())
+    connect(pod).echo("the old way")
+
+
 def discovery_secret(name, authority, certificate_name):
     """As cert-manager writes it, in the release's namespace."""
     certificate, key = authority.issue(name, certificate_name)
@@ -131,7 +139,7 @@ def discovery_secret(name, authority, certificate_name):
     return made
 
 
-def test_split(release, server, chat, started, tmp_path):
+def test_split(release, server, dns, chat, started, tmp_path):
     authority = Authority(tmp_path / "ca", "discovery")
     discovery = f"{NAME}-discovery.{NAMESPACE}.svc"
     server.api.apply(
@@ -141,8 +149,9 @@ def test_split(release, server, chat, started, tmp_path):
     )
     release.install(SPLIT)
     controller = started(release.pod(tmp_path, name=f"{NAME}-controller")).start_all()
-    wait_ready(controller.port("controller-admin"), controller.address)
-    pod = started(release.pod(tmp_path, hosts={discovery: controller.address})).start_all()
+    wait_ready(controller.port("admin-control"), controller.address)
+    dns.set(f"{discovery}.cluster.local", controller.address)
+    pod = started(release.pod(tmp_path)).start_all()
     assert list(pod.containers) == ["proxy"]
     ready(pod)
     connect(pod).echo("from afar")

@@ -112,17 +112,17 @@ ports:
   - name: discovery
     containerPort: {{ int .Values.ports.discovery }}
   {{- end }}
-  - name: controller-admin
+  - name: admin-control
     containerPort: {{ int .Values.ports.controllerAdmin }}
 {{- if eq .Values.mode "split" }}
 readinessProbe:
-  httpGet: {path: /readyz, port: controller-admin}
+  httpGet: {path: /readyz, port: admin-control}
   periodSeconds: 5
   timeoutSeconds: 3
 {{- end }}
 # Its restart closes no connection.
 livenessProbe:
-  httpGet: {path: /healthz, port: controller-admin}
+  httpGet: {path: /healthz, port: admin-control}
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 6
