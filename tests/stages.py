@@ -1,6 +1,7 @@
 """Installs what is missing, builds, and runs the tests: tests/run [LABEL...]
 
-Labels: build, tidy, unit, golden, scenario, interop, cluster, browser, sanitize, tsan, fuzz, bench.
+Labels: build, tidy, unit, golden, scenario, interop, cluster, chart, image, browser, sanitize,
+tsan, fuzz, bench.
 Without one: all but bench. A stage that fails does not keep the next from running. Prints the
 minutes of each stage and, as its last line, how many tests passed and failed.
 """
@@ -20,8 +21,8 @@ SANITIZED = BUILD / "asan"
 THREAD_SANITIZED = BUILD / "tsan"
 REPORTS = BUILD / "reports"
 STAGES = [
-    "build", "tidy", "unit", "golden", "scenario", "interop", "cluster", "browser", "sanitize",
-    "tsan", "fuzz", "bench",
+    "build", "tidy", "unit", "golden", "scenario", "interop", "cluster", "chart", "image",
+    "browser", "sanitize", "tsan", "fuzz", "bench",
 ]  # fmt: skip
 DEFAULT = [stage for stage in STAGES if stage != "bench"]
 PYTHON = "/usr/bin/python3"
@@ -111,8 +112,7 @@ def install(*groups):
 
 
 def configure_and_build(folder, *options, targets=()):
-    must(["cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "--log-level=WARNING", *options])
-    must(["ninja", "-C", folder, "--quiet", *targets])
+    must([ROOT / "deploy/build", folder, *options, "--", *targets])
 
 
 def build_release(*targets):
@@ -233,6 +233,19 @@ def stage_cluster(tally):
     build_release("holdfast")
     must(["tests/cluster/assets/build"])
     run_pytest(tally, "cluster", "tests/cluster")
+
+
+def stage_chart(tally):
+    build_release("holdfast")
+    must(["tests/cluster/assets/build"])
+    must(["tests/cluster/assets/build", "helm"])
+    run_pytest(tally, "chart", "tests/chart")
+
+
+def stage_image(tally):
+    install("image")
+    must(["tests/image/build"])
+    run_pytest(tally, "image", "tests/image")
 
 
 def stage_browser(tally):

@@ -138,8 +138,10 @@ class ApiServer:
     url = f"https://{NODE}:{PORT}"
     token = TOKEN
 
-    def __init__(self, folder):
+    def __init__(self, folder, *flags):
+        """`flags`: more of them for kube-apiserver."""
         self._folder = pathlib.Path(folder)
+        self._flags = flags
         built = subprocess.run(
             [ROOT / "tests/cluster/assets/build"], check=True, capture_output=True, text=True
         )
@@ -205,7 +207,7 @@ class ApiServer:
             # Rows: W15. Those who speak HTTP/2 are sent away now and then.
             "--goaway-chance=0.02",
             # Rows: W16. Without it, SIGTERM waits a minute for watches to end.
-            "--shutdown-watch-termination-grace-period=1s",
+            "--shutdown-watch-termination-grace-period=1s", *self._flags,
         )  # fmt: skip
         wait_until(self.certificate.exists, "the API server to make its certificate", START_SECONDS)
 

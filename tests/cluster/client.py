@@ -19,10 +19,10 @@ def _run(coroutine):
 class WebSocket:
     """Connected through Holdfast; `pod` is the address of the pod that answered."""
 
-    def __init__(self, port, host, path="/"):
+    def __init__(self, port, host, path="/", address="127.0.0.1"):
         async def connect():
             socket = await websockets.connect(
-                f"ws://{host}{path}", host="127.0.0.1", port=port, max_size=None
+                f"ws://{host}{path}", host=address, port=port, max_size=None
             )
             return socket, await socket.recv()
 
@@ -103,10 +103,10 @@ class Visitors:
         self._thread.join()
 
 
-def wait_ready(admin_port):
+def wait_ready(admin_port, address="127.0.0.1"):
     def ready():
         try:
-            return get(admin_port, "/readyz")[0] == 200
+            return get(admin_port, "/readyz", address)[0] == 200
         except OSError:
             return False
 

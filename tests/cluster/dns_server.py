@@ -1,4 +1,4 @@
-"""A DNS server on 127.0.0.1, over UDP and TCP, that says what a test tells it to."""
+"""A DNS server, on 127.0.0.1 by default, over UDP and TCP, that says what a test tells it to."""
 
 import socket
 import socketserver
@@ -15,17 +15,17 @@ HEAD = struct.Struct("!6H")
 class DnsServer:
     """Names are set by set(); others do not exist. `asked` counts questions by (name, protocol)."""
 
-    def __init__(self):
+    def __init__(self, host="127.0.0.1", port=0):
         self._names = {}
         self.silent = False
         self.truncating = False
         self.asked = {}
-        self._tcp = _TcpServer(("127.0.0.1", 0), _TcpHandler)
+        self._tcp = _TcpServer((host, port), _TcpHandler)
         self._udp = _UdpServer(self._tcp.server_address, _UdpHandler)
         for server in (self._tcp, self._udp):
             server.dns = self
             threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.address = "127.0.0.1:%d" % self._tcp.server_address[1]
+        self.address = f"{host}:{self._tcp.server_address[1]}"
 
     def set(self, name, *addresses, ttl=1):
         """From now on; without addresses the name exists, and has none."""
