@@ -21,7 +21,7 @@
 #include "controller/event_writer.h"
 #include "controller/reconciler.h"
 #include "controller/status_writer.h"
-#include "kube/api_caller.h"
+#include "kube/connected_api_caller.h"
 #include "kube/lease_elector.h"
 #include "options.h"
 

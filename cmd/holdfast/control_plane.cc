@@ -141,8 +141,9 @@ class ControlPlane::State final : public kube::ObjectSink, public controller::Re
       : options_(std::move(options)),
         clock_(clock),
         log_(log),
-        reconciler_(bounded(options_.compile), scopes_of(options_), clock, log,
-                    [this](model::Transaction change) { publish(std::move(change)); }, this),
+        reconciler_(
+            bounded(options_.compile), scopes_of(options_), clock, log,
+            [this](model::Transaction change) { publish(std::move(change)); }, this),
         server_(log, [this](const std::string&, const model::Refusal& refusal) {
           asio::post(context_, [this, refusal] { report_refusal(refusal); });
         }) {}

@@ -138,11 +138,10 @@ void EventWriter::run_due() {
 bool EventWriter::admit(Entries::iterator entry) {
   const base::Instant now = clock_.now();
   forget_full_buckets();
-  const auto bucket =
-      rates_
-          .try_emplace({entry->first.kind, entry->first.object}, kEventsPerSecondOfAnObject,
-                       kEventsAtOnceOfAnObject, now)
-          .first;
+  const auto bucket = rates_
+                          .try_emplace({entry->first.kind, entry->first.object},
+                                       kEventsPerSecondOfAnObject, kEventsAtOnceOfAnObject, now)
+                          .first;
   // Both buckets or none: what is put off here has cost nothing.
   if (rate_.ready_at() > now) return true;
   if (bucket->second.take(now)) return true;
@@ -152,7 +151,8 @@ bool EventWriter::admit(Entries::iterator entry) {
 
 void EventWriter::forget_full_buckets() {
   if (rates_.size() < kEventsMost) return;
-  std::erase_if(rates_, [now = clock_.now()](const auto& held) { return held.second.is_full(now); });
+  std::erase_if(rates_,
+                [now = clock_.now()](const auto& held) { return held.second.is_full(now); });
 }
 
 void EventWriter::call(kube::ApiRequest request, std::function<void(const kube::ApiAnswer&)> done) {

@@ -171,8 +171,8 @@ void StatusWriter::read_done(const kube::ObjectName& ingress, kube::ApiAnswer an
   if (answer.failure) return failed(ingress, *answer.failure);
   base::StatusOr<kube::IngressWithWriters> read = kube::parse_ingress(answer.body);
   if (!read.ok()) {
-    return failed(
-        ingress, {kube::FailureKind::kMalformed, {}, std::string(read.status().message())});
+    return failed(ingress,
+                  {kube::FailureKind::kMalformed, {}, std::string(read.status().message())});
   }
   const auto found = entries_.find(ingress);
   if (!leading_ || found == entries_.end()) return;
@@ -189,17 +189,16 @@ void StatusWriter::read_done(const kube::ObjectName& ingress, kube::ApiAnswer an
   }
   kube::ApiRequest request = kube::patch_ingress_status(read->ingress, *wanted, manager_);
   under_way_ = true;
-  caller_.call(std::move(request), [this, ingress, written = *std::move(wanted)](
-                                       kube::ApiAnswer written_answer) {
-    under_way_ = false;
-    write_done(ingress, written, std::move(written_answer));
-    finish();
-  });
+  caller_.call(std::move(request),
+               [this, ingress, written = *std::move(wanted)](kube::ApiAnswer written_answer) {
+                 under_way_ = false;
+                 write_done(ingress, written, std::move(written_answer));
+                 finish();
+               });
 }
 
 void StatusWriter::write_done(const kube::ObjectName& ingress,
-                              std::vector<kube::PublishedAddress> written,
-                              kube::ApiAnswer answer) {
+                              std::vector<kube::PublishedAddress> written, kube::ApiAnswer answer) {
   if (answer.refused_with() == 404) {
     pending_.erase(ingress);
     return;
@@ -243,9 +242,8 @@ void StatusWriter::collect(std::vector<base::MetricFamily>& out) const {
                             "Writes of the status of an Ingress, by what came of them.",
                             base::MetricType::kCounter};
   const auto add = [&](const char* result, const std::atomic<std::uint64_t>& count) {
-    family.samples.push_back(
-        {.labels = {{"result", result}},
-         .value = static_cast<double>(count.load(std::memory_order_relaxed))});
+    family.samples.push_back({.labels = {{"result", result}},
+                              .value = static_cast<double>(count.load(std::memory_order_relaxed))});
   };
   add("written", written_);
   add("conflict", conflicts_);

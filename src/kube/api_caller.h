@@ -4,19 +4,24 @@
 // Events need. Control thread only. The caller is owned by whoever wires things together, and
 // outlives those who call.
 
-#include <boost/asio/io_context.hpp>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 
-#include "base/clock.h"
-#include "base/log.h"
-#include "kube/api_server.h"
 #include "kube/reflector.h"
-#include "kube/source.h"
 
 namespace holdfast::kube {
+
+/// One request to an API server.
+struct ApiRequest {
+  std::string method = "GET";
+  /// Path and query.
+  std::string target;
+  std::string accept = "application/json";
+  /// Of the body; empty: there is none.
+  std::string content_type = {};
+  std::string body = {};
+};
 
 /// What came of a request. Without a failure, the API server answered 200 or 201.
 struct ApiAnswer {
@@ -40,13 +45,5 @@ class ApiCaller {
   /// Ends what is under way: its `done` is not called, nor any later one.
   virtual void stop() = 0;
 };
-
-/// A connection of its own, made when it is needed.
-std::unique_ptr<ApiCaller> make_api_caller(boost::asio::io_context& context,
-                                           std::shared_ptr<ApiServer> server);
-
-/// The same of a cluster, with the usual patience.
-std::shared_ptr<ApiServer> make_api_server(ClusterConfig config, const base::Clock& clock,
-                                           const base::Log& log);
 
 }  // namespace holdfast::kube

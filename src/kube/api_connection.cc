@@ -48,8 +48,7 @@ asio::awaitable<std::optional<Failure>> ApiConnection::send(ApiRequest request) 
   co_return failure;
 }
 
-ApiConnection::Outcome ApiConnection::try_send(const ApiRequest& wanted,
-                                               const std::string& token) {
+ApiConnection::Outcome ApiConnection::try_send(const ApiRequest& wanted, const std::string& token) {
   const std::string request = server_->serialize(wanted, token);
   const bool reused = stream_ != nullptr && response_.reusable();
   bool answered = false;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "kube/api_caller.h"
 #include "kube/credentials.h"
 #include "kube/limits.h"
 #include "kube/reflector.h"
@@ -27,17 +28,6 @@ struct ApiServerOptions {
   std::size_t event_bytes = kEventBytes;
   std::size_t list_objects = kListObjects;
   std::size_t list_bytes = kListBytes;
-};
-
-/// One request to an API server.
-struct ApiRequest {
-  std::string method = "GET";
-  /// Path and query.
-  std::string target;
-  std::string accept = "application/json";
-  /// Of the body; empty: there is none.
-  std::string content_type = {};
-  std::string body = {};
 };
 
 /// A query value (RFC 3986, 2.1). Resource versions and continue tokens are opaque.

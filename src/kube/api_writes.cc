@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "kube/api_server.h"
 #include "kube/json.h"
 #include "kube/object_parser.h"
 
@@ -194,10 +195,8 @@ ApiRequest create_event(const Event& event) {
                      {"source", {{"component", "holdfast"}}},
                      {"reportingComponent", "holdfast.dev/controller"},
                      {"reportingInstance", event.instance}};
-  return {.method = "POST",
-          .target = events_path(event),
-          .content_type = kJson,
-          .body = text_of(body)};
+  return {
+      .method = "POST", .target = events_path(event), .content_type = kJson, .body = text_of(body)};
 }
 
 ApiRequest repeat_event(const Event& event) {

@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "base/status.h"
-#include "kube/api_server.h"
+#include "kube/api_caller.h"
 #include "kube/objects.h"
 
 namespace holdfast::kube {

@@ -19,7 +19,8 @@ ROOMS = {
     "discovery": ["model", "base"],
     "kube": ["base"],
     "dns": ["kube/objects.h", "base"],
-    "controller": ["kube/objects.h", "tls", "model", "base"],
+    "controller": ["kube/objects.h", "kube/api_caller.h", "kube/api_writes.h", "tls", "model",
+                   "base"],
     "proxy": ["http", "websocket", "tls", "model", "base"],
     "admin": ["base"],
 }

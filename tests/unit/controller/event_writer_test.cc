@@ -17,10 +17,10 @@
 namespace holdfast::controller {
 namespace {
 
-using ::testing::HasSubstr;
-using ::testing::StartsWith;
 using nlohmann::json;
 using std::chrono::seconds;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 constexpr char kUid[] = R"({"metadata":{"uid":"4711"}})";
 constexpr char kRead[] = "GET /apis/networking.k8s.io/v1/namespaces/shop/ingresses/web";
@@ -73,12 +73,11 @@ TEST_F(EventWriterTest, AProblemIsAWarningAndItsEndANormalEvent) {
   ASSERT_EQ(caller.asked(), kRead);
   EXPECT_THAT(caller.request().accept, HasSubstr("as=PartialObjectMetadata"));
   const json warning = take_event();
-  EXPECT_EQ(warning["involvedObject"],
-            (json{{"apiVersion", "networking.k8s.io/v1"},
-                  {"kind", "Ingress"},
-                  {"namespace", "shop"},
-                  {"name", "web"},
-                  {"uid", "4711"}}));
+  EXPECT_EQ(warning["involvedObject"], (json{{"apiVersion", "networking.k8s.io/v1"},
+                                             {"kind", "Ingress"},
+                                             {"namespace", "shop"},
+                                             {"name", "web"},
+                                             {"uid", "4711"}}));
   EXPECT_EQ(warning["type"], "Warning");
   EXPECT_EQ(warning["reason"], "ConfigurationError");
   EXPECT_EQ(warning["message"], "spec.rules[0]: the port is 0; no path of it is served");

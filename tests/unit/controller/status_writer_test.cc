@@ -289,8 +289,8 @@ TEST(AddressesOfTest, ByType) {
                                               {.ip = "192.0.2.2", .hostname = ""},
                                               {.ip = "192.0.2.3", .hostname = ""}}));
   service.type = "NodePort";
-  EXPECT_EQ(addresses_of(service), (Addresses{{.ip = "192.0.2.2", .hostname = ""},
-                                              {.ip = "192.0.2.3", .hostname = ""}}));
+  EXPECT_EQ(addresses_of(service),
+            (Addresses{{.ip = "192.0.2.2", .hostname = ""}, {.ip = "192.0.2.3", .hostname = ""}}));
   service.external_ips = {};
   EXPECT_EQ(addresses_of(service), (Addresses{{.ip = "10.96.0.7", .hostname = ""}}));
   service.cluster_ip = "None";

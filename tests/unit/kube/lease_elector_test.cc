@@ -15,9 +15,9 @@
 namespace holdfast::kube {
 namespace {
 
-using ::testing::HasSubstr;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::HasSubstr;
 
 const ObjectName kLease{"ns", "holdfast-class"};
 constexpr char kPath[] = "/apis/coordination.k8s.io/v1/namespaces/ns/leases";

@@ -1,4 +1,4 @@
-#include "kube/api_caller.h"
+#include "kube/connected_api_caller.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <exception>
