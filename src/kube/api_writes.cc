@@ -61,9 +61,9 @@ Json published_json(const std::vector<PublishedAddress>& published) {
 std::vector<std::string> status_writers_of(std::string_view body) {
   std::vector<std::string> writers;
   const Json value = Json::parse(body, nullptr, false);
-  static const Json::json_pointer kPath("/metadata/managedFields");
-  if (value.is_discarded() || !value.contains(kPath)) return writers;
-  for (const Json& entry : value.at(kPath)) {
+  static const Json::json_pointer path("/metadata/managedFields");
+  if (value.is_discarded() || !value.contains(path)) return writers;
+  for (const Json& entry : value.at(path)) {
     base::Status complaint;
     const Fields fields(entry, complaint);
     if (fields.text("subresource") == "status") writers.push_back(fields.text("manager"));

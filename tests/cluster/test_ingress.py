@@ -107,7 +107,13 @@ def test_a_bad_annotation_is_told_and_the_rest_served(api, holdfast, pods):
     problems = json.loads(get(holdfast.port("admin"), "/debug/config")[1])
     text = json.dumps(problems)
     assert "idle-timeout" in text and "sixty seconds" in text, text[:500]
-    assert any(line["level"] == "warn" and "bad" in json.dumps(line) for line in holdfast.log())
+    wait_until(
+        lambda: any(
+            line["level"] == "warn" and "sixty seconds" in json.dumps(line)
+            for line in holdfast.log()
+        ),
+        "the log to say so",
+    )
     api.apply(ingress("bad", "bad.test", {"/": ("bad", 80)}))
     wait_until(
         lambda: "sixty seconds" not in get(holdfast.port("admin"), "/debug/config")[1],
