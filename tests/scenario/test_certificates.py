@@ -172,3 +172,58 @@ def test_plain_requests_are_sent_to_https(own_edge, maker):
     assert head.get("location") == f"https://{route.host}/a?b=c"
     challenge = request.replace(b"/a?b=c", b"/.well-known/acme-challenge/token")
     assert edge.ask(challenge).take_head().status == 200
+
+
+def asked_on(edge, name, host):
+    """The status of a request for that host, by a client that has asked TLS for that name."""
+    client = edge.connect_tls(server_name=name)
+    client.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    try:
+        return client.take_head().status
+    finally:
+        client.close()
+
+
+def test_a_host_of_another_certificate_is_misdirected(own_edge, maker):
+    """RFC 9110, 15.5.20: what the name in the ClientHello and the Host field say together."""
+    edge = own_edge()
+    a, b, c, closed = [
+        edge.serve(answering(*[response("200 OK", b"ok")] * 20), **options)[0]
+        for options in ({}, {}, {}, {"client_ca_secret": "roots"})
+    ]
+    shared, other = maker.make(a.host, b.host, closed.host), maker.make(c.host)
+    put(edge, "secrets", secret("shared", *shared), secret("other", *other),
+        opaque("roots", ca_crt=shared[0]))  # fmt: skip
+    put(edge, "tls", tls_of(a, ([a.host, b.host, closed.host], "shared"), ([c.host], "other")))
+    wait_until(lambda: same(shown(edge, c.host), other[0]), "the certificates")
+    assert asked_on(edge, a.host, a.host) == 200
+    assert asked_on(edge, a.host, b.host) == 200
+    assert asked_on(edge, a.host, c.host) == 421
+    assert asked_on(edge, c.host, a.host) == 421
+    # The same certificate, but clients must show theirs there.
+    assert asked_on(edge, a.host, closed.host) == 421
+    # Without a name in the ClientHello, the Host decides.
+    assert asked_on(edge, None, c.host) == 200
+    assert asked_on(edge, None, closed.host) == 421
+    assert asked_on(edge, "unknown.test", a.host) == 421
+
+
+def test_an_expired_certificate_is_served_and_said(own_edge, maker):
+    """Which is better than none: clients decide."""
+    edge = own_edge()
+    route, _ = edge.serve(echo_websocket)
+    expired = maker.make_expired(route.host)
+    put(edge, "secrets", secret("own", *expired))
+    put(edge, "tls", tls_of(route, ([route.host], "own")))
+    wait_until(lambda: same(shown(edge, route.host), expired[0]), "the certificate")
+    client = open_websocket(edge, route)
+    client.send(frame(b"hello", masked=True))
+    assert take_frame(client) == (TEXT, b"hello", True)
+
+    def lines():
+        return [line for line in edge.holdfast.log() if "expired" in line["message"]]
+
+    line = wait_until(lines, "the error")[0]
+    assert (line["level"], line["secret"]) == ("error", "default/own")
+    expiry = edge.metrics().value("holdfast_certificate_expiry_timestamp_seconds", secret="own")
+    assert expiry < time.time()

@@ -33,6 +33,14 @@ class Maker:
              *more)  # fmt: skip
         return certificate.read_bytes(), key.read_bytes()
 
+    def make_expired(self, *names):
+        """One that was good until yesterday."""
+        self.make(*names)
+        fresh, key = (self._folder / f"{self._count}.{kind}" for kind in ("crt", "key"))
+        expired = self._paths()[0]
+        _run("x509", "-in", fresh, "-signkey", key, "-days", "-1", "-out", expired)
+        return expired.read_bytes(), key.read_bytes()
+
 
 class Authority(Maker):
     """Signs; `certificate` is its own, PEM."""
