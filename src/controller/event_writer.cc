@@ -25,26 +25,26 @@ std::string sentence_of(const Problem& problem) {
 
 /// OBJECT.HASH, within the 253 bytes of a name (RFC 1123 subdomain).
 std::string event_name(const std::string& object, std::uint64_t hash) {
-  constexpr std::size_t most = 253;
-  constexpr std::size_t digits = 16;
-  std::string name = object.substr(0, most - digits - 1);
+  constexpr std::size_t kMost = 253;
+  constexpr std::size_t kDigits = 16;
+  std::string name = object.substr(0, kMost - kDigits - 1);
   while (!name.empty() && (name.back() == '-' || name.back() == '.')) name.pop_back();
   name += '.';
-  base::append_hex(name, hash, digits);
+  base::append_hex(name, hash, kDigits);
   return name;
 }
 
 /// At most kEventMessageBytes, whole characters.
 std::string cut(std::string text) {
   if (text.size() <= kEventMessageBytes) return text;
-  constexpr std::string_view ellipsis = "\u2026";
-  std::size_t length = kEventMessageBytes - ellipsis.size();
+  constexpr std::string_view kEllipsis = "\u2026";
+  std::size_t length = kEventMessageBytes - kEllipsis.size();
   const auto continues = [&](std::size_t at) {
     return (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80;
   };
   while (length > 0 && continues(length)) --length;
   text.resize(length);
-  return text.append(ellipsis);
+  return text.append(kEllipsis);
 }
 
 }  // namespace
@@ -234,7 +234,7 @@ void EventWriter::create(const Problem& problem, std::string uid) {
   });
 }
 
-void EventWriter::create_done(const Problem& problem, kube::Event event,
+void EventWriter::create_done(const Problem& problem, const kube::Event& event,
                               const kube::ApiAnswer& answer) {
   const auto entry = entries_.find(problem);
   if (entry == entries_.end() || !leading_) return;

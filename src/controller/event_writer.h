@@ -71,7 +71,7 @@ class EventWriter final : public base::MetricSource {
   void create(const Problem& problem, std::string uid);
   void repeat(const Problem& problem);
   void uid_done(const Problem& problem, const kube::ApiAnswer& answer);
-  void create_done(const Problem& problem, kube::Event event, const kube::ApiAnswer& answer);
+  void create_done(const Problem& problem, const kube::Event& event, const kube::ApiAnswer& answer);
   void repeat_done(const Problem& problem, const kube::Event& event, const kube::ApiAnswer& answer);
   void told(Entries::iterator entry);
   void failed(const Problem& problem, const kube::Failure& failure);
