@@ -200,16 +200,3 @@ def test_a_new_chart_alone_replaces_no_pod(helm):
     """Pods name no version of the chart: what is the same for them leaves them alone."""
     for _, template in pod_templates(helm.objects({})):
         assert not any(key.startswith("helm.sh/") for key in template["metadata"]["labels"])
-
-
-def test_the_alerts_are_rules(helm):
-    done = subprocess.run(
-        ["promtool", "check", "rules", CHART / "files/alerts.yaml"], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    (rule,) = [
-        item
-        for item in helm.objects({"metrics": {"prometheusRule": {"enabled": True}}})
-        if item["kind"] == "PrometheusRule"
-    ]
-    assert rule["spec"] == yaml.safe_load((CHART / "files/alerts.yaml").read_text())
