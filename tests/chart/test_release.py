@@ -11,7 +11,7 @@ from holdfast_test.metrics import scrape
 from holdfast_test.process import wait_until
 from objects import endpoint_slice, endpoints, ingress, service
 from release import NAME, Release
-from values_matrix import SPLIT
+from values_matrix import MATRIX, SPLIT
 
 HOST = "chat.test"
 
@@ -118,6 +118,21 @@ def test_watched_namespaces(release, server, chat, started, tmp_path):
     assert [rule["resources"] for rule in rules] == [["ingressclasses"]]
     pod = ready(started(release.pod(tmp_path)).start_all())
     connect(pod).echo("from one namespace")
+
+
+def test_modes_can_be_changed(release, server):
+    """What serves traffic keeps its name and its selector, which no upgrade could change."""
+    release.install({})
+    first = release.get("deployment", NAME)
+    for values in ({"mode": "single"}, SPLIT, MATRIX["low ports"]):
+        release.upgrade(values)
+        assert release.get("deployment", NAME)["metadata"]["uid"] == first["metadata"]["uid"]
+    assert [item["metadata"]["name"] for item in release.get("deployment")] == [NAME]
+    # Without any value helm would keep the last ones.
+    for kind, other in (("DaemonSet", "deployment"), ("Deployment", "daemonset")):
+        release.upgrade({"kind": kind})
+        assert release.get(kind.lower(), NAME)["spec"]["selector"] == first["spec"]["selector"]
+        assert not release.get(other)
 
 
 def test_endpoints_in_place_of_slices(release, server, chat, started, tmp_path):
