@@ -126,20 +126,23 @@ base::StatusOr<ControlPlaneOptions> control_plane_options(const Options& options
                                                     ? kube::load_in_cluster_config()
                                                     : kube::load_kubeconfig(options.kubeconfig);
   if (!cluster.ok()) return cluster.status();
+  auto writer = cluster_writer_options(options, *cluster);
+  if (!writer.ok()) return writer.status();
+  result.writer = *std::move(writer);
   result.source = *std::move(cluster);
   return result;
 }
 
 /// Stands between the source and the reconciler: after every change it sets the timer, and tells
 /// the source what the reconciler wants.
-class ControlPlane::State final : public kube::ObjectSink {
+class ControlPlane::State final : public kube::ObjectSink, public controller::ReconcilerObserver {
  public:
   State(ControlPlaneOptions options, const base::Clock& clock, const base::Log& log)
       : options_(std::move(options)),
         clock_(clock),
         log_(log),
         reconciler_(bounded(options_.compile), scopes_of(options_), clock, log,
-                    [this](model::Transaction change) { publish(std::move(change)); }),
+                    [this](model::Transaction change) { publish(std::move(change)); }, this),
         server_(log, [this](const std::string&, const model::Refusal& refusal) {
           asio::post(context_, [this, refusal] { report_refusal(refusal); });
         }) {}
@@ -150,14 +153,17 @@ class ControlPlane::State final : public kube::ObjectSink {
   [[nodiscard]] std::optional<ControlState> state();
 
   void replace(const kube::Scope& scope, std::vector<kube::Object> objects) override {
+    if (writer_ != nullptr) writer_->saw_all(scope, objects);
     reconciler_.replace(scope, std::move(objects));
     follow();
   }
   void upsert(kube::Object object) override {
+    if (writer_ != nullptr) writer_->saw(object);
     reconciler_.upsert(std::move(object));
     follow();
   }
   void remove(kube::Kind kind, const kube::ObjectName& name) override {
+    if (writer_ != nullptr) writer_->saw_gone(kind, name);
     reconciler_.remove(kind, name);
     follow();
   }
@@ -165,6 +171,16 @@ class ControlPlane::State final : public kube::ObjectSink {
                          const std::string& reason) override {
     reconciler_.report_unreadable(kind, name, reason);
     follow();
+  }
+
+  void problem_appeared(const controller::Problem& problem) override {
+    if (writer_ != nullptr) writer_->problem_appeared(problem);
+  }
+  void problem_gone(const controller::Problem& problem) override {
+    if (writer_ != nullptr) writer_->problem_gone(problem);
+  }
+  void ingress_served(const kube::ObjectName& ingress, bool served) override {
+    if (writer_ != nullptr) writer_->ingress_served(ingress, served);
   }
 
   discovery::Server& server() { return server_; }
@@ -184,6 +200,8 @@ class ControlPlane::State final : public kube::ObjectSink {
   /// After every call of the reconciler.
   void follow();
   void set_timer();
+  /// What the reconciler wants, and the Service that is published where it is not followed anyway.
+  [[nodiscard]] std::set<kube::Scope> wanted() const;
 
   // Fixed after bind().
   const ControlPlaneOptions options_;
@@ -201,6 +219,8 @@ class ControlPlane::State final : public kube::ObjectSink {
   /// Between the source and this; null: external names are not served.
   std::unique_ptr<dns::Resolver> resolver_;
   std::unique_ptr<kube::Source> source_;
+  /// Null: nothing is written.
+  std::unique_ptr<ClusterWriter> writer_;
 
   discovery::Server server_;
   std::thread thread_;
@@ -216,11 +236,15 @@ base::Status ControlPlane::State::make_source() {
     if (!made.ok()) return made.status();
     source_ = *std::move(made);
   } else {
-    source_ = kube::make_api_server_source(context_, std::get<kube::ClusterConfig>(options_.source),
+    const auto& cluster = std::get<kube::ClusterConfig>(options_.source);
+    source_ = kube::make_api_server_source(context_, cluster,
                                            {.scopes = scopes_of(options_),
                                             .ingress_selector = options_.label_selector,
                                             .watch_list = options_.watch_list},
                                            sink, clock_, log_);
+    if (options_.writer.writes()) {
+      writer_ = std::make_unique<ClusterWriter>(context_, cluster, options_.writer, clock_, log_);
+    }
   }
   return {};
 }
@@ -233,8 +257,9 @@ base::Status ControlPlane::State::bind() {
 
 void ControlPlane::State::start() {
   asio::post(context_, [this] {
-    source_->want(reconciler_.wanted());
+    source_->want(wanted());
     source_->start();
+    if (writer_ != nullptr) writer_->start();
   });
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "control");
@@ -249,7 +274,11 @@ void ControlPlane::State::stop() {
       source_->stop();
       if (resolver_ != nullptr) resolver_->stop();
       timer_.cancel();
-      context_.stop();
+      if (writer_ == nullptr) {
+        context_.stop();
+      } else {
+        writer_->stop([this] { context_.stop(); });
+      }
     });
     thread_.join();
   }
@@ -259,9 +288,21 @@ void ControlPlane::State::stop() {
 void ControlPlane::State::follow() {
   if (const std::uint64_t version = reconciler_.wanted_version(); version != wanted_version_) {
     wanted_version_ = version;
-    source_->want(reconciler_.wanted());
+    source_->want(wanted());
   }
+  if (writer_ != nullptr) writer_->follow();
   set_timer();
+}
+
+std::set<kube::Scope> ControlPlane::State::wanted() const {
+  std::set<kube::Scope> objects = reconciler_.wanted();
+  const auto& published = options_.writer.publish.service;
+  const auto& followed = options_.namespaces;
+  const bool is_elsewhere =
+      published && !followed.empty() &&
+      std::find(followed.begin(), followed.end(), published->namespace_name) == followed.end();
+  if (is_elsewhere) objects.emplace(kube::Kind::kService, *published);
+  return objects;
 }
 
 void ControlPlane::State::set_timer() {
@@ -283,6 +324,7 @@ void ControlPlane::State::set_timer() {
 
 void ControlPlane::State::collect(std::vector<base::MetricFamily>& out) const {
   source_->collect(out);
+  if (writer_ != nullptr) writer_->collect(out);
   if (resolver_ != nullptr) resolver_->collect(out);
   server_.collect(out);
 }

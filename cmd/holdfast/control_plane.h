@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/status.h"
+#include "cluster_writer.h"
 #include "controller/compile.h"
 #include "discovery/server.h"
 #include "kube/source.h"
@@ -31,6 +32,7 @@ struct ControlPlaneOptions {
   std::vector<std::string> namespaces;
   std::string label_selector;
   bool watch_list = false;
+  ClusterWriterOptions writer;
   controller::Options compile;
   /// In place of the system's, for names of Services; see dns::make_client().
   std::vector<std::string> dns_servers;

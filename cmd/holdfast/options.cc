@@ -243,6 +243,18 @@ void add_cluster_flags(CLI::App& app, Options& options) {
   app.add_flag("--watch-list", options.watch_list,
                "Lists come as a stream of events, where the API server knows how (WatchList)")
       ->envname(environment_name("--watch-list"));
+  add(app, "--publish-service", options.publish_service,
+      "Where this Service can be reached is written into the status of every Ingress served")
+      ->type_name("NAMESPACE/NAME");
+  add_list(app, "--publish-address", options.publish_addresses,
+           "The same of an address, whatever there is of Services; repeatable", "IP|NAME");
+  add(app, "--events", options.events, "Problems are written as Events on their objects")
+      ->type_name("on|off")
+      ->check(CLI::IsMember({"on", "off"}));
+  add(app, "--leader-lease", options.leader_lease,
+      "The Lease by which one of several is chosen to write status and Events; by default "
+      "holdfast-CLASS in our own namespace; \"off\": there is but one")
+      ->type_name("NAMESPACE/NAME|off");
 }
 
 void add_manifests_flag(CLI::App& app, Options& options, bool required) {

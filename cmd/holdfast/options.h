@@ -92,6 +92,13 @@ struct Options {
   std::vector<std::string> namespaces;
   std::string label_selector;
   bool watch_list = false;
+  /// NAMESPACE/NAME; empty: none.
+  std::string publish_service;
+  std::vector<std::string> publish_addresses;
+  /// "on" or "off".
+  std::string events = "on";
+  /// NAMESPACE/NAME; empty: in our own namespace, by our class; "off": nobody is asked.
+  std::string leader_lease;
   /// "debug", "info", "warn" or "error".
   std::string log_level = "info";
   bool core_dumps = false;
@@ -109,7 +116,8 @@ void add_sidecar_flags(CLI::App& app, Options& options);
 void add_class_flags(CLI::App& app, Options& options);
 /// Those and --default-backend.
 void add_control_plane_flags(CLI::App& app, Options& options);
-/// --kubeconfig, --endpoints-api, --namespaces, --label-selector and --watch-list.
+/// --kubeconfig, --endpoints-api, --namespaces, --label-selector, --watch-list, --publish-service,
+/// --publish-address, --events and --leader-lease.
 void add_cluster_flags(CLI::App& app, Options& options);
 /// --dns-server.
 void add_dns_flag(CLI::App& app, Options& options);

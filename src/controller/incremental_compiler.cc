@@ -202,6 +202,7 @@ void IncrementalCompiler::compile_one(const World& world, const kube::ObjectName
     if (held == claimants_.end()) return;
     leave(held->second, touched);
     ledger_.replace(held->second.problems, {});
+    if (!held->second.is_flag) update.served.emplace_back(name, false);
     claimants_.erase(held);
     return;
   }
@@ -216,6 +217,7 @@ void IncrementalCompiler::compile_one(const World& world, const kube::ObjectName
     if (claimant.created == created && claimant.result == *result) return;
     leave(claimant, touched);
   }
+  if (fresh && !is_flag) update.served.emplace_back(name, true);
   claimant.is_flag = is_flag;
   claimant.name = &key;
   claimant.created = std::move(created);

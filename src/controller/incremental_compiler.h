@@ -41,6 +41,8 @@ struct Update {
   /// Only what differs from before, by version.
   model::Transaction transaction;
   ProblemLedger::Changes problems;
+  /// Ingresses that are ours now and were not before, or the other way round (false).
+  std::vector<std::pair<kube::ObjectName, bool>> served;
 
   /// How much was compiled for it.
   struct Work {

@@ -64,6 +64,28 @@ inline constexpr std::size_t kEndpointsPerSet = 5000;
 /// A Pod's UID has 36 bytes, a zone is a label's value of at most 63.
 inline constexpr std::size_t kEndpointLabelBytes = 63;
 
+/// Between two tries to write where the API server refuses or cannot be reached.
+inline constexpr std::chrono::seconds kWriteBackoffFirst{1};
+inline constexpr std::chrono::seconds kWriteBackoffMost{30};
+/// Writes of one status that may be refused because somebody else wrote in between, one after the
+/// other (client-go: 5), and the wait between them.
+inline constexpr int kConflictTries = 5;
+inline constexpr std::chrono::milliseconds kConflictWait{10};
+
+/// Events a second, and at once, for all objects: a cluster's worth of broken Ingresses must not
+/// keep the API server busy.
+inline constexpr double kEventsPerSecond = 10;
+inline constexpr double kEventsAtOnce = 50;
+/// The same of one object: one that flaps is told of twice a minute.
+inline constexpr double kEventsPerSecondOfAnObject = 1.0 / 30;
+inline constexpr double kEventsAtOnceOfAnObject = 25;
+/// The API server forgets an Event an hour after it was last written.
+inline constexpr std::chrono::minutes kEventRefresh{30};
+/// Problems that Events are kept up for; further ones are in the log and in /debug/config.
+inline constexpr std::size_t kEventsMost = 10'000;
+/// Event.message, bytes: what the API server takes.
+inline constexpr std::size_t kEventMessageBytes = 1024;
+
 /// Problems shown of one object: an Ingress with 10,000 bad paths needs no 10,000 log lines.
 inline constexpr std::size_t kProblemsPerObject = 32;
 /// How much of a bad value a message quotes.

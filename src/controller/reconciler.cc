@@ -42,10 +42,11 @@ const char* to_string(Severity severity) {
 }  // namespace
 
 Reconciler::Reconciler(Options options, std::set<kube::Scope> awaited, const base::Clock& clock,
-                       const base::Log& log, Publish publish)
+                       const base::Log& log, Publish publish, ReconcilerObserver* observer)
     : clock_(clock),
       log_(log),
       publish_(std::move(publish)),
+      observer_(observer),
       options_(options),
       awaited_(std::move(awaited)),
       compiler_(std::move(options), [this](const kube::ObjectName& secret) {
@@ -200,11 +201,11 @@ void Reconciler::report_unreadable(const std::string& kind, const kube::ObjectNa
   const auto known = unreadable_.find({kind, name});
   if (known != unreadable_.end()) {
     if (problem == known->second) return;
-    log_gone(known->second);
+    tell_gone(known->second);
     unreadable_.erase(known);
   }
   if (!problem) return;
-  log_appeared(*problem);
+  tell_appeared(*problem);
   unreadable_.emplace(std::pair(kind, name), *std::move(problem));
 }
 
@@ -223,14 +224,14 @@ void Reconciler::report_refusal(const model::Refusal& refusal) {
     return;
   }
   forget_refusal(refusal.key);
-  for (const Problem& problem : problems) log_appeared(problem);
+  for (const Problem& problem : problems) tell_appeared(problem);
   refusals_.emplace(refusal.key, std::move(problems));
 }
 
 void Reconciler::forget_refusal(const model::ResourceKey& key) {
   const auto known = refusals_.find(key);
   if (known == refusals_.end()) return;
-  for (const Problem& problem : known->second) log_gone(problem);
+  for (const Problem& problem : known->second) tell_gone(problem);
   refusals_.erase(known);
 }
 
@@ -250,6 +251,9 @@ void Reconciler::run_due() {
   if (!first_change_ || !due || clock_.now() < *due) return;
   Update update = compiler_.update(world_.world(), std::exchange(change_, {}));
   first_change_.reset();
+  if (observer_ != nullptr) {
+    for (const auto& [ingress, served] : update.served) observer_->ingress_served(ingress, served);
+  }
   // Which Secrets are named is known only now.
   update_wanted();
   if (!published_) {
@@ -257,8 +261,8 @@ void Reconciler::run_due() {
     update.transaction = {compiler_.resources(), {}};
     update.problems = {.appeared = compiler_.problems(), .gone = {}};
   }
-  for (const Problem& problem : update.problems.gone) log_gone(problem);
-  for (const Problem& problem : update.problems.appeared) log_appeared(problem);
+  for (const Problem& problem : update.problems.gone) tell_gone(problem);
+  for (const Problem& problem : update.problems.appeared) tell_appeared(problem);
   for (const auto& resource : update.transaction.upserts) forget_refusal(model::key_of(*resource));
   for (const auto& key : update.transaction.removals) forget_refusal(key);
   if (std::exchange(published_, true) && is_empty(update.transaction)) return;
@@ -276,21 +280,23 @@ std::vector<Problem> Reconciler::problems() const {
   return all;
 }
 
-void Reconciler::log_appeared(const Problem& problem) const {
+void Reconciler::tell_appeared(const Problem& problem) const {
   log_.warn("problem", {{"kind", problem.kind},
                         {"namespace", problem.object.namespace_name},
                         {"name", problem.object.name},
                         {"field", problem.field},
                         {"severity", to_string(problem.severity)},
                         {"problem", problem.message}});
+  if (observer_ != nullptr) observer_->problem_appeared(problem);
 }
 
-void Reconciler::log_gone(const Problem& problem) const {
+void Reconciler::tell_gone(const Problem& problem) const {
   log_.info("problem gone", {{"kind", problem.kind},
                              {"namespace", problem.object.namespace_name},
                              {"name", problem.object.name},
                              {"field", problem.field},
                              {"problem", problem.message}});
+  if (observer_ != nullptr) observer_->problem_gone(problem);
 }
 
 }  // namespace holdfast::controller

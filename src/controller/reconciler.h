@@ -35,6 +35,16 @@
 
 namespace holdfast::controller {
 
+/// Who is told what came of the objects, on the control thread, from within the Reconciler's calls.
+class ReconcilerObserver {
+ public:
+  virtual ~ReconcilerObserver() = default;
+  virtual void problem_appeared(const Problem& problem) = 0;
+  virtual void problem_gone(const Problem& problem) = 0;
+  /// An Ingress is served from now on, or no longer: it is gone, or not of our class.
+  virtual void ingress_served(const kube::ObjectName& ingress, bool served) = 0;
+};
+
 class Reconciler final : public kube::ObjectSink {
  public:
   /// Takes what changed; called at most once for each run_due(). The first call carries everything,
@@ -42,8 +52,9 @@ class Reconciler final : public kube::ObjectSink {
   using Publish = std::function<void(model::Transaction)>;
 
   /// `awaited`: the scopes whose first full list must be in before anything is published.
+  /// `observer` may be null, and outlives this.
   Reconciler(Options options, std::set<kube::Scope> awaited, const base::Clock& clock,
-             const base::Log& log, Publish publish);
+             const base::Log& log, Publish publish, ReconcilerObserver* observer = nullptr);
 
   void replace(const kube::Scope& scope, std::vector<kube::Object> objects) override;
   void upsert(kube::Object object) override;
@@ -85,13 +96,15 @@ class Reconciler final : public kube::ObjectSink {
   /// What is held back at the start for an answer that has come.
   void publish_if_all_are_in();
   void forget_refusal(const model::ResourceKey& key);
-  void log_appeared(const Problem& problem) const;
-  void log_gone(const Problem& problem) const;
+  /// Log, and tell the observer.
+  void tell_appeared(const Problem& problem) const;
+  void tell_gone(const Problem& problem) const;
 
   // Fixed after construction.
   const base::Clock& clock_;
   const base::Log& log_;
   const Publish publish_;
+  ReconcilerObserver* const observer_;
   const Options options_;
 
   WorldBuilder world_;

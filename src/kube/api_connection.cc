@@ -32,20 +32,25 @@ ApiConnection::ApiConnection(asio::io_context& context, std::shared_ptr<ApiServe
       read_buffer_(kReadBytes, '\0') {}
 
 asio::awaitable<std::optional<Failure>> ApiConnection::get(std::string target) {
+  return send({.target = std::move(target)});
+}
+
+asio::awaitable<std::optional<Failure>> ApiConnection::send(ApiRequest request) {
   const std::string token = server_->tokens().token();
-  std::optional<Failure> failure = co_await try_get(target, token);
+  std::optional<Failure> failure = co_await try_send(request, token);
   const bool unauthorized = failure && failure->status.code == 401 && !cancelled_;
   if (unauthorized && server_->tokens().renew(token)) {
     const std::string newer = server_->tokens().token();
-    failure = co_await try_get(target, newer);
+    failure = co_await try_send(request, newer);
   }
   if (failure) server_->doubt_certificates();
   disarm();
   co_return failure;
 }
 
-ApiConnection::Outcome ApiConnection::try_get(const std::string& target, const std::string& token) {
-  const std::string request = server_->request(target, token);
+ApiConnection::Outcome ApiConnection::try_send(const ApiRequest& wanted,
+                                               const std::string& token) {
+  const std::string request = server_->serialize(wanted, token);
   const bool reused = stream_ != nullptr && response_.reusable();
   bool answered = false;
   if (!reused) {
@@ -58,7 +63,8 @@ ApiConnection::Outcome ApiConnection::try_get(const std::string& target, const s
     failure = co_await exchange_heads(request, answered);
   }
   if (failure) co_return failure;
-  if (response_.status() != 200) co_return co_await read_status_failure();
+  const bool succeeded = response_.status() == 200 || response_.status() == 201;
+  if (!succeeded) co_return co_await read_status_failure();
   const std::string encoding = response_.header("Content-Encoding");
   if (!encoding.empty() && encoding != "identity") {
     close();

@@ -1,6 +1,6 @@
 #pragma once
 
-// One connection to an API server, on which GET requests go out one after the other and responses
+// One connection to an API server, on which requests go out one after the other and responses
 // come back, as a coroutine's worth of I/O: connect when needed, send, read the head, read the body
 // in pieces. Kept open between requests where the server allows it, so that a list of many pages
 // and the watch after it cost one handshake.
@@ -28,8 +28,11 @@ class ApiConnection : public std::enable_shared_from_this<ApiConnection> {
  public:
   ApiConnection(boost::asio::io_context& context, std::shared_ptr<ApiServer> server);
 
-  /// GET `target`, until the head of a 200 response. An answer with another status is a failure of
-  /// kind kStatus, its body read; a 401 is tried once more when there is a newer token.
+  /// Sends the request, and reads until the head of a 200 or 201 response. An answer with another
+  /// status is a failure of kind kStatus, its body read; a 401 is tried once more when there is a
+  /// newer token. A request may arrive twice, where a connection broke before its answer.
+  boost::asio::awaitable<std::optional<Failure>> send(ApiRequest request);
+  /// send() of a GET.
   boost::asio::awaitable<std::optional<Failure>> get(std::string target);
 
   /// Appends the next piece of the body. Absent, with nothing appended: the body is complete.
@@ -45,7 +48,7 @@ class ApiConnection : public std::enable_shared_from_this<ApiConnection> {
  private:
   using Outcome = boost::asio::awaitable<std::optional<Failure>>;
 
-  Outcome try_get(const std::string& target, const std::string& token);
+  Outcome try_send(const ApiRequest& request, const std::string& token);
   Outcome exchange_heads(const std::string& request, bool& answered);
   Outcome connect();
   Outcome read_status_failure();

@@ -1,5 +1,6 @@
 #include "kube/api_server.h"
 
+#include <cctype>
 #include <utility>
 
 namespace holdfast::kube {
@@ -34,14 +35,34 @@ base::StatusOr<std::shared_ptr<TlsSettings>> ApiServer::tls() {
   return tls_;
 }
 
-std::string ApiServer::request(const std::string& target, const std::string& token) const {
+std::string ApiServer::serialize(const ApiRequest& request, const std::string& token) const {
   const bool ipv6 = config_.host.find(':') != std::string::npos;
   // No Accept-Encoding: a compressed watch is one gzip member a flush, for nothing on a local net.
-  std::string text = "GET " + config_.base_path + target + " HTTP/1.1\r\nHost: ";
+  std::string text = request.method;
+  text.append(" ").append(config_.base_path).append(request.target).append(" HTTP/1.1\r\nHost: ");
   text += ipv6 ? "[" + config_.host + "]" : config_.host;
-  text += ":" + config_.port + "\r\nAccept: application/json\r\nUser-Agent: holdfast\r\n";
-  if (!token.empty()) text += "Authorization: Bearer " + token + "\r\n";
-  return text + "\r\n";
+  text.append(":").append(config_.port).append("\r\nAccept: ").append(request.accept);
+  text += "\r\nUser-Agent: holdfast\r\n";
+  if (!token.empty()) text.append("Authorization: Bearer ").append(token).append("\r\n");
+  if (!request.content_type.empty()) {
+    text.append("Content-Type: ").append(request.content_type).append("\r\nContent-Length: ");
+    text.append(std::to_string(request.body.size())).append("\r\n");
+  }
+  text.append("\r\n").append(request.body);
+  return text;
+}
+
+std::string percent_encoded(const std::string& text) {
+  constexpr char kHex[] = "0123456789ABCDEF";
+  std::string result;
+  for (const unsigned char c : text) {
+    if (std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '~') {
+      result += static_cast<char>(c);
+    } else {
+      result += {'%', kHex[c >> 4], kHex[c & 15]};
+    }
+  }
+  return result;
 }
 
 }  // namespace holdfast::kube

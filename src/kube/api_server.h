@@ -29,6 +29,20 @@ struct ApiServerOptions {
   std::size_t list_bytes = kListBytes;
 };
 
+/// One request to an API server.
+struct ApiRequest {
+  std::string method = "GET";
+  /// Path and query.
+  std::string target;
+  std::string accept = "application/json";
+  /// Of the body; empty: there is none.
+  std::string content_type = {};
+  std::string body = {};
+};
+
+/// A query value (RFC 3986, 2.1). Resource versions and continue tokens are opaque.
+std::string percent_encoded(const std::string& text);
+
 class ApiServer {
  public:
   ApiServer(ClusterConfig config, ApiServerOptions options, const base::Clock& clock,
@@ -37,8 +51,8 @@ class ApiServer {
   /// For the next connection: null for plain TCP. Takes up changed certificate authorities and a
   /// changed client certificate; connections that are open keep theirs.
   base::StatusOr<std::shared_ptr<TlsSettings>> tls();
-  /// The bytes of a GET request.
-  [[nodiscard]] std::string request(const std::string& target, const std::string& token) const;
+  /// The bytes of a request.
+  [[nodiscard]] std::string serialize(const ApiRequest& request, const std::string& token) const;
 
   [[nodiscard]] const ClusterConfig& config() const { return config_; }
   [[nodiscard]] const ApiServerOptions& options() const { return options_; }

@@ -181,6 +181,8 @@ base::StatusOr<ClusterConfig> load_in_cluster_config(const std::string& service_
   if (!ca.ok()) return ca.status();
   if (ca->empty()) return invalid(config.ca_file + ": empty");
   config.ca_pem = *std::move(ca);
+  // Older clusters have none; whoever needs it says so then.
+  config.pod_namespace = read_credential_file(service_account_folder + "/namespace").value_or("");
   return config;
 }
 

@@ -32,20 +32,6 @@ std::string place_of(const Scope& scope) {
   return scope.is_single() ? scope.namespace_name + "/" + scope.name : scope.namespace_name;
 }
 
-/// A query value (RFC 3986, 2.1). Resource versions and continue tokens are opaque.
-std::string percent_encoded(const std::string& text) {
-  constexpr char kHex[] = "0123456789ABCDEF";
-  std::string result;
-  for (const unsigned char c : text) {
-    if (std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '~') {
-      result += static_cast<char>(c);
-    } else {
-      result += {'%', kHex[c >> 4], kHex[c & 15]};
-    }
-  }
-  return result;
-}
-
 }  // namespace
 
 KindWatcher::KindWatcher(asio::io_context& context, std::shared_ptr<ApiServer> server, Scope scope,

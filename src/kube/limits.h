@@ -81,6 +81,21 @@ inline constexpr std::chrono::seconds kKeepaliveInterval{5};
 inline constexpr int kKeepaliveProbes = 3;
 inline constexpr std::chrono::seconds kUserTimeout{30};
 
+/// Each step of a single request (connecting, the answer's head, its body): half of what a leader
+/// has to renew its lease.
+inline constexpr std::chrono::seconds kCallTimeout{5};
+/// The body of an answer to a single request, bytes: etcd stores objects of 1.5 MB, and JSON may be
+/// several times that.
+inline constexpr std::size_t kAnswerBytes = std::size_t{8} << 20;
+
+/// The election's times, as client-go has them: a record that has not changed for the first one may
+/// be taken over; a leader that has not renewed for the second stops acting; tries are the third
+/// apart, and up to that times kLeaseJitter more.
+inline constexpr std::chrono::seconds kLeaseDuration{15};
+inline constexpr std::chrono::seconds kLeaseRenewDeadline{10};
+inline constexpr std::chrono::seconds kLeaseRetryPeriod{2};
+inline constexpr double kLeaseJitter = 1.2;
+
 /// A rotated token is in use this long after it was written.
 inline constexpr std::chrono::seconds kTokenRefresh{60};
 /// The same for the certificate authorities and the client certificate; after a failed request they

@@ -51,6 +51,14 @@ IngressRule read_ingress_rule(const Fields& fields) {
   return result;
 }
 
+std::vector<PublishedAddress> read_published(const Fields& fields) {
+  std::vector<PublishedAddress> result;
+  for (const Fields& address : fields.object("status").object("loadBalancer").objects("ingress")) {
+    result.push_back({.ip = address.text("ip"), .hostname = address.text("hostname")});
+  }
+  return result;
+}
+
 void read(const Fields& fields, Ingress& result) {
   const Fields spec = fields.object("spec");
   result.ingress_class_name = spec.optional_text("ingressClassName");
@@ -60,6 +68,7 @@ void read(const Fields& fields, Ingress& result) {
   for (const Fields& tls : spec.objects("tls")) {
     result.tls.push_back({.hosts = tls.texts("hosts"), .secret_name = tls.text("secretName")});
   }
+  result.published = read_published(fields);
 }
 
 void read(const Fields& fields, IngressClass& result) {
@@ -93,6 +102,8 @@ void read(const Fields& fields, Service& result) {
     if (read_port.target_port.empty()) read_port.target_port = std::to_string(read_port.port);
     result.ports.push_back(std::move(read_port));
   }
+  result.external_ips = spec.texts("externalIPs");
+  result.published = read_published(fields);
 }
 
 std::string pod_uid_of(const Fields& endpoint) {

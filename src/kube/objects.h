@@ -124,6 +124,15 @@ struct IngressTls {
   bool operator==(const IngressTls&) const = default;
 };
 
+/// Where traffic is to go (networking/v1 IngressLoadBalancerIngress, core/v1 LoadBalancerIngress):
+/// usually one of the two.
+struct PublishedAddress {
+  std::string ip;
+  std::string hostname;
+
+  auto operator<=>(const PublishedAddress&) const = default;
+};
+
 /// networking/v1 Ingress
 struct Ingress {
   Metadata metadata;
@@ -131,8 +140,14 @@ struct Ingress {
   std::optional<IngressBackend> default_backend;
   std::vector<IngressRule> rules;
   std::vector<IngressTls> tls;
+  /// status.loadBalancer.ingress: written by controllers, read by none of their decisions, so two
+  /// that differ in it alone are the same.
+  std::vector<PublishedAddress> published = {};
 
-  bool operator==(const Ingress&) const = default;
+  bool operator==(const Ingress& other) const {
+    return metadata == other.metadata && ingress_class_name == other.ingress_class_name &&
+           default_backend == other.default_backend && rules == other.rules && tls == other.tls;
+  }
 };
 
 /// networking/v1 IngressClassParametersReference. `scope` is as written, Cluster where nothing is.
@@ -176,10 +191,17 @@ struct Service {
   std::string cluster_ip;
   std::string external_name;
   std::vector<ServicePort> ports;
+  /// spec.externalIPs and status.loadBalancer.ingress: of the Service that is published. Two that
+  /// differ in these alone are the same.
+  std::vector<std::string> external_ips = {};
+  std::vector<PublishedAddress> published = {};
 
   /// It stands for a DNS name, and has neither a selector nor endpoints.
   [[nodiscard]] bool is_external_name() const { return type == "ExternalName"; }
-  bool operator==(const Service&) const = default;
+  bool operator==(const Service& other) const {
+    return metadata == other.metadata && type == other.type && cluster_ip == other.cluster_ip &&
+           external_name == other.external_name && ports == other.ports;
+  }
 };
 
 /// discovery/v1 EndpointConditions; nil values resolved as k8s.io/api says: ready and serving true,

@@ -56,6 +56,8 @@ struct ClusterConfig {
   std::string token_file;
   /// Host name to verify instead of `host`.
   std::string tls_server_name;
+  /// Of the pod; empty: not in one.
+  std::string pod_namespace;
   bool insecure_skip_tls_verify = false;
 };
 

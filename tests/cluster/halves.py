@@ -8,11 +8,11 @@ from holdfast_test.process import Holdfast
 DATA_PLANE_FLAGS = ("--http-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
 
 
-def start_controller(server, path):
+def start_controller(server, path, *flags):
     """Data planes connect to `path`."""
     return Holdfast(
         "controller", "--kubeconfig", server.kubeconfig, "--discovery-listen", f"unix:{path}",
-        "--admin-listen", "127.0.0.1:0",
+        "--admin-listen", "127.0.0.1:0", *flags,
     )  # fmt: skip
 
 

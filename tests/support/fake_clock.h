@@ -14,6 +14,8 @@ class FakeClock final : public Clock {
     now_ += by;
     wall_now_ += by;
   }
+  /// People set clocks; nothing else passes.
+  void set_wall(WallTime time) { wall_now_ = time; }
 
  private:
   Instant now_ = Instant(std::chrono::hours(1));
