@@ -112,12 +112,20 @@ def test_low_ports(release, server, chat, started, tmp_path):
 
 
 def test_watched_namespaces(release, server, chat, started, tmp_path):
-    """With Roles alone what is in them is served, and nothing else is seen."""
+    """With Roles alone what is in them is served, and told of, and nothing else is seen."""
+    server.api.apply(
+        ingress("odd", "odd.test", {"/": ("chat", 80)}, {"holdfast.dev/idle-timeout": "for ever"})
+    )
     release.install({"watch": {"namespaces": ["default"]}})
     rules = release.get("clusterrole", f"{NAMESPACE}-{NAME}")["rules"]
     assert [rule["resources"] for rule in rules] == [["ingressclasses"]]
+    release.give_address("192.0.2.81")
     pod = ready(started(release.pod(tmp_path)).start_all())
     connect(pod).echo("from one namespace")
+    wait_until(
+        lambda: "192.0.2.81" in server.kubectl("get", "ingress", "odd", "-o", "wide"), "the status"
+    )
+    wait_until(lambda: "for ever" in server.kubectl("describe", "ingress", "odd"), "the Event")
 
 
 def test_modes_can_be_changed(release, server):
