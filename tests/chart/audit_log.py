@@ -31,7 +31,8 @@ class AuditLog:
             entry = json.loads(line)
             if entry["user"]["username"] != user or "objectRef" not in entry:
                 continue
-            asked = (entry["objectRef"]["resource"], entry["verb"])
+            of = entry["objectRef"]
+            asked = ("/".join(filter(None, (of["resource"], of.get("subresource")))), entry["verb"])
             allowed = entry["annotations"]["authorization.k8s.io/decision"] == "allow"
             found[asked] = found.get(asked, True) and allowed
         return found

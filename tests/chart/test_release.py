@@ -11,7 +11,7 @@ from holdfast_test.metrics import scrape
 from holdfast_test.process import wait_until
 from objects import endpoint_slice, endpoints, ingress, service
 from release import NAME, Release
-from values_matrix import SPLIT
+from values_matrix import MATRIX, SPLIT
 
 HOST = "chat.test"
 
@@ -112,12 +112,35 @@ def test_low_ports(release, server, chat, started, tmp_path):
 
 
 def test_watched_namespaces(release, server, chat, started, tmp_path):
-    """With Roles alone what is in them is served, and nothing else is seen."""
+    """With Roles alone what is in them is served, and told of, and nothing else is seen."""
+    server.api.apply(
+        ingress("odd", "odd.test", {"/": ("chat", 80)}, {"holdfast.dev/idle-timeout": "for ever"})
+    )
     release.install({"watch": {"namespaces": ["default"]}})
     rules = release.get("clusterrole", f"{NAMESPACE}-{NAME}")["rules"]
     assert [rule["resources"] for rule in rules] == [["ingressclasses"]]
+    release.give_address("192.0.2.81")
     pod = ready(started(release.pod(tmp_path)).start_all())
     connect(pod).echo("from one namespace")
+    wait_until(
+        lambda: "192.0.2.81" in server.kubectl("get", "ingress", "odd", "-o", "wide"), "the status"
+    )
+    wait_until(lambda: "for ever" in server.kubectl("describe", "ingress", "odd"), "the Event")
+
+
+def test_modes_can_be_changed(release, server):
+    """What serves traffic keeps its name and its selector, which no upgrade could change."""
+    release.install({})
+    first = release.get("deployment", NAME)
+    for values in ({"mode": "single"}, SPLIT, MATRIX["low ports"]):
+        release.upgrade(values)
+        assert release.get("deployment", NAME)["metadata"]["uid"] == first["metadata"]["uid"]
+    assert [item["metadata"]["name"] for item in release.get("deployment")] == [NAME]
+    # Without any value helm would keep the last ones.
+    for kind, other in (("DaemonSet", "deployment"), ("Deployment", "daemonset")):
+        release.upgrade({"kind": kind})
+        assert release.get(kind.lower(), NAME)["spec"]["selector"] == first["spec"]["selector"]
+        assert not release.get(other)
 
 
 def test_endpoints_in_place_of_slices(release, server, chat, started, tmp_path):

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 import yaml
-from helm import CHART
+from helm import CHART, NAMESPACE, RELEASE
 from holdfast_test.process import BINARY, ROOT
 from values_matrix import MATRIX, NODE_PORTS, SPLIT, pod_templates
 
@@ -175,6 +175,29 @@ def test_the_binary_takes_every_flag(helm, case):
             assert 'holdfast: --admin-listen: "nowhere"' in done.stderr
 
 
+NOTES = {
+    "default": "get service edge-holdfast --watch",
+    "node ports": "jsonpath='{.spec.ports[0].nodePort}'",
+    "cluster ip": "port-forward service/edge-holdfast 8080:80",
+    "daemonset on the nodes' ports": "http://ADDRESS-OF-A-NODE:80/",
+    "host network": "get service edge-holdfast --watch",
+    "default class": "--class=edge",
+}
+
+
+@pytest.mark.parametrize("case", NOTES)
+def test_the_notes_say_what_to_do_next(helm, case):
+    said = helm.must(
+        "install", RELEASE, CHART, "--namespace", NAMESPACE, "--dry-run=client", "-f",
+        helm.values_file(MATRIX[case]),
+    )  # fmt: skip
+    notes = said.split("NOTES:")[1]
+    kind = MATRIX[case].get("kind", "Deployment").lower()
+    assert f"kubectl -n {NAMESPACE} rollout status {kind}/edge-holdfast" in notes
+    assert "kubectl create ingress chat" in notes
+    assert NOTES[case] in notes
+
+
 def test_the_grace_period_is_what_the_shutdown_takes(helm):
     for delay, stop in ((0, 5), (15, 15), (14400, 60)):
         values = {**SPLIT, "shutdown": {"delaySeconds": delay, "stopSeconds": stop}}
@@ -200,16 +223,3 @@ def test_a_new_chart_alone_replaces_no_pod(helm):
     """Pods name no version of the chart: what is the same for them leaves them alone."""
     for _, template in pod_templates(helm.objects({})):
         assert not any(key.startswith("helm.sh/") for key in template["metadata"]["labels"])
-
-
-def test_the_alerts_are_rules(helm):
-    done = subprocess.run(
-        ["promtool", "check", "rules", CHART / "files/alerts.yaml"], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    (rule,) = [
-        item
-        for item in helm.objects({"metrics": {"prometheusRule": {"enabled": True}}})
-        if item["kind"] == "PrometheusRule"
-    ]
-    assert rule["spec"] == yaml.safe_load((CHART / "files/alerts.yaml").read_text())

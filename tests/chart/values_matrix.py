@@ -58,6 +58,10 @@ MATRIX = {
     "defaults": {"defaults": {"idle-timeout": "2h", "slow-start": "0s", "hsts-preload": True,
                               "eject-after": 5}},
     "another's defaults": {"defaultsConfigMap": "team-a/settings"},
+    "published addresses": {"status": {"publishAddresses": ["192.0.2.1", "edge.example.com"]}},
+    "nothing written": {"events": False, "status": {"publishService": False}},
+    "events of watched namespaces": {"watch": {"namespaces": ["team-a"]},
+                                     "defaults": {"idle-timeout": "2h"}},
     "external names": {"externalNames": {"allow": True, "dnsServers": ["10.96.0.10:53"]}},
     "autoscaling": {"autoscaling": {"enabled": True}},
     "autoscaling by connections": {

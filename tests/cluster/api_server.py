@@ -145,7 +145,7 @@ class ApiServer:
         built = subprocess.run(
             [ROOT / "tests/cluster/assets/build"], check=True, capture_output=True, text=True
         )
-        self._assets = pathlib.Path(built.stdout.strip())
+        self.assets = pathlib.Path(built.stdout.strip())
         self._log = open(self._folder / "servers.log", "ab")
         self._processes = {}
         self._write_credentials()
@@ -180,7 +180,7 @@ class ApiServer:
 
     def _spawn(self, name, *arguments):
         self._processes[name] = subprocess.Popen(
-            [self._assets / name, *arguments],
+            [self.assets / name, *arguments],
             stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
@@ -242,7 +242,7 @@ class ApiServer:
 
     def kubectl(self, *arguments, stdin=None):
         done = subprocess.run(
-            [self._assets / "kubectl", f"--kubeconfig={self.kubeconfig}", *arguments],
+            [self.assets / "kubectl", f"--kubeconfig={self.kubeconfig}", *arguments],
             input=stdin, capture_output=True, text=True,
             env={**os.environ, "HOME": str(self._folder)},
         )  # fmt: skip

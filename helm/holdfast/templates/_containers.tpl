@@ -63,8 +63,20 @@ resources:
   {{- toYaml .Values.proxy.resources | nindent 2 }}
 {{- end }}
 
+{{/* Who it is: the holder of the Lease, the writer of Events. */}}
+{{- define "holdfast.env.controlPlane" -}}
+- name: POD_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+- name: POD_NAMESPACE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.namespace
+{{- end }}
+
 {{/* The pod's zone, from a label that newer clusters give to pods; an empty variable counts as not set. */}}
-{{- define "holdfast.container.zone" -}}
+{{- define "holdfast.env.dataPlane" -}}
 {{- if not .Values.proxy.zone -}}
 - name: HOLDFAST_ZONE
   valueFrom:
@@ -107,6 +119,8 @@ name: controller
 {{ include "holdfast.container.common" . }}
 args:
   {{- include "holdfast.args.controller" . | nindent 2 }}
+env:
+  {{- include "holdfast.env.controlPlane" . | nindent 2 }}
 ports:
   {{- if eq .Values.mode "split" }}
   - name: discovery
@@ -142,7 +156,7 @@ name: proxy
 {{ include "holdfast.container.common" . }}
 args:
   {{- include "holdfast.args.proxy" . | nindent 2 }}
-{{- with include "holdfast.container.zone" . }}
+{{- with include "holdfast.env.dataPlane" . }}
 env:
   {{- . | nindent 2 }}
 {{- end }}
@@ -161,10 +175,11 @@ name: ingress
 {{ include "holdfast.container.common" . }}
 args:
   {{- include "holdfast.args.ingress" . | nindent 2 }}
-{{- with include "holdfast.container.zone" . }}
 env:
+  {{- include "holdfast.env.controlPlane" . | nindent 2 }}
+  {{- with include "holdfast.env.dataPlane" . }}
   {{- . | nindent 2 }}
-{{- end }}
+  {{- end }}
 {{ include "holdfast.container.traffic" . }}
 volumeMounts:
   {{- include "holdfast.mounts.token" . | nindent 2 }}

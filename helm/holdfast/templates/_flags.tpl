@@ -33,6 +33,18 @@
 {{- with .Values.defaultCertificate }}
 - --default-certificate={{ . }}
 {{- end }}
+{{- with include "holdfast.publishService" . }}
+- --publish-service={{ . }}
+{{- end }}
+{{- with .Values.status.publishAddresses }}
+- {{ printf "--publish-address=%s" (join "," .) | quote }}
+{{- end }}
+{{- if not .Values.events }}
+- --events=off
+{{- end }}
+{{- if include "holdfast.writes" . }}
+- --leader-lease={{ .Release.Namespace }}/{{ include "holdfast.leaseName" . }}
+{{- end }}
 {{- if .Values.externalNames.allow }}
 - --allow-external-name
 {{- with .Values.externalNames.dnsServers }}

@@ -75,6 +75,25 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end }}
 
+{{/* Of its class and namespace: one of those that serve it writes. */}}
+{{- define "holdfast.leaseName" -}}
+holdfast-{{ .Values.ingressClass.name }}
+{{- end }}
+
+{{/* NAMESPACE/NAME of the Service whose addresses are published; empty: none. */}}
+{{- define "holdfast.publishService" -}}
+{{- if and .Values.status.publishService .Values.service.enabled (not .Values.status.publishAddresses) -}}
+{{ .Release.Namespace }}/{{ include "holdfast.fullname" . }}
+{{- end -}}
+{{- end }}
+
+{{/* Whether anything is written to the API server; empty: no. */}}
+{{- define "holdfast.writes" -}}
+{{- if or .Values.events .Values.status.publishAddresses (include "holdfast.publishService" .) -}}
+true
+{{- end -}}
+{{- end }}
+
 {{/* The lowest of the ports that are listened on. */}}
 {{- define "holdfast.lowestPort" -}}
 {{- $lowest := 65535 -}}

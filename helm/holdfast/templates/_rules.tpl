@@ -24,6 +24,43 @@
   verbs: [get, list, watch]
 {{- end }}
 
+{{/* What the one that leads writes about the objects of a namespace. */}}
+{{- define "holdfast.rules.written" -}}
+{{- if or .Values.status.publishAddresses (include "holdfast.publishService" .) }}
+- apiGroups: [networking.k8s.io]
+  resources: [ingresses/status]
+  verbs: [patch]
+{{- end }}
+{{- if .Values.events }}
+{{ include "holdfast.rules.events" . }}
+{{- end }}
+{{- end }}
+
+{{- define "holdfast.rules.events" -}}
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create, patch]
+{{- end }}
+
+{{/* Who leads. A Lease that is not there yet has no name to create it by. */}}
+{{- define "holdfast.rules.leader" -}}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [{{ include "holdfast.leaseName" . }}]
+  verbs: [get, update]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create]
+{{- end }}
+
+{{/* The Service whose addresses are published, where Services of its namespace are not watched. */}}
+{{- define "holdfast.rules.publishedService" -}}
+- apiGroups: [""]
+  resources: [services]
+  resourceNames: [{{ include "holdfast.fullname" . }}]
+  verbs: [get, list, watch]
+{{- end }}
+
 {{/* Of the cluster, whichever namespaces are watched. */}}
 {{- define "holdfast.rules.cluster" -}}
 - apiGroups: [networking.k8s.io]
