@@ -112,7 +112,7 @@ def test_it_runs_as_its_user(image, tmp_path):
         admin, port = holdfast.port("admin"), holdfast.port("http")
         wait_until(lambda: get(admin, "/readyz")[0] == 200, "readiness")
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        connection.request("GET", "/", headers={"Host": "nobody.test"})
+        connection.request("GET", "/of-no-ingress")
         assert connection.getresponse().status == 404
         connection.close()
         state = json.loads(
