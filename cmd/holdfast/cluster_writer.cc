@@ -98,7 +98,7 @@ base::StatusOr<ClusterWriterOptions> cluster_writer_options(const Options& optio
 ClusterWriter::ClusterWriter(boost::asio::io_context& context, const kube::ClusterConfig& cluster,
                              ClusterWriterOptions options, const base::Clock& clock,
                              const base::Log& log)
-    : options_(std::move(options)), clock_(clock), timer_(context), patience_(context) {
+    : options_(std::move(options)), timer_(context, [this] { wake(); }), patience_(context) {
   const auto server = kube::make_api_server(cluster, clock, log);
   const auto changed = [this] { wake(); };
   if (options_.lease) {
@@ -194,18 +194,7 @@ void ClusterWriter::follow() {
   if (elector_) add(elector_->deadline());
   if (status_) add(status_->deadline());
   if (events_) add(events_->deadline());
-  if (due == timer_set_for_) return;
-  timer_set_for_ = due;
-  if (!due) {
-    timer_.cancel();
-    return;
-  }
-  timer_.expires_at(*due);
-  timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
-    timer_set_for_.reset();
-    wake();
-  });
+  timer_.set(due);
 }
 
 void ClusterWriter::collect(std::vector<base::MetricFamily>& out) const {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/due_timer.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/status.h"
@@ -77,7 +78,6 @@ class ClusterWriter final : public controller::ReconcilerObserver, public base::
 
   // Fixed after construction.
   const ClusterWriterOptions options_;
-  const base::Clock& clock_;
 
   /// Each has its own connection, so that a lease is renewed in time whatever else is written.
   std::unique_ptr<kube::ApiCaller> lease_caller_;
@@ -86,9 +86,8 @@ class ClusterWriter final : public controller::ReconcilerObserver, public base::
   std::optional<kube::LeaseElector> elector_;
   std::optional<controller::StatusWriter> status_;
   std::optional<controller::EventWriter> events_;
-  boost::asio::steady_timer timer_;
+  base::DueTimer timer_;
   boost::asio::steady_timer patience_;
-  std::optional<base::Instant> timer_set_for_;
   bool stopping_ = false;
   std::function<void()> stopped_;
 

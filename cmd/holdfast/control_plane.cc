@@ -8,13 +8,13 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <filesystem>
 #include <future>
 #include <set>
 #include <thread>
 #include <utility>
 
+#include "base/due_timer.h"
 #include "base/machine.h"
 #include "controller/names.h"
 #include "controller/reconciler.h"
@@ -200,7 +200,6 @@ class ControlPlane::State final : public kube::ObjectSink, public controller::Re
   }
   /// After every call of the reconciler.
   void follow();
-  void set_timer();
   /// What the reconciler wants, and the Service that is published where it is not followed anyway.
   [[nodiscard]] std::set<kube::Scope> wanted() const;
 
@@ -212,10 +211,12 @@ class ControlPlane::State final : public kube::ObjectSink, public controller::Re
 
   // Touched on the control thread only, once it runs.
   asio::io_context context_{1};
-  asio::steady_timer timer_{context_};
+  base::DueTimer timer_{context_, [this] {
+                          reconciler_.run_due();
+                          follow();
+                        }};
   /// Of what the source has been told to follow.
   std::uint64_t wanted_version_ = 0;
-  std::optional<base::Instant> timer_set_for_;
   controller::Reconciler reconciler_;
   /// Between the source and this; null: external names are not served.
   std::unique_ptr<dns::Resolver> resolver_;
@@ -292,7 +293,7 @@ void ControlPlane::State::follow() {
     source_->want(wanted());
   }
   if (writer_ != nullptr) writer_->follow();
-  set_timer();
+  timer_.set(reconciler_.deadline());
 }
 
 std::set<kube::Scope> ControlPlane::State::wanted() const {
@@ -304,23 +305,6 @@ std::set<kube::Scope> ControlPlane::State::wanted() const {
       std::find(followed.begin(), followed.end(), published->namespace_name) == followed.end();
   if (is_elsewhere) objects.emplace(kube::Kind::kService, *published);
   return objects;
-}
-
-void ControlPlane::State::set_timer() {
-  const std::optional<base::Instant> due = reconciler_.deadline();
-  if (due == timer_set_for_) return;
-  timer_set_for_ = due;
-  if (!due) {
-    timer_.cancel();
-    return;
-  }
-  timer_.expires_at(*due);
-  timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
-    timer_set_for_.reset();
-    reconciler_.run_due();
-    follow();
-  });
 }
 
 void ControlPlane::State::collect(std::vector<base::MetricFamily>& out) const {

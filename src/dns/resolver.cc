@@ -8,7 +8,7 @@ Resolver::Resolver(boost::asio::io_context& context, const std::vector<std::stri
                    kube::ObjectSink& sink, const base::Clock& clock)
     : client_(make_client(context, servers)),
       names_(sink, *client_, clock, std::random_device()(), [this] { update(); }),
-      timer_(context) {}
+      timer_(context, [this] { names_.run_due(); }) {}
 
 void Resolver::stop() {
   client_.reset();
@@ -22,19 +22,7 @@ void Resolver::update() {
   positive_answers_ = counts.positive_answers;
   negative_answers_ = counts.negative_answers;
   failures_ = counts.failures;
-  const std::optional<base::Instant> due = names_.deadline();
-  if (due == timer_set_for_) return;
-  timer_set_for_ = due;
-  if (!due) {
-    timer_.cancel();
-    return;
-  }
-  timer_.expires_at(*due);
-  timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error || client_ == nullptr) return;
-    timer_set_for_.reset();
-    names_.run_due();
-  });
+  timer_.set(names_.deadline());
 }
 
 void Resolver::collect(std::vector<base::MetricFamily>& out) const {

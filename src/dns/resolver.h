@@ -6,13 +6,13 @@
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/due_timer.h"
 #include "base/metric.h"
 #include "dns/client.h"
 #include "dns/external_names.h"
@@ -36,8 +36,7 @@ class Resolver final : public base::MetricSource {
 
   std::unique_ptr<Client> client_;
   ExternalNames names_;
-  boost::asio::steady_timer timer_;
-  std::optional<base::Instant> timer_set_for_;
+  base::DueTimer timer_;
 
   // Written on the control thread, read anywhere.
   std::atomic<std::size_t> names_now_{0};
