@@ -23,11 +23,11 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 constexpr char kUid[] = R"({"metadata":{"uid":"4711"}})";
-constexpr char kRead[] = "GET /apis/networking.k8s.io/v1/namespaces/shop/ingresses/web";
-constexpr char kCreate[] = "POST /api/v1/namespaces/shop/events";
+constexpr char kReadObject[] = "GET /apis/networking.k8s.io/v1/namespaces/shop/ingresses/web";
+constexpr char kCreateEvent[] = "POST /api/v1/namespaces/shop/events";
 
-Problem problem(const std::string& message = "the port is 0; no path of it is served",
-                const std::string& name = "web") {
+Problem broken(const std::string& message = "the port is 0; no path of it is served",
+               const std::string& name = "web") {
   return {"Ingress", {"shop", name}, "spec.rules[0]", Severity::kError, message};
 }
 
@@ -50,7 +50,7 @@ class EventWriterTest : public testing::Test {
   json take_event() {
     EXPECT_THAT(caller.asked(), StartsWith("GET "));
     caller.answer(200, kUid);
-    EXPECT_EQ(caller.asked(), kCreate);
+    EXPECT_EQ(caller.asked(), kCreateEvent);
     json created = body();
     caller.answer(201);
     return created;
@@ -69,8 +69,8 @@ class EventWriterTest : public testing::Test {
 
 TEST_F(EventWriterTest, AProblemIsAWarningAndItsEndANormalEvent) {
   lead();
-  appear(problem());
-  ASSERT_EQ(caller.asked(), kRead);
+  appear(broken());
+  ASSERT_EQ(caller.asked(), kReadObject);
   EXPECT_THAT(caller.request().accept, HasSubstr("as=PartialObjectMetadata"));
   const json warning = take_event();
   EXPECT_EQ(warning["involvedObject"], (json{{"apiVersion", "networking.k8s.io/v1"},
@@ -87,7 +87,7 @@ TEST_F(EventWriterTest, AProblemIsAWarningAndItsEndANormalEvent) {
   EXPECT_THAT(warning["metadata"]["name"].get<std::string>(), StartsWith("web."));
   expect_rest();
   clock.advance(seconds(5));
-  go(problem());
+  go(broken());
   const json normal = take_event();
   EXPECT_EQ(normal["type"], "Normal");
   EXPECT_EQ(normal["reason"], "ProblemGone");
@@ -101,18 +101,18 @@ TEST_F(EventWriterTest, AProblemIsAWarningAndItsEndANormalEvent) {
 
 TEST_F(EventWriterTest, OneThatComesAndGoesUntoldIsNotTold) {
   lead();
-  appear(problem("first"));
-  writer.appeared(problem("second"));
-  writer.gone(problem("second"));
+  appear(broken("first"));
+  writer.appeared(broken("second"));
+  writer.gone(broken("second"));
   take_event();
   expect_rest();
 }
 
 TEST_F(EventWriterTest, OneThatGoesWhileItIsBeingToldIsToldToTheEnd) {
   lead();
-  appear(problem());
+  appear(broken());
   caller.answer(200, kUid);
-  writer.gone(problem());
+  writer.gone(broken());
   caller.answer(201);
   EXPECT_EQ(take_event()["type"], "Normal");
   expect_rest();
@@ -120,13 +120,13 @@ TEST_F(EventWriterTest, OneThatGoesWhileItIsBeingToldIsToldToTheEnd) {
 
 TEST_F(EventWriterTest, OneThatComesBackIsCountedAndNotMultiplied) {
   lead();
-  appear(problem());
+  appear(broken());
   const json warning = take_event();
   const std::string path =
       "PATCH /api/v1/namespaces/shop/events/" + warning["metadata"]["name"].get<std::string>();
-  writer.gone(problem());
+  writer.gone(broken());
   // Before it could be told.
-  writer.appeared(problem());
+  writer.appeared(broken());
   writer.run_due();
   ASSERT_EQ(caller.asked(), path);
   EXPECT_EQ(body()["count"], 2);
@@ -136,7 +136,7 @@ TEST_F(EventWriterTest, OneThatComesBackIsCountedAndNotMultiplied) {
 
 TEST_F(EventWriterTest, WhatStandsIsKeptFromBeingForgotten) {
   lead();
-  appear(problem());
+  appear(broken());
   take_event();
   ASSERT_EQ(writer.deadline(), clock.now() + kEventRefresh);
   clock.advance(kEventRefresh);
@@ -149,10 +149,10 @@ TEST_F(EventWriterTest, WhatStandsIsKeptFromBeingForgotten) {
 }
 
 TEST_F(EventWriterTest, ANewLeaderTellsWhatStandsAndFindsWhatIsThere) {
-  appear(problem());
+  appear(broken());
   expect_rest();
   lead();
-  ASSERT_EQ(caller.asked(), kRead);
+  ASSERT_EQ(caller.asked(), kReadObject);
   caller.answer(200, kUid);
   const json created = body();
   // The leader before has told it.
@@ -166,36 +166,36 @@ TEST_F(EventWriterTest, ANewLeaderTellsWhatStandsAndFindsWhatIsThere) {
 
 TEST_F(EventWriterTest, WhoDoesNotLeadIsSilent) {
   lead();
-  appear(problem());
+  appear(broken());
   take_event();
   writer.lead(false);
-  writer.gone(problem());
-  appear(problem("another"));
+  writer.gone(broken());
+  appear(broken("another"));
   expect_rest();
   EXPECT_FALSE(writer.deadline());
 }
 
 TEST_F(EventWriterTest, AnObjectThatIsGoneHasNoEvents) {
   lead();
-  appear(problem());
+  appear(broken());
   caller.answer(404);
   expect_rest();
-  go(problem());
+  go(broken());
   expect_rest();
 }
 
 TEST_F(EventWriterTest, WithoutTheRightToReadTheObjectItIsToldWithoutUid) {
   lead();
-  appear(problem());
+  appear(broken());
   caller.answer(403);
-  ASSERT_EQ(caller.asked(), kCreate);
+  ASSERT_EQ(caller.asked(), kCreateEvent);
   EXPECT_FALSE(body()["involvedObject"].contains("uid"));
 }
 
 TEST_F(EventWriterTest, AFailureIsTriedAgainAfterTheOthers) {
   lead();
-  appear(problem("a"));
-  writer.appeared(problem("b"));
+  appear(broken("a"));
+  writer.appeared(broken("b"));
   caller.answer(200, kUid);
   caller.answer(500);
   EXPECT_EQ(caller.asked(), "");
@@ -228,12 +228,12 @@ TEST_F(EventWriterTest, AFlappingObjectSilencesItselfAlone) {
   lead();
   const auto events_at_once = static_cast<int>(kEventsAtOnceOfAnObject);
   for (int i = 0; i < events_at_once; ++i) {
-    appear(problem(std::to_string(i)));
+    appear(broken(std::to_string(i)));
     take_event();
   }
-  appear(problem("one too many"));
+  appear(broken("one too many"));
   expect_rest();
-  appear(problem("another's", "other"));
+  appear(broken("another's", "other"));
   take_event();
   expect_rest();
   clock.advance(seconds(30));
@@ -243,7 +243,7 @@ TEST_F(EventWriterTest, AFlappingObjectSilencesItselfAlone) {
 
 TEST_F(EventWriterTest, AClusterOfBrokenObjectsIsToldAtAPace) {
   constexpr int objects = 100;
-  for (int i = 0; i < objects; ++i) writer.appeared(problem("broken", "web-" + std::to_string(i)));
+  for (int i = 0; i < objects; ++i) writer.appeared(broken("broken", "web-" + std::to_string(i)));
   lead();
   int told = 0;
   while (caller.is_asked()) {
@@ -269,7 +269,7 @@ TEST_F(EventWriterTest, LongNamesAndMessagesAreCut) {
   name[235] = '-';
   std::string message = "x";
   for (int i = 0; i < 600; ++i) message += "\u00e9";
-  appear(problem(message, name));
+  appear(broken(message, name));
   const json event = take_event();
   const auto cut_name = event["metadata"]["name"].get<std::string>();
   EXPECT_EQ(cut_name.substr(0, 236), std::string(235, 'a') + ".");
@@ -283,7 +283,7 @@ TEST_F(EventWriterTest, LongNamesAndMessagesAreCut) {
 
 TEST_F(EventWriterTest, BytesThatAreNotUtf8AreReplaced) {
   lead();
-  appear(problem("a \xff byte"));
+  appear(broken("a \xff byte"));
   EXPECT_THAT(take_event()["message"].get<std::string>(), HasSubstr("a \uFFFD byte"));
 }
 

@@ -20,12 +20,12 @@ using ::testing::HasSubstr;
 using Addresses = std::vector<kube::PublishedAddress>;
 
 const kube::ObjectName kWeb{"default", "web"};
-constexpr char kRead[] = "GET /apis/networking.k8s.io/v1/namespaces/default/ingresses/web";
-constexpr char kWrite[] =
+constexpr char kReadIngress[] = "GET /apis/networking.k8s.io/v1/namespaces/default/ingresses/web";
+constexpr char kWriteStatus[] =
     "PATCH /apis/networking.k8s.io/v1/namespaces/default/ingresses/web/status"
     "?fieldManager=holdfast%2Fours";
 
-kube::Object ingress(const Addresses& published, const std::string& name = "web") {
+kube::Object ingress_with(const Addresses& published, const std::string& name = "web") {
   auto made = std::make_shared<kube::Ingress>();
   made->metadata.name = {"default", name};
   made->published = published;
@@ -85,12 +85,12 @@ class StatusWriterTest : public testing::Test {
 
 TEST_F(StatusWriterTest, AServedIngressGetsTheAddressesOfTheService) {
   writer.saw(load_balancer({{.ip = "192.0.2.1", .hostname = ""}, {.ip = "", .hostname = "lb.a"}}));
-  writer.saw(ingress({}));
+  writer.saw(ingress_with({}));
   writer.serve(kWeb, true);
   lead();
-  ASSERT_EQ(caller.asked(), kRead);
+  ASSERT_EQ(caller.asked(), kReadIngress);
   caller.answer(200, stored("[]", "nobody"));
-  ASSERT_EQ(caller.asked(), kWrite);
+  ASSERT_EQ(caller.asked(), kWriteStatus);
   EXPECT_EQ(caller.request().content_type, "application/merge-patch+json");
   EXPECT_EQ(caller.body(),
             R"({"metadata":{"resourceVersion":"7"},"status":{"loadBalancer":{"ingress":)"
@@ -99,17 +99,17 @@ TEST_F(StatusWriterTest, AServedIngressGetsTheAddressesOfTheService) {
   expect_rest();
   EXPECT_EQ(count("written"), 1);
   // The watch brings what was written; another order is the same.
-  writer.saw(ingress({{.ip = "192.0.2.1", .hostname = ""}, {.ip = "", .hostname = "lb.a"}}));
+  writer.saw(ingress_with({{.ip = "192.0.2.1", .hostname = ""}, {.ip = "", .hostname = "lb.a"}}));
   expect_rest();
 }
 
 TEST_F(StatusWriterTest, WhoDoesNotLeadWritesNothing) {
   writer.saw(load_balancer({{.ip = "192.0.2.1", .hostname = ""}}));
-  writer.saw(ingress({}));
+  writer.saw(ingress_with({}));
   writer.serve(kWeb, true);
   expect_rest();
   lead();
-  ASSERT_EQ(caller.asked(), kRead);
+  ASSERT_EQ(caller.asked(), kReadIngress);
   // Led no longer when the answer comes.
   writer.lead(false);
   caller.answer(200, stored("[]"));
@@ -118,7 +118,7 @@ TEST_F(StatusWriterTest, WhoDoesNotLeadWritesNothing) {
 
 TEST_F(StatusWriterTest, WhatIsThereIsNotEvenRead) {
   writer.saw(load_balancer({{.ip = "192.0.2.1", .hostname = ""}}));
-  writer.saw(ingress({{.ip = "192.0.2.1", .hostname = ""}}));
+  writer.saw(ingress_with({{.ip = "192.0.2.1", .hostname = ""}}));
   writer.serve(kWeb, true);
   lead();
   expect_rest();
@@ -126,18 +126,18 @@ TEST_F(StatusWriterTest, WhatIsThereIsNotEvenRead) {
 
 TEST_F(StatusWriterTest, AServiceWithoutAnAddressSaysNothing) {
   writer.saw(load_balancer({}));
-  writer.saw(ingress({{.ip = "192.0.2.9", .hostname = ""}}));
+  writer.saw(ingress_with({{.ip = "192.0.2.9", .hostname = ""}}));
   writer.serve(kWeb, true);
   lead();
   expect_rest();
   writer.saw(load_balancer({{.ip = "192.0.2.1", .hostname = ""}}));
   writer.run_due();
-  EXPECT_EQ(caller.asked(), kRead);
+  EXPECT_EQ(caller.asked(), kReadIngress);
 }
 
 TEST_F(StatusWriterTest, AConflictIsReadAgain) {
   writer.saw(load_balancer({{.ip = "192.0.2.1", .hostname = ""}}));
-  writer.saw(ingress({}));
+  writer.saw(ingress_with({}));
   writer.serve(kWeb, true);
   lead();
   caller.answer(200, stored("[]"));
@@ -146,7 +146,7 @@ TEST_F(StatusWriterTest, AConflictIsReadAgain) {
   ASSERT_EQ(writer.deadline(), clock.now() + kConflictWait);
   clock.advance(kConflictWait);
   writer.run_due();
-  ASSERT_EQ(caller.asked(), kRead);
+  ASSERT_EQ(caller.asked(), kReadIngress);
   // Meanwhile somebody has written the very same.
   caller.answer(200, stored(R"([{"ip":"192.0.2.1"}])", "somebody"));
   expect_rest();
@@ -156,11 +156,11 @@ TEST_F(StatusWriterTest, AConflictIsReadAgain) {
 
 TEST_F(StatusWriterTest, EndlessConflictsWaitAsFailuresDo) {
   writer.saw(load_balancer({{.ip = "192.0.2.1", .hostname = ""}}));
-  writer.saw(ingress({}));
+  writer.saw(ingress_with({}));
   writer.serve(kWeb, true);
   lead();
   for (int i = 0; i < kConflictTries; ++i) {
-    ASSERT_EQ(caller.asked(), kRead) << i;
+    ASSERT_EQ(caller.asked(), kReadIngress) << i;
     caller.answer(200, stored("[]"));
     caller.answer(409);
     if (i + 1 == kConflictTries) break;
@@ -172,13 +172,13 @@ TEST_F(StatusWriterTest, EndlessConflictsWaitAsFailuresDo) {
   EXPECT_GE(*writer.deadline(), clock.now() + kWriteBackoffFirst / 2);
   clock.advance(kWriteBackoffFirst);
   writer.run_due();
-  EXPECT_EQ(caller.asked(), kRead);
+  EXPECT_EQ(caller.asked(), kReadIngress);
 }
 
 TEST_F(StatusWriterTest, OneThatIsRefusedDoesNotHoldUpTheOthers) {
   writer.saw(load_balancer({{.ip = "192.0.2.1", .hostname = ""}}));
   for (const char* name : {"bad", "web"}) {
-    writer.saw(ingress({}, name));
+    writer.saw(ingress_with({}, name));
     writer.serve({"default", name}, true);
   }
   lead();
@@ -188,7 +188,7 @@ TEST_F(StatusWriterTest, OneThatIsRefusedDoesNotHoldUpTheOthers) {
   EXPECT_EQ(lines.count("HTTP 422"), 1U);
   clock.advance(kWriteBackoffFirst);
   writer.run_due();
-  EXPECT_EQ(caller.asked(), kRead);
+  EXPECT_EQ(caller.asked(), kReadIngress);
   caller.answer(200, stored("[]"));
   caller.answer(200);
   // And then it has its turn again.
@@ -197,14 +197,14 @@ TEST_F(StatusWriterTest, OneThatIsRefusedDoesNotHoldUpTheOthers) {
 
 TEST_F(StatusWriterTest, AnIngressThatLeavesLosesWhatIsOurs) {
   writer.saw(load_balancer({{.ip = "192.0.2.1", .hostname = ""}}));
-  writer.saw(ingress({{.ip = "192.0.2.1", .hostname = ""}}));
+  writer.saw(ingress_with({{.ip = "192.0.2.1", .hostname = ""}}));
   writer.serve(kWeb, true);
   lead();
   writer.serve(kWeb, false);
   writer.run_due();
-  ASSERT_EQ(caller.asked(), kRead);
+  ASSERT_EQ(caller.asked(), kReadIngress);
   caller.answer(200, stored(R"([{"ip":"192.0.2.1"}])"));
-  ASSERT_EQ(caller.asked(), kWrite);
+  ASSERT_EQ(caller.asked(), kWriteStatus);
   EXPECT_THAT(caller.body(), HasSubstr(R"("ingress":[])"));
   caller.answer(200);
   expect_rest();
@@ -213,9 +213,9 @@ TEST_F(StatusWriterTest, AnIngressThatLeavesLosesWhatIsOurs) {
 TEST_F(StatusWriterTest, WhatAnotherWroteStays) {
   writer.saw(load_balancer({{.ip = "192.0.2.1", .hostname = ""}}));
   // Never served by us, with the very address that is ours.
-  writer.saw(ingress({{.ip = "192.0.2.1", .hostname = ""}}));
+  writer.saw(ingress_with({{.ip = "192.0.2.1", .hostname = ""}}));
   lead();
-  ASSERT_EQ(caller.asked(), kRead);
+  ASSERT_EQ(caller.asked(), kReadIngress);
   caller.answer(200, stored(R"([{"ip":"192.0.2.1"}])", "holdfast/other"));
   expect_rest();
   writer.lead(false);
@@ -225,28 +225,28 @@ TEST_F(StatusWriterTest, WhatAnotherWroteStays) {
 
 TEST_F(StatusWriterTest, AfterARestartWhatWasOursIsFound) {
   writer.saw(load_balancer({{.ip = "192.0.2.1", .hostname = ""}}));
-  writer.saw(ingress({{.ip = "192.0.2.1", .hostname = ""}}));
+  writer.saw(ingress_with({{.ip = "192.0.2.1", .hostname = ""}}));
   lead();
-  ASSERT_EQ(caller.asked(), kRead);
+  ASSERT_EQ(caller.asked(), kReadIngress);
   caller.answer(200, stored(R"([{"ip":"192.0.2.1"}])"));
-  EXPECT_EQ(caller.asked(), kWrite);
+  EXPECT_EQ(caller.asked(), kWriteStatus);
 }
 
 TEST_F(StatusWriterTest, MadeAgainUnderItsNameItIsWrittenAgain) {
   writer.saw(load_balancer({{.ip = "192.0.2.1", .hostname = ""}}));
-  writer.saw(ingress({{.ip = "192.0.2.1", .hostname = ""}}));
+  writer.saw(ingress_with({{.ip = "192.0.2.1", .hostname = ""}}));
   writer.serve(kWeb, true);
   lead();
   writer.saw_gone(kube::Kind::kIngress, kWeb);
   expect_rest();
-  writer.saw(ingress({}));
+  writer.saw(ingress_with({}));
   writer.run_due();
-  EXPECT_EQ(caller.asked(), kRead);
+  EXPECT_EQ(caller.asked(), kReadIngress);
 }
 
 TEST_F(StatusWriterTest, WhatAFullListLacksIsGone) {
   writer.saw(load_balancer({{.ip = "192.0.2.1", .hostname = ""}}));
-  writer.saw(ingress({}));
+  writer.saw(ingress_with({}));
   writer.serve(kWeb, true);
   writer.saw_all(kube::Kind::kIngress, {});
   writer.serve(kWeb, false);
@@ -256,7 +256,7 @@ TEST_F(StatusWriterTest, WhatAFullListLacksIsGone) {
 
 TEST_F(StatusWriterTest, OneThatIsGoneMeanwhileIsNoFailure) {
   writer.saw(load_balancer({{.ip = "192.0.2.1", .hostname = ""}}));
-  writer.saw(ingress({}));
+  writer.saw(ingress_with({}));
   writer.serve(kWeb, true);
   lead();
   caller.answer(404);
@@ -271,7 +271,7 @@ class FixedAddressTest : public StatusWriterTest {
 };
 
 TEST_F(FixedAddressTest, AFixedAddressNeedsNoService) {
-  writer.saw(ingress({}));
+  writer.saw(ingress_with({}));
   writer.serve(kWeb, true);
   lead();
   caller.answer(200, stored("null"));
