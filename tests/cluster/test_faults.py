@@ -54,7 +54,7 @@ class Program:
 def start_holdfast(kubeconfig):
     return Holdfast(
         "ingress", "--kubeconfig", kubeconfig, "--http-listen", "127.0.0.1:0", "--admin-listen",
-        "127.0.0.1:0", "--access-log", "off",
+        "127.0.0.1:0", "--access-log", "off", "--events", "off",
     )  # fmt: skip
 
 

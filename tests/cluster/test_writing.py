@@ -25,6 +25,19 @@ def lease(name):
     return ("--leader-lease", f"default/{name}")
 
 
+def own_class(api, name):
+    """Flags by which nobody else's Ingresses count; the Lease has the class's name."""
+    api.apply(
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "IngressClass",
+            "metadata": {"name": name},
+            "spec": {"controller": "holdfast.dev/ingress"},
+        }
+    )
+    return ("--ingress-class", name)
+
+
 def addresses(api, name):
     path = f"/apis/networking.k8s.io/v1/namespaces/default/ingresses/{name}"
     return api.request("GET", path)["status"]["loadBalancer"].get("ingress", [])
@@ -49,12 +62,13 @@ def test_status_from_the_published_service(server, api, started):
     """It appears, follows the Service, is not written twice, and goes with the class."""
     published = service("edge")
     published["spec"]["type"] = "LoadBalancer"
+    flags = own_class(api, "published")
     api.apply(
         published,
-        ingress("published", "published.test", {"/": ("none", 80)}),
+        ingress("published", "published.test", {"/": ("none", 80)}, class_name="published"),
         ingress("foreign", "foreign.test", {"/": ("none", 80)}, class_name="other"),
     )
-    holdfast = started(start(server, "--publish-service", "default/edge", *lease("published")))
+    holdfast = started(start(server, "--publish-service", "default/edge", *flags))
     wait_ready(holdfast.port("admin"))
     wait_until(lambda: value(holdfast, "holdfast_leader") == 1, "the lease")
     # The load balancer is still being made.
@@ -76,7 +90,9 @@ def test_status_from_the_published_service(server, api, started):
     writes = "holdfast_ingress_status_writes_total"
     wait_until(lambda: value(holdfast, writes, result="written") == 3, "three writes")
     # A change that is none of the status's, and one that proves that it was seen.
-    api.apply(ingress("published", "renamed.test", {"/": ("none", 80)}))
+    api.apply(
+        ingress("published", "renamed.test", {"/": ("none", 80)}, class_name="published")
+    )
     wait_for_status(holdfast.port("http"), "renamed.test", 503)
     assert value(holdfast, writes) == 3
     assert addresses(api, "foreign") == []
@@ -86,25 +102,17 @@ def test_status_from_the_published_service(server, api, started):
     for name in ("published", "foreign"):
         api.delete("Ingress", name)
     api.delete("Service", "edge")
+    api.delete("IngressClass", "published")
 
 
 def test_two_classes_with_one_address(server, api, started):
     """An Ingress moves from one Holdfast to another: the first takes away what it wrote, and not
     what the second did, though it is the same."""
     address = ("--publish-address", "192.0.2.7")
-    for name in ("first", "second"):
-        api.apply(
-            {
-                "apiVersion": "networking.k8s.io/v1",
-                "kind": "IngressClass",
-                "metadata": {"name": name},
-                "spec": {"controller": "holdfast.dev/ingress"},
-            }
-        )
+    flags = {name: own_class(api, name) for name in ("first", "second")}
     api.apply(ingress("mover", "mover.test", {"/": ("none", 80)}, class_name="first"))
     instances = {
-        name: started(start(server, "--ingress-class", name, *address, *lease(name)))
-        for name in ("first", "second")
+        name: started(start(server, *flags[name], *address)) for name in flags
     }
     wait_for_addresses(api, "mover", [{"ip": "192.0.2.7"}])
     api.apply(ingress("mover", "mover.test", {"/": ("none", 80)}, class_name="second"))
@@ -137,12 +145,14 @@ def events_of(api, name):
 
 def test_describe_tells_the_whole_story(server, api, started):
     """Each problem is an Event once, whoever restarts, and its end is one too."""
+    flags = own_class(api, "told")
     api.apply(
         ingress(
-            "told", "told.test", {"/": ("missing", 80)}, {"holdfast.dev/idle-timeout": "soon"}
+            "told", "told.test", {"/": ("missing", 80)}, {"holdfast.dev/idle-timeout": "soon"},
+            "told",
         )
-    )
-    holdfast = started(start(server, *lease("told")))
+    )  # fmt: skip
+    holdfast = started(start(server, *flags))
     wait_until(lambda: len(events_of(api, "told")) == 2, "two Events")
     text = server.kubectl("describe", "ingress", "told")
     assert "idle-timeout" in text and '"soon"' in text, text
@@ -151,13 +161,16 @@ def test_describe_tells_the_whole_story(server, api, started):
 
     # Another process finds them told.
     holdfast.stop()
-    again = started(start(server, *lease("told")))
+    again = started(start(server, *flags))
     written = "holdfast_events_written_total"
     wait_until(lambda: value(again, written, result="written") >= 2, "both to be told again")
     assert len(events_of(api, "told")) == 2
     assert value(again, written, result="failed") == 0
 
-    api.apply(service("missing"), ingress("told", "told.test", {"/": ("missing", 80)}))
+    api.apply(
+        service("missing"),
+        ingress("told", "told.test", {"/": ("missing", 80)}, class_name="told"),
+    )
     wait_until(
         lambda: len([e for e in events_of(api, "told") if e[1] == "ProblemGone"]) == 2,
         "both to be gone",
@@ -166,6 +179,7 @@ def test_describe_tells_the_whole_story(server, api, started):
     assert "no longer so" in text, text
     api.delete("Ingress", "told")
     api.delete("Service", "missing")
+    api.delete("IngressClass", "told")
 
 
 def test_one_of_several_writes(server, api, pods, tmp_path, started):
