@@ -22,6 +22,27 @@ POD = "10.244.9.9"
 PATIENCE_SECONDS = 20
 
 
+class Applied:
+    """What the example's script has put into the cluster, which serves it until stop()."""
+
+    def __init__(self, server, folder):
+        self._server = server
+        self._environment = {
+            **os.environ,
+            "PATH": f"{server.assets}:{os.environ['PATH']}",
+            "HOME": str(folder),
+        }
+        # The second time, everything is there.
+        for _ in range(2):
+            subprocess.run(
+                [ROOT / "deploy/example/apply", "--kubeconfig", server.kubeconfig],
+                check=True, env=self._environment,
+            )  # fmt: skip
+
+    def stop(self):
+        self._server.api.delete("Ingress", "chat", "chat")
+
+
 class Backend:
     """The example's container: its command and arguments, on the files of its ConfigMap."""
 
@@ -59,12 +80,7 @@ def test_the_example_works(helm, server, started, tmp_path):
     release = started(Release(helm, server))
     release.install({})
     release.give_address("192.0.2.82")
-    path = f"{server.assets}:{os.environ['PATH']}"
-    for _ in range(2):
-        subprocess.run(
-            [ROOT / "deploy/example/apply", "--kubeconfig", server.kubeconfig],
-            check=True, env={**os.environ, "PATH": path, "HOME": str(tmp_path)},
-        )  # fmt: skip
+    started(Applied(server, tmp_path))
     started(Backend(server, tmp_path))
     pods = endpoint_slice("chat", [POD], 8000, "http")
     pods["metadata"]["namespace"] = "chat"
