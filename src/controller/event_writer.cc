@@ -1,7 +1,6 @@
 #include "controller/event_writer.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "base/hash.h"
@@ -242,7 +241,7 @@ void EventWriter::create_done(const Problem& problem, const kube::Event& event,
   if (answer.failure && !is_there) return failed(problem, *answer.failure);
   const bool was_standing = event.type == kWarning;
   Told& target = was_standing ? entry->second.warning : entry->second.normal;
-  target = {event.name, is_there ? 0 : 1, event.first};
+  target = {event.name, is_there ? 0 : 1};
   // It has changed its mind while the answer was on its way.
   if (was_standing != entry->second.standing) return schedule(entry, clock_.now());
   if (is_there) return repeat(problem);

@@ -50,7 +50,6 @@ class EventWriter final : public base::MetricSource {
     std::string name;
     /// How often; 0: not known, since another process wrote it first.
     std::int32_t count = 0;
-    base::WallTime first;
   };
   struct Entry {
     /// It is there; false: only that it is gone has still to be told.

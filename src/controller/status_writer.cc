@@ -82,7 +82,7 @@ void StatusWriter::saw_ingress(const kube::Ingress& ingress) {
 }
 
 void StatusWriter::saw_service(const kube::Service& service) {
-  if (options_.service != service.metadata.name || !options_.addresses.empty()) return;
+  if (options_.service != service.metadata.name) return;
   publish(addresses_of(service));
 }
 
@@ -218,6 +218,7 @@ void StatusWriter::write_done(const kube::ObjectName& ingress,
   const auto found = entries_.find(ingress);
   if (found == entries_.end()) return;
   found->second.published = std::move(written);
+  found->second.foreign = false;
   drop_if_idle(ingress);
 }
 

@@ -27,7 +27,7 @@
 
 namespace holdfast::controller {
 
-/// What is published; with neither, nothing is.
+/// What is published: one of the two; with neither, nothing is.
 struct PublishOptions {
   /// --publish-service: whatever leads to this Service.
   std::optional<kube::ObjectName> service = std::nullopt;

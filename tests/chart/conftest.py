@@ -11,7 +11,10 @@ from api_server import NODE, ApiServer, enter_namespace  # noqa: E402
 from audit_log import AuditLog  # noqa: E402
 from dns_server import DnsServer  # noqa: E402
 from helm import Helm  # noqa: E402
+from holdfast_test.started import started  # noqa: E402
 from pods import Pods  # noqa: E402
+
+__all__ = ["started"]
 
 
 def pytest_sessionstart():
@@ -42,22 +45,6 @@ def server(tmp_path_factory, audit):
 def dns():
     """The cluster's, where pods ask."""
     return DnsServer(NODE, 53)
-
-
-@pytest.fixture
-def started():
-    """Registers what a test starts: anything with stop(). Stopped in reverse order."""
-    running = []
-
-    def register(thing):
-        running.append(thing)
-        return thing
-
-    try:
-        yield register
-    finally:
-        for thing in reversed(running):
-            thing.stop()
 
 
 @pytest.fixture(scope="session")

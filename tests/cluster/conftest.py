@@ -2,7 +2,10 @@
 
 import pytest
 from api_server import ApiServer, enter_namespace
+from holdfast_test.started import started
 from pods import Pods
+
+__all__ = ["started"]
 
 
 def pytest_sessionstart():
@@ -29,22 +32,6 @@ def api(server):
         }
     )
     return server.api
-
-
-@pytest.fixture
-def started():
-    """Registers what a test starts: anything with stop(). Stopped in reverse order."""
-    running = []
-
-    def register(thing):
-        running.append(thing)
-        return thing
-
-    try:
-        yield register
-    finally:
-        for thing in reversed(running):
-            thing.stop()
 
 
 @pytest.fixture(scope="session")

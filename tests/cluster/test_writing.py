@@ -21,10 +21,6 @@ def start(server, *flags):
     )  # fmt: skip
 
 
-def lease(name):
-    return ("--leader-lease", f"default/{name}")
-
-
 def own_class(api, name):
     """Flags by which nobody else's Ingresses count; the Lease has the class's name."""
     api.apply(
@@ -114,15 +110,28 @@ def test_two_classes_with_one_address(server, api, started):
     instances = {
         name: started(start(server, *flags[name], *address)) for name in flags
     }
+    writes = "holdfast_ingress_status_writes_total"
+
+    def written(holdfast):
+        return value(holdfast, writes, result="written")
+
     wait_for_addresses(api, "mover", [{"ip": "192.0.2.7"}])
     api.apply(ingress("mover", "mover.test", {"/": ("none", 80)}, class_name="second"))
-    wait_for_status(instances["second"].port("http"), "mover.test", 503)
-    wait_for_status(instances["first"].port("http"), "mover.test", 404)
+    # The second has something to write only once the first has taken its own away.
+    wait_until(lambda: written(instances["second"]) == 1, "the second to write")
+    wait_until(lambda: written(instances["first"]) == 2, "the first to have taken it away")
     wait_for_addresses(api, "mover", [{"ip": "192.0.2.7"}])
-    # In the end the second is its only writer, or there was nothing to write.
+
+    # One that begins anew knows nothing of what it did; what it finds is the second's. They are
+    # looked at in the order of their names.
     instances["first"].stop()
-    wait_for_addresses(api, "mover", [{"ip": "192.0.2.7"}])
-    api.delete("Ingress", "mover")
+    again = started(start(server, *flags["first"], *address))
+    api.apply(ingress("next", "next.test", {"/": ("none", 80)}, class_name="first"))
+    wait_for_addresses(api, "next", [{"ip": "192.0.2.7"}])
+    assert addresses(api, "mover") == [{"ip": "192.0.2.7"}]
+    assert (written(again), written(instances["second"])) == (1, 1)
+    for name in ("mover", "next"):
+        api.delete("Ingress", name)
     for name in ("first", "second"):
         api.delete("IngressClass", name)
 
@@ -190,7 +199,7 @@ def test_one_of_several_writes(server, api, pods, tmp_path, started):
         endpoint_slice("several", pods.addresses[:1]),
         ingress("several", "several.test", {"/": ("several", 80)}),
     )
-    flags = ("--publish-address", "192.0.2.3", *lease("several"))
+    flags = ("--publish-address", "192.0.2.3", "--leader-lease", "default/several")
     controllers = {}
     proxies = {}
     for name in ("a", "b"):

@@ -7,8 +7,9 @@ With HOLDFAST_OVER_TLS in the environment their clients speak TLS; a test that i
 import pytest
 from holdfast_test.certificates import Authority, Maker
 from holdfast_test.edge import OVER_TLS, dead_port, edge, own_edge, running_edge
+from holdfast_test.started import started
 
-__all__ = ["dead_port", "edge", "own_edge", "running_edge"]
+__all__ = ["dead_port", "edge", "own_edge", "running_edge", "started"]
 
 
 @pytest.fixture

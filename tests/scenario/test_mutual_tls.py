@@ -42,19 +42,6 @@ class Pki:
 
 
 @pytest.fixture
-def started():
-    running = []
-
-    def register(thing):
-        running.append(thing)
-        return thing
-
-    yield register
-    for thing in reversed(running):
-        thing.stop()
-
-
-@pytest.fixture
 def pki(tmp_path):
     return Pki(tmp_path / "pki", "Authority")
 
