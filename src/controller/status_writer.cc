@@ -218,7 +218,6 @@ void StatusWriter::write_done(const kube::ObjectName& ingress,
   const auto found = entries_.find(ingress);
   if (found == entries_.end()) return;
   found->second.published = std::move(written);
-  found->second.foreign = false;
   drop_if_idle(ingress);
 }
 

@@ -223,24 +223,6 @@ TEST_F(StatusWriterTest, WhatAnotherWroteStays) {
   expect_rest();
 }
 
-TEST_F(StatusWriterTest, AnothersHandDoesNotHideWhatIsOursAfterwards) {
-  const Addresses ours = {{.ip = "192.0.2.1", .hostname = ""}};
-  writer.saw(load_balancer({{.ip = "192.0.2.5", .hostname = ""}}));
-  writer.saw(ingress_with({{.ip = "192.0.2.5", .hostname = ""}}));
-  lead();
-  caller.answer(200, stored(R"([{"ip":"192.0.2.5"}])", "holdfast/other"));
-  // Served from now on, under an address that changes: written without the watch in between.
-  writer.serve(kWeb, true);
-  writer.saw(load_balancer(ours));
-  writer.run_due();
-  caller.answer(200, stored(R"([{"ip":"192.0.2.5"}])", "holdfast/other"));
-  ASSERT_EQ(caller.asked(), kWriteStatus);
-  caller.answer(200);
-  writer.serve(kWeb, false);
-  writer.run_due();
-  EXPECT_EQ(caller.asked(), kReadIngress);
-}
-
 TEST_F(StatusWriterTest, AfterARestartWhatWasOursIsFound) {
   writer.saw(load_balancer({{.ip = "192.0.2.1", .hostname = ""}}));
   writer.saw(ingress_with({{.ip = "192.0.2.1", .hostname = ""}}));
